@@ -1,0 +1,492 @@
+// HOT FILE (docs/hot-path.md): every byte of every connection passes here.
+import net from 'node:net'
+import type { ConnectionInfo } from '../observability/index.ts'
+import { Timer } from '../base/index.ts'
+import type { Address } from './address.ts'
+import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
+import type { ThreadContext } from './thread.ts'
+
+/** Who ended a connection. */
+export type CloseEvent = 'remote' | 'local'
+
+/** Drop what is buffered. */
+export const CloseNoFlush = 0
+/** Send what is buffered, then close. */
+export const CloseFlush = 1
+/** Send what is buffered and a FIN, then read and discard until the peer closes too or the delay ends (RFC 9112, 9.6). */
+export const CloseFlushAndDelay = 2
+/** Reset the connection. */
+export const CloseAbort = 3
+export type CloseKind = typeof CloseNoFlush | typeof CloseFlush | typeof CloseFlushAndDelay | typeof CloseAbort
+
+const Connecting = 0
+const Open = 1
+const Closing = 2
+const Closed = 3
+
+/** Gets what a connection receives. `onClose` comes exactly once, last. */
+export interface ConnectionReader {
+  /** Bytes [start, end), valid only during the call. */
+  onData(data: Buffer, start: number, end: number): void
+  /** The peer has sent its FIN. Without half-close support the reader closes the connection. */
+  onEnd(): void
+  /** An outgoing connection is established. */
+  onConnected(): void
+  onClose(event: CloseEvent, errno: string | null): void
+}
+
+export interface WatermarkCallbacks {
+  onAboveWriteBufferHighWatermark(): void
+  onBelowWriteBufferLowWatermark(): void
+}
+
+interface ConnectionSocket extends net.Socket {
+  connection: Connection
+}
+
+/** An accepted TCP or pipe handle, as libuv gives it. */
+export type AcceptedHandle = object & { setNoDelay?(on: boolean): number; close(): void }
+
+const SocketWithHandle = net.Socket as unknown as new (options: object) => net.Socket
+const DISCARD_TIMER = 0
+
+// Which buffer the socket that has just been read from uses next. Node asks for it right after the read callback,
+// without saying for which socket; all within one synchronous call, so one variable per thread does.
+let nextReadBuffer: Buffer = Buffer.alloc(0)
+const ON_READ = { buffer: () => nextReadBuffer, callback: onRead }
+
+function onRead(this: unknown, size: number, buffer: Buffer): boolean {
+  ;(this as ConnectionSocket).connection.handleRead(size, buffer)
+  return true
+}
+function onEnd(this: ConnectionSocket): void {
+  this.connection.handleEnd()
+}
+function onError(this: ConnectionSocket, error: NodeJS.ErrnoException): void {
+  this.connection.handleError(error)
+}
+function onClose(this: ConnectionSocket): void {
+  this.connection.handleClose()
+}
+function onDrain(this: ConnectionSocket): void {
+  this.connection.handleDrain()
+}
+function onConnect(this: ConnectionSocket): void {
+  this.connection.handleConnect()
+}
+function onFinish(this: ConnectionSocket): void {
+  this.connection.handleFinish()
+}
+
+let lastConnectionId = 0
+
+/** One TCP or pipe connection, downstream or upstream. */
+export class Connection {
+  readonly id: number
+  readonly thread: ThreadContext
+  readonly socket: net.Socket
+  /** Downstream connections carry their addresses here; set by the listener. */
+  info: ConnectionInfo | null = null
+  reader: ConnectionReader | null = null
+  watermarkCallbacks: WatermarkCallbacks | null = null
+  /** Set by a codec that knows whether a large body follows: next reads may use a private large buffer. */
+  expectBulk = false
+  /** The node's error code behind the close, such as ECONNRESET. */
+  errno: string | null = null
+  /** Byte counters: added to `statCells[rxSlot]` and `[txSlot]` as bytes pass. */
+  statCells: Float64Array | null = null
+  rxSlot = 0
+  txSlot = 0
+  bytesRead = 0
+  bytesWritten = 0
+  private state: number
+  private readDisableCount = 0
+  private pendingStart = 0
+  private pendingEnd = 0
+  private dirty = false
+  private privateBuffer: Buffer | null = null
+  private highWatermark = 0
+  private aboveHigh = false
+  private endAfterFlush = false
+  private closeKind: CloseKind = CloseNoFlush
+  private closeEvent: CloseEvent = 'remote'
+  private discardTimer: Timer | null = null
+  private peerEnded = false
+
+  constructor(thread: ThreadContext, socket: net.Socket, connecting: boolean) {
+    this.id = ++lastConnectionId
+    this.thread = thread
+    this.socket = socket
+    this.state = connecting ? Connecting : Open
+    ;(socket as ConnectionSocket).connection = this
+    socket.on('end', onEnd)
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    socket.on('drain', onDrain)
+  }
+
+  get connecting(): boolean {
+    return this.state === Connecting
+  }
+
+  get open(): boolean {
+    return this.state === Open
+  }
+
+  /** True from the call of close() on. */
+  get closing(): boolean {
+    return this.state >= Closing
+  }
+
+  get closed(): boolean {
+    return this.state === Closed
+  }
+
+  // ---- reading
+
+  handleRead(size: number, buffer: Buffer): void {
+    const { buffers, clock } = this.thread
+    this.bytesRead += size
+    if (this.statCells !== null) this.statCells[this.rxSlot]! += size
+    if (this.state === Closing) {
+      nextReadBuffer = buffers.sharedRead
+      return
+    }
+    clock.update()
+    buffers.enter()
+    const isPrivate = buffer === this.privateBuffer
+    if (isPrivate) buffers.offer(buffer)
+    this.reader?.onData(buffer, 0, size)
+    buffers.leave()
+    if (isPrivate && buffers.wasTaken()) this.privateBuffer = null
+    nextReadBuffer = this.chooseReadBuffer(size)
+  }
+
+  /** Bulk goes through private buffers that a write may keep; everything else through the thread's shared one. */
+  private chooseReadBuffer(size: number): Buffer {
+    const { buffers } = this.thread
+    const bulk = this.expectBulk && this.state === Open && (size >= SHARED_READ_BYTES / 2 || size === SHARED_READ_BYTES)
+    if (!bulk) {
+      if (this.privateBuffer !== null) {
+        buffers.releaseBulk(this.privateBuffer)
+        this.privateBuffer = null
+      }
+      return buffers.sharedRead
+    }
+    this.privateBuffer ??= buffers.acquireBulk()
+    return this.privateBuffer ?? buffers.sharedRead
+  }
+
+  /** A counter: each `true` must be met by a `false`. Reading goes on when nobody holds it back. */
+  readDisable(disable: boolean): void {
+    if (disable) {
+      if (++this.readDisableCount === 1 && this.state <= Open) this.socket.pause()
+    } else if (--this.readDisableCount === 0 && this.state <= Open) this.socket.resume()
+  }
+
+  get readDisabled(): boolean {
+    return this.readDisableCount > 0
+  }
+
+  handleEnd(): void {
+    this.peerEnded = true
+    if (this.state === Closing) {
+      // Both sides are done: nothing is left to linger for.
+      if (this.closeKind === CloseFlushAndDelay && this.socket.writableFinished) this.socket.destroy()
+      return
+    }
+    this.thread.clock.update()
+    this.thread.buffers.enter()
+    this.reader?.onEnd()
+    this.thread.buffers.leave()
+  }
+
+  // ---- writing
+
+  /**
+   * Room for `max` bytes in the thread's output buffer, directly behind what this connection has pending there.
+   * Returns the position to write at in `thread.buffers.output` (read that field after this call); `commit` ends it.
+   */
+  reserve(max: number): number {
+    const { buffers } = this.thread
+    if (buffers.outputOwner !== this) {
+      if (this.pendingEnd > this.pendingStart) this.writePending()
+      buffers.outputOwner = this
+      this.pendingStart = this.pendingEnd = buffers.outputPosition
+    }
+    if (buffers.output.length - buffers.outputPosition < max) {
+      if (this.pendingEnd > this.pendingStart) this.writePending()
+      // Others' pending bytes may still stand in the old buffer: it lives until they are written.
+      if (buffers.output.length - buffers.outputPosition < max) buffers.giveAwayOutput()
+      buffers.outputOwner = this
+      this.pendingStart = this.pendingEnd = buffers.outputPosition
+    }
+    return buffers.outputPosition
+  }
+
+  /** `end`: position after the last byte written since `reserve`. */
+  commit(end: number): void {
+    const { buffers } = this.thread
+    buffers.outputPosition = end
+    this.pendingEnd = end
+    if (!this.dirty) {
+      this.dirty = true
+      buffers.markDirty(this)
+    }
+  }
+
+  /** Sends bytes [start, end). They are copied, unless they are the private read buffer being dispatched. */
+  write(bytes: Buffer, start: number, end: number): void {
+    if (this.state >= Closing) return
+    const { buffers } = this.thread
+    const size = end - start
+    if (size > 32768 && buffers.take(bytes)) {
+      this.writeTaken(bytes, start, end)
+      return
+    }
+    if (size > buffers.outputCapacity >> 1) {
+      this.writeCopy(bytes, start, end)
+      return
+    }
+    const at = this.reserve(size)
+    // Small copies are cheaper in JavaScript than the call into native code. (bench: l4-small)
+    if (size < 48) {
+      const { output } = buffers
+      for (let i = 0; i < size; i++) output[at + i] = bytes[start + i]!
+    } else bytes.copy(buffers.output, at, start, end)
+    this.commit(at + size)
+  }
+
+  /** Sends a string of latin1 characters, such as a prepared head. */
+  writeString(text: string): void {
+    if (this.state >= Closing) return
+    const at = this.reserve(text.length)
+    this.commit(at + this.thread.buffers.output.latin1Write(text, at))
+  }
+
+  private writeCopy(bytes: Buffer, start: number, end: number): void {
+    if (this.pendingEnd > this.pendingStart) this.writePending()
+    this.count(end - start)
+    this.socket.write(Buffer.copyBytesFrom(bytes, start, end - start) as Buffer)
+    this.checkWatermark()
+  }
+
+  private writeTaken(bytes: Buffer, start: number, end: number): void {
+    const { buffers } = this.thread
+    if (this.pendingEnd > this.pendingStart) this.writePending()
+    this.count(end - start)
+    let settled = false
+    this.socket.write(bytes.subarray(start, end), () => {
+      if (settled) buffers.releaseBulk(bytes)
+      settled = true
+    })
+    // Node calls back a whole synchronous write only in the next tick; an empty queue says it now.
+    if (this.socket.writableLength === 0) {
+      settled = false
+      buffers.giveBack(bytes)
+      return
+    }
+    settled = true
+    this.checkWatermark()
+  }
+
+  private count(size: number): void {
+    this.bytesWritten += size
+    if (this.statCells !== null) this.statCells[this.txSlot]! += size
+  }
+
+  /** Hands the pending bytes to the socket. */
+  private writePending(): void {
+    const { buffers } = this.thread
+    const start = this.pendingStart
+    const end = this.pendingEnd
+    this.pendingStart = this.pendingEnd = 0
+    this.count(end - start)
+    const { socket } = this
+    // Behind a stalled write, or before the connection stands, a copy keeps the large output buffer free.
+    if (socket.writableLength > 0 || this.state === Connecting) {
+      socket.write(Buffer.copyBytesFrom(buffers.output, start, end - start) as Buffer)
+      return
+    }
+    socket.write(buffers.output.subarray(start, end))
+    if (socket.writableLength > 0) buffers.giveAwayOutput()
+  }
+
+  /** Called by ThreadBuffers once per turn. */
+  flushPending(): void {
+    this.dirty = false
+    if (this.pendingEnd > this.pendingStart) {
+      if (this.state === Closed) this.pendingStart = this.pendingEnd = 0
+      else this.writePending()
+    }
+    if (this.endAfterFlush) {
+      this.endAfterFlush = false
+      this.socket.end()
+    }
+    if (this.socket.writableLength > 0) this.checkWatermark()
+  }
+
+  /** Half-closes after what is buffered. */
+  endWrite(): void {
+    if (this.state >= Closing || this.endAfterFlush) return
+    this.endAfterFlush = true
+    if (!this.dirty) {
+      this.dirty = true
+      this.thread.buffers.markDirty(this)
+    }
+  }
+
+  /** Bytes written but not yet taken by the kernel. */
+  get bytesBuffered(): number {
+    return this.socket.writableLength + (this.pendingEnd - this.pendingStart)
+  }
+
+  /** Soft limit of `bytesBuffered`; 0: none. */
+  setBufferLimits(bytes: number): void {
+    this.highWatermark = bytes
+  }
+
+  private checkWatermark(): void {
+    if (this.aboveHigh || this.highWatermark === 0 || this.socket.writableLength <= this.highWatermark) return
+    this.aboveHigh = true
+    this.watermarkCallbacks?.onAboveWriteBufferHighWatermark()
+  }
+
+  get aboveHighWatermark(): boolean {
+    return this.aboveHigh
+  }
+
+  handleDrain(): void {
+    if (!this.aboveHigh) return
+    this.thread.clock.update()
+    this.aboveHigh = false
+    this.thread.buffers.enter()
+    this.watermarkCallbacks?.onBelowWriteBufferLowWatermark()
+    this.thread.buffers.leave()
+  }
+
+  // ---- life
+
+  handleConnect(): void {
+    if (this.state !== Connecting) return
+    this.state = Open
+    this.socket.setNoDelay(true)
+    this.thread.clock.update()
+    this.thread.buffers.enter()
+    this.reader?.onConnected()
+    this.thread.buffers.leave()
+    if (this.readDisableCount > 0) this.socket.pause()
+  }
+
+  handleError(error: NodeJS.ErrnoException): void {
+    this.errno ??= error.code ?? error.message
+  }
+
+  /**
+   * Ends the connection; the reader's onClose follows, never within this call. `delayMs` bounds how long
+   * CloseFlush and CloseFlushAndDelay wait for the peer.
+   */
+  close(kind: CloseKind, delayMs = 1000): void {
+    if (this.state >= Closing) return
+    const unsent = this.bytesBuffered > 0
+    this.closeEvent = 'local'
+    this.closeKind = kind
+    if (this.state === Connecting || kind === CloseNoFlush || (kind === CloseFlush && !unsent)) {
+      this.state = Closing
+      if (kind === CloseAbort && !this.socket.connecting) this.socket.resetAndDestroy()
+      else this.socket.destroy()
+      return
+    }
+    if (kind === CloseAbort) {
+      this.state = Closing
+      this.socket.resetAndDestroy()
+      return
+    }
+    this.endAfterFlush = true
+    this.socket.once('finish', onFinish)
+    this.discardTimer = new Timer(this, DISCARD_TIMER)
+    this.thread.timers.arm(this.discardTimer, Math.max(delayMs, 1))
+    // What still arrives is read and dropped, so that unread bytes do not turn the close into a reset.
+    if (this.readDisableCount > 0) {
+      this.readDisableCount = 0
+      this.socket.resume()
+    }
+    if (!this.dirty) {
+      this.dirty = true
+      this.thread.buffers.markDirty(this)
+    }
+    this.state = Closing
+  }
+
+  handleFinish(): void {
+    if (this.closeKind === CloseFlush || this.peerEnded) this.socket.destroy()
+  }
+
+  onTimer(_kind: number): void {
+    this.socket.destroy()
+  }
+
+  handleClose(): void {
+    if (this.state === Closed) return
+    const event: CloseEvent = this.state === Closing ? this.closeEvent : 'remote'
+    this.state = Closed
+    if (this.discardTimer !== null) this.thread.timers.disarm(this.discardTimer)
+    if (this.privateBuffer !== null) {
+      this.thread.buffers.releaseBulk(this.privateBuffer)
+      this.privateBuffer = null
+    }
+    this.thread.clock.update()
+    this.thread.buffers.enter()
+    this.reader?.onClose(event, this.errno)
+    this.thread.buffers.leave()
+  }
+}
+
+/** Takes over an accepted handle. Reading starts at `start`. */
+export function adoptConnection(thread: ThreadContext, handle: AcceptedHandle): Connection {
+  handle.setNoDelay?.(true)
+  nextReadBuffer = thread.buffers.sharedRead
+  const socket = new SocketWithHandle({
+    handle,
+    allowHalfOpen: true,
+    writableHighWaterMark: 1,
+    onread: ON_READ,
+    pauseOnCreate: true,
+    readable: true,
+    writable: true,
+  })
+  return new Connection(thread, socket, false)
+}
+
+export interface ConnectOptions {
+  /** Source address to bind to. */
+  readonly localAddress?: string
+  readonly keepAliveInitialDelayMs?: number
+}
+
+/** Opens a connection; the reader hears onConnected or onClose. */
+export function connect(thread: ThreadContext, address: Address, options: ConnectOptions = {}): Connection {
+  nextReadBuffer = thread.buffers.sharedRead
+  const socket = new SocketWithHandle({
+    allowHalfOpen: true,
+    writableHighWaterMark: 1,
+    onread: ON_READ,
+  })
+  const connection = new Connection(thread, socket, true)
+  socket.once('connect', onConnect)
+  if (options.keepAliveInitialDelayMs !== undefined) socket.setKeepAlive(true, options.keepAliveInitialDelayMs)
+  if (address.kind === 'pipe') socket.connect({ path: address.path })
+  else {
+    const target: net.TcpSocketConnectOpts = { host: address.host, port: address.port, autoSelectFamily: false }
+    if (options.localAddress !== undefined) target.localAddress = options.localAddress
+    socket.connect(target)
+  }
+  return connection
+}
+
+/** Starts reading from an adopted connection. */
+export function startReading(connection: Connection): void {
+  if (!connection.readDisabled) connection.socket.resume()
+}
+
+export { BULK_BYTES }

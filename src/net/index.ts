@@ -1,0 +1,7 @@
+export * from './address.ts'
+export * from './connection.ts'
+export * from './drain-state.ts'
+export * from './listen-socket.ts'
+export * from './network-filter.ts'
+export * from './thread.ts'
+export * from './thread-buffers.ts'

@@ -1,0 +1,105 @@
+// HOT FILE (docs/hot-path.md): one object per stream, all fields set here in one order.
+
+/** Why an upstream attempt failed, in one structure: printed by %RESPONSE_CAUSE% and in debug logs. */
+export interface ResponseCause {
+  readonly phase: 'route' | 'choose_host' | 'pool' | 'connect' | 'request' | 'response_headers' | 'response_body'
+  readonly host: string | null
+  /** Node's or the kernel's error code, such as ECONNREFUSED; null where no system call failed. */
+  readonly errno: string | null
+  /** 1-based attempt. */
+  readonly attempt: number
+  readonly elapsedMs: number
+  /** What happened, in the words of the response code details. */
+  readonly reason: string
+}
+
+/** Facts of one downstream connection that never change while it lives; shared by all its streams. */
+export interface ConnectionInfo {
+  readonly connectionId: number
+  /** 'ip:port', or the pipe's path. The remote one may be replaced by PROXY protocol. */
+  readonly remoteAddress: string
+  readonly directRemoteAddress: string
+  readonly localAddress: string
+  readonly directLocalAddress: string
+  readonly requestedServerName: string | null
+  readonly filterChainName: string
+}
+
+/**
+ * What is known of one request (or one TCP connection): feeds access log, header formatters and stats.
+ * Time points named `...Us` are whole microseconds since `startMs`, -1 until reached: integers stay unboxed, where
+ * a double per field would cost an allocation each. */
+export class StreamInfo {
+  connection: ConnectionInfo
+  /** Monotonic ms, as Clock.now. */
+  startMs: number
+  lastDownstreamRxByteUs = -1
+  upstreamConnectStartUs = -1
+  upstreamConnectEndUs = -1
+  upstreamPoolReadyUs = -1
+  firstUpstreamTxByteUs = -1
+  lastUpstreamTxByteUs = -1
+  firstUpstreamRxByteUs = -1
+  firstUpstreamRxBodyByteUs = -1
+  lastUpstreamRxByteUs = -1
+  firstDownstreamTxByteUs = -1
+  lastDownstreamTxByteUs = -1
+  endUs = -1
+  /** Body bytes. */
+  bytesReceived = 0
+  bytesSent = 0
+  responseCode = 0
+  responseCodeDetails: string | null = null
+  /** ResponseFlag bits. */
+  flags = 0
+  protocol: string | null = null
+  upstreamProtocol: string | null = null
+  routeName: string | null = null
+  virtualHostName: string | null = null
+  virtualClusterName: string | null = null
+  upstreamCluster: string | null = null
+  upstreamHostAddress: string | null = null
+  upstreamHostName: string | null = null
+  upstreamLocalAddress: string | null = null
+  upstreamRemoteAddress: string | null = null
+  upstreamConnectionId = 0
+  upstreamHostsAttempted: string[] | null = null
+  upstreamTransportFailureReason: string | null = null
+  upstreamRequestAttemptCount = 0
+  connectionTerminationDetails: string | null = null
+  downstreamTransportFailureReason: string | null = null
+  /** The client's address after X-Forwarded-For and the like ('ip:port' or 'ip:0'); null: the connection's. */
+  remoteAddress: string | null = null
+  streamId: string | null = null
+  downstreamWireBytesReceived = 0
+  downstreamWireBytesSent = 0
+  downstreamHeaderBytesReceived = 0
+  downstreamHeaderBytesSent = 0
+  upstreamWireBytesSent = 0
+  upstreamWireBytesReceived = 0
+  upstreamHeaderBytesSent = 0
+  upstreamHeaderBytesReceived = 0
+  healthCheck = false
+  cause: ResponseCause | null = null
+  /** namespace -> Struct as plain JSON; made by the first filter that writes. */
+  dynamicMetadata: Map<string, Record<string, unknown>> | null = null
+  filterState: Map<string, unknown> | null = null
+  routeMetadata: object | null = null
+  upstreamHostMetadata: object | null = null
+  clusterMetadata: object | null = null
+
+  constructor(connection: ConnectionInfo, startMs: number) {
+    this.connection = connection
+    this.startMs = startMs
+  }
+
+  /** Start in ms since the Unix epoch. */
+  get startWallMs(): number {
+    return performance.timeOrigin + this.startMs
+  }
+
+  /** Microseconds from the start to `nowMs`, for the `...Us` fields. */
+  sinceStartUs(nowMs: number): number {
+    return Math.round((nowMs - this.startMs) * 1000)
+  }
+}
