@@ -1,0 +1,3 @@
+export function schemaTable(_: Uint8Array): string {
+  return '{}'
+}

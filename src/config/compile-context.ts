@@ -1,0 +1,17 @@
+import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { StatStore } from '../observability/index.ts'
+import type { Diagnostics } from './diagnostics.ts'
+import type { ExtensionRegistry } from './extension-registry.ts'
+import type { RuntimeSnapshot } from './runtime-snapshot.ts'
+
+/** What a compile function may ask for besides its resource. */
+export interface CompileContext {
+  readonly diagnostics: Diagnostics
+  readonly extensions: ExtensionRegistry
+  readonly node: NodeJson
+  readonly runtime: RuntimeSnapshot
+  readonly stats?: StatStore
+  hasCluster(name: string): boolean
+  /** For data sources; what it throws becomes a diagnostic. */
+  readonly readFile: (path: string) => Buffer
+}
