@@ -17,7 +17,14 @@ export const CloseFlush = 1
 export const CloseFlushAndDelay = 2
 /** Reset the connection. */
 export const CloseAbort = 3
-export type CloseKind = typeof CloseNoFlush | typeof CloseFlush | typeof CloseFlushAndDelay | typeof CloseAbort
+/** Send what is buffered, read nothing more, and close after the delay: for a peer that is still sending. */
+export const CloseFlushAndHold = 4
+export type CloseKind =
+  | typeof CloseNoFlush
+  | typeof CloseFlush
+  | typeof CloseFlushAndDelay
+  | typeof CloseAbort
+  | typeof CloseFlushAndHold
 
 const Connecting = 0
 const Open = 1
@@ -217,7 +224,7 @@ export class Connection {
     if (buffers.output.length - buffers.outputPosition < max) {
       if (this.pendingEnd > this.pendingStart) this.writePending()
       // Others' pending bytes may still stand in the old buffer: it lives until they are written.
-      if (buffers.output.length - buffers.outputPosition < max) buffers.giveAwayOutput()
+      if (buffers.output.length - buffers.outputPosition < max) buffers.giveAwayOutput(max)
       buffers.outputOwner = this
       this.pendingStart = this.pendingEnd = buffers.outputPosition
     }
@@ -346,6 +353,10 @@ export class Connection {
     this.highWatermark = bytes
   }
 
+  get highWatermarkBytes(): number {
+    return this.highWatermark
+  }
+
   private checkWatermark(): void {
     if (this.aboveHigh || this.highWatermark === 0 || this.socket.writableLength <= this.highWatermark) return
     this.aboveHigh = true
@@ -402,10 +413,15 @@ export class Connection {
       this.socket.resetAndDestroy()
       return
     }
-    this.endAfterFlush = true
-    this.socket.once('finish', onFinish)
     this.discardTimer = new Timer(this, DISCARD_TIMER)
     this.thread.timers.arm(this.discardTimer, Math.max(delayMs, 1))
+    if (kind === CloseFlushAndHold) {
+      this.state = Closing
+      this.socket.pause()
+      return
+    }
+    this.endAfterFlush = true
+    this.socket.once('finish', onFinish)
     // What still arrives is read and dropped, so that unread bytes do not turn the close into a reset.
     if (this.readDisableCount > 0) {
       this.readDisableCount = 0
@@ -416,6 +432,14 @@ export class Connection {
       this.thread.buffers.markDirty(this)
     }
     this.state = Closing
+  }
+
+  /** Ends the connection because the peer did: its FIN counts as the end of both halves. */
+  closeByPeer(): void {
+    if (this.state >= Closing) return
+    this.closeEvent = 'remote'
+    this.state = Closing
+    this.socket.destroy()
   }
 
   handleFinish(): void {

@@ -13,6 +13,8 @@ export interface NetworkFilterCallbacks {
   readonly connection: Connection
   readonly info: StreamInfo
   readonly thread: ThreadContext
+  /** 'listener.<address>.', the root of the listener's stats. */
+  readonly listenerStatPrefix: string
   /** Resumes with the next filter after StopIteration; bytes kept meanwhile are handed on first. */
   continueReading(): void
 }

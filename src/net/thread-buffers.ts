@@ -56,8 +56,8 @@ export class ThreadBuffers {
   }
 
   /** The kernel did not take all of it at once: the old output buffer now belongs to that write. */
-  giveAwayOutput(): void {
-    this.output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  giveAwayOutput(atLeast = 0): void {
+    this.output = Buffer.allocUnsafeSlow(Math.max(OUTPUT_BYTES, atLeast))
     this.outputPosition = 0
     this.outputOwner = null
   }

@@ -1,0 +1,558 @@
+// HOT FILE (docs/hot-path.md): one request and its response, from the head's last byte to the log line.
+import { Timer, type TimerOwner } from '../base/index.ts'
+import * as http from '../http/index.ts'
+import {
+  type CodecError,
+  HeaderMap,
+  type HttpFilter,
+  type HttpFilterCallbacks,
+  type RequestDecoder,
+  type ResetReason,
+  type ResponseEncoder,
+  type Route,
+  type RouteTable,
+  reasonPhrase,
+} from '../http/index.ts'
+import { type CloseEvent, type Connection, type ThreadContext, writeAccessLogs } from '../net/index.ts'
+import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
+import type { ConnectionManager } from './connection-manager.ts'
+import { type ChainOwner, FilterChain } from './filter-chain.ts'
+import { mutateForwarded } from './forwarded.ts'
+import { buildLocalReply } from './local-reply.ts'
+import { PathOk, PathRedirected, normalizePath } from './path-normalization.ts'
+import { addUserAgent, asksForClose, hasHopByHop, normalizeHost, removeHopByHop, upgradeType } from './request-headers.ts'
+import { mutateResponse } from './response-headers.ts'
+import { HttpStats as S } from '../http/index.ts'
+
+const IDLE_TIMER = 0
+const REQUEST_TIMER = 1
+const DURATION_TIMER = 2
+
+const NO_FILTERS: readonly HttpFilter[] = []
+const SLASH = 47
+
+/** A stream's own 32-bit number: weights, fractions and mirrors draw from it, so that one request has one fate. */
+const drawNumber = (thread: ThreadContext): number => (thread.random() * 0x100000000) >>> 0
+
+export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallbacks, TimerOwner {
+  readonly manager: ConnectionManager
+  readonly thread: ThreadContext
+  readonly info: StreamInfo
+  readonly connection: Connection
+  requestHeaders: HeaderMap | null = null
+  responseHeaders: HeaderMap | null = null
+  responseTrailers: HeaderMap | null = null
+  /** Who closed the connection under this stream; null: nobody. */
+  closedBy: CloseEvent | null = null
+  ended = false
+  /** The route table as it was when the request began: an update does not change its mind. */
+  private readonly routes: RouteTable | null
+  private readonly encoder: ResponseEncoder
+  private chain: FilterChain | null = null
+  private cachedRoute: Route | null = null
+  private routeCached = false
+  private random = -1
+  requestComplete = false
+  private responseStarted = false
+  private idleTimer: Timer | null = null
+  private requestTimer: Timer | null = null
+  private durationTimer: Timer | null = null
+  private idleTimeoutMs: number
+  private lastActivityMs: number
+  private pauses = 0
+  private upgrade: string | null = null
+  private localReplyBody = ''
+
+  constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
+    this.manager = manager
+    this.thread = manager.thread
+    this.encoder = encoder
+    this.connection = manager.connection
+    const { now } = manager.thread.clock
+    this.info = new StreamInfo(manager.info, now)
+    this.routes = manager.plan.routes.current
+    this.idleTimeoutMs = manager.plan.streamIdleTimeoutMs
+    this.lastActivityMs = now
+  }
+
+  // ---- request
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    const { manager, info } = this
+    const { plan } = manager
+    this.requestHeaders = headers
+    this.requestComplete = endStream
+    const http10 = manager.codec.protocol === 'HTTP/1.0'
+    info.protocol = manager.codec.protocol
+    if (endStream) info.lastDownstreamRxByteUs = 0
+    if (http10 || hasHopByHop(headers)) {
+      if (asksForClose(headers, http10)) manager.closing = true
+      this.upgrade = http10 ? null : upgradeType(headers)
+      if (!removeHopByHop(headers, this.upgrade !== null)) {
+        this.rejectRequest(400, 'http1.connection_header_rejected')
+        return
+      }
+    }
+    if (headers.has(http.EXPECT) && !plan.proxy100Continue) this.answerExpect(headers)
+    this.startTimers(plan.requestTimeoutMs, endStream)
+    if (headers.authority === '' || !headers.has(http.HOST)) {
+      this.rejectRequest(400, 'missing_host_header')
+      return
+    }
+    if (headers.method !== 'CONNECT' && !this.acceptPath(headers)) return
+    if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, manager.identity.localPort)
+    if (plan.addUserAgent) addUserAgent(plan, headers)
+    const rejected = mutateForwarded(plan, manager.identity, headers, info)
+    if (rejected !== 0) {
+      this.sendLocalReply(rejected, '', 'rejected_via_ip_detection', null)
+      return
+    }
+    if (plan.via !== '') appendVia(headers, plan.via)
+    if (plan.schemeOverwrite !== '') {
+      headers.scheme = plan.schemeOverwrite
+      headers.set(http.X_FORWARDED_PROTO, plan.schemeOverwrite)
+    } else if (headers.scheme === '') headers.scheme = headers.get(http.X_FORWARDED_PROTO) === 'https' ? 'https' : 'http'
+    if (plan.logOnRequestStart) this.log('DownstreamStart')
+    if ((this.upgrade !== null || headers.method === 'CONNECT') && !this.acceptUpgrade(headers)) return
+    this.createChain()
+    ;(this.chain as FilterChain).decodeHeaders(headers, endStream)
+  }
+
+  private createChain(): void {
+    const { plan, thread } = this.manager
+    const filters: HttpFilter[] = []
+    for (const filterPlan of plan.filters) {
+      const filter = filterPlan.create(thread)
+      filter.callbacks = this
+      filters.push(filter)
+    }
+    this.chain = new FilterChain(filters, this)
+  }
+
+  /** False: the request has been answered. */
+  private acceptPath(headers: HeaderMap): boolean {
+    const { cells } = this.manager
+    if (headers.bytes[headers.pathStart] !== SLASH && !headers.path.startsWith('/')) {
+      cells[S.RQ_NON_RELATIVE_PATH]! += 1
+      this.sendLocalReply(404, '', 'absolute_path_rejected', null)
+      return false
+    }
+    const outcome = normalizePath(headers, this.manager.plan.path)
+    if (outcome === PathOk) return true
+    if (outcome === PathRedirected) {
+      cells[S.RQ_REDIRECTED_PATH]! += 1
+      const location = headers.path
+      this.sendLocalReply(307, '', 'path_normalization_failed', reply => reply.append(http.LOCATION, location))
+      return false
+    }
+    cells[S.RQ_FAILED_PATH_NORMALIZATION]! += 1
+    this.rejectRequest(400, 'path_normalization_failed')
+    return false
+  }
+
+  /** The HTTP is bad though its framing is sound: answered, and the connection ends unless told otherwise. */
+  private rejectRequest(status: number, details: string): void {
+    if (!this.manager.plan.streamErrorOnInvalidMessage) this.manager.closing = true
+    this.sendLocalReply(status, '', details, null)
+  }
+
+  private answerExpect(headers: HeaderMap): void {
+    if (headers.get(http.EXPECT)?.toLowerCase() !== '100-continue') return
+    headers.remove(http.EXPECT)
+    const interim = HeaderMap.acquire()
+    interim.status = 100
+    this.encoder.encode1xxHeaders(interim)
+    HeaderMap.release(interim)
+  }
+
+  /** Upgrades and CONNECT pass where the connection manager or the route says so. */
+  private acceptUpgrade(headers: HeaderMap): boolean {
+    const type = headers.method === 'CONNECT' ? 'connect' : (this.upgrade as string)
+    const { route } = this
+    const own = route?.upgrades?.get(type)
+    const configured = this.manager.plan.upgrades.find(upgrade => upgrade.type === type)
+    const allowed = own ?? configured?.enabled ?? false
+    if (allowed) return true
+    // CONNECT without a route is a plain 404.
+    if (type === 'connect' && route === null) return true
+    this.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
+    this.manager.closing = true
+    this.sendLocalReply(403, '', 'upgrade_failed', null)
+    return false
+  }
+
+  decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.ended) return
+    this.touch()
+    this.info.bytesReceived += end - start
+    if (endStream) this.onRequestComplete()
+    this.chain?.decodeData(data, start, end, endStream)
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    if (this.ended) return
+    this.touch()
+    this.onRequestComplete()
+    this.chain?.decodeTrailers(trailers)
+  }
+
+  private onRequestComplete(): void {
+    this.requestComplete = true
+    this.info.lastDownstreamRxByteUs = this.info.sinceStartUs(this.thread.clock.now)
+    if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
+  }
+
+  /** The bytes are no HTTP: answered if nothing of a response is out yet, and the connection ends. */
+  onCodecError(error: CodecError): void {
+    this.info.protocol ??= this.manager.codec.protocol
+    if (this.responseStarted) {
+      this.info.flags |= ResponseFlag.DownstreamProtocolError
+      this.resetStream()
+      return
+    }
+    this.info.flags |= ResponseFlag.DownstreamProtocolError
+    this.sendLocalReply(error.status, reasonPhrase(error.status), error.details, null)
+  }
+
+  onResetStream(_reason: ResetReason, _detail: string | null): void {
+    if (this.ended) return
+    const { info, manager } = this
+    manager.cells[S.RQ_RX_RESET]! += 1
+    info.flags |= ResponseFlag.DownstreamConnectionTermination
+    info.responseCodeDetails ??= this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
+    if (!this.responseStarted || this.upgrade !== null) {
+      info.responseCodeDetails = this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
+    }
+    this.finish()
+  }
+
+  // ---- routing
+
+  get route(): Route | null {
+    if (!this.routeCached) {
+      this.routeCached = true
+      const { routes, requestHeaders } = this
+      if (routes !== null && requestHeaders !== null) {
+        if (this.random < 0) this.random = drawNumber(this.thread)
+        this.cachedRoute = routes.route(requestHeaders, this.info, this.random)
+        const route = this.cachedRoute
+        if (route !== null) {
+          this.info.routeName = route.name
+          this.info.virtualHostName = route.virtualHost.name
+          if (route.idleTimeoutMs >= 0) this.setIdleTimeout(route.idleTimeoutMs)
+        }
+      }
+    }
+    return this.cachedRoute
+  }
+
+  clearRouteCache(): void {
+    this.routeCached = false
+    this.cachedRoute = null
+  }
+
+  get httpStats(): StatBlock {
+    return this.manager.stats.http
+  }
+
+  get streamRandom(): number {
+    if (this.random < 0) this.random = drawNumber(this.thread)
+    return this.random
+  }
+
+  // ---- filters
+
+  continueDecoding(): void {
+    this.chain?.continueDecoding()
+  }
+
+  continueEncoding(): void {
+    this.chain?.continueEncoding()
+  }
+
+  get bufferLimitBytes(): number {
+    const own = this.cachedRoute?.bufferLimitBytes ?? -1
+    return own >= 0 ? own : this.connection.highWatermarkBytes
+  }
+
+  onRequestTooLarge(): void {
+    this.manager.cells[S.RQ_TOO_LARGE]! += 1
+    this.sendLocalReply(413, reasonPhrase(413), 'request_payload_too_large', null)
+  }
+
+  onResponseTooLarge(): void {
+    this.manager.cells[S.RS_TOO_LARGE]! += 1
+    if (this.responseStarted) this.resetStream()
+    else this.sendLocalReply(500, reasonPhrase(500), 'response_payload_too_large', null)
+  }
+
+  // ---- response
+
+  sendLocalReply(
+    status: number,
+    body: string,
+    details: string,
+    modify: ((headers: HeaderMap) => void) | null = null,
+  ): void {
+    if (this.ended) return
+    const { info, manager } = this
+    if (this.responseStarted) {
+      this.resetStream()
+      return
+    }
+    info.responseCodeDetails = details
+    const reply = buildLocalReply(manager.plan.localReply, this.thread, info, this.requestHeaders, status, body, modify)
+    this.localReplyBody = reply.body
+    const { headers } = reply
+    if (reply.body === '' || this.requestHeaders?.method === 'HEAD') {
+      this.passHeaders(headers, true)
+      return
+    }
+    this.passHeaders(headers, false)
+    if (this.ended) return
+    const bytes = Buffer.from(reply.body, 'latin1')
+    if (this.chain === null) this.sendData(bytes, 0, bytes.length, true)
+    else this.chain.encodeData(bytes, 0, bytes.length, true)
+  }
+
+  private passHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.responseHeaders = headers
+    if (this.chain === null) this.sendHeaders(headers, endStream)
+    else this.chain.encodeHeaders(headers, endStream)
+  }
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    if (this.manager.plan.proxy100Continue && headers.status === 100) this.encoder.encode1xxHeaders(headers)
+    HeaderMap.release(headers)
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.touch()
+    this.passHeaders(headers, endStream)
+  }
+
+  encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.ended) return
+    this.touch()
+    ;(this.chain as FilterChain).encodeData(data, start, end, endStream)
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.ended) return
+    this.touch()
+    this.responseTrailers = trailers
+    ;(this.chain as FilterChain).encodeTrailers(trailers)
+  }
+
+  /** The response has passed the filters: the last changes, and out. */
+  sendHeaders(headers: HeaderMap, endStream: boolean): void {
+    const { manager, info } = this
+    this.responseStarted = true
+    const { status } = headers
+    info.responseCode = status
+    const upgraded = status === 101 || (this.requestHeaders?.method === 'CONNECT' && status >= 200 && status < 300)
+    mutateResponse(manager.plan, this.thread, headers, upgraded)
+    if (upgraded) manager.codec.upgradeToTunnel()
+    else {
+      if (!this.requestComplete) {
+        // The rest of the request would be taken for the next one.
+        manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
+        manager.closing = true
+      }
+      this.announceClose(headers)
+    }
+    if (manager.plan.alwaysSetRequestIdInResponse) this.echoRequestId(headers)
+    if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
+    info.firstDownstreamTxByteUs = info.sinceStartUs(this.thread.clock.now)
+    if (upgraded) manager.onUpgraded()
+    this.encoder.encodeHeaders(headers, endStream)
+    if (endStream) this.onResponseEnd()
+  }
+
+  /** Says `connection: close` where this is the connection's last response. */
+  private announceClose(headers: HeaderMap): void {
+    const { manager } = this
+    if (!manager.closing && this.thread.drain.draining && this.thread.drain.drainClose()) {
+      manager.cells[S.CX_DRAIN_CLOSE]! += 1
+      manager.closing = true
+    }
+    if (manager.codec.protocol === 'HTTP/1.0') {
+      // Without a length the end of the connection is the end of the body (RFC 9112, 6.3).
+      if (!headers.has(http.CONTENT_LENGTH) && headers.status !== 204 && headers.status !== 304) manager.closing = true
+      headers.append(http.CONNECTION, manager.closing ? 'close' : 'keep-alive')
+    } else if (manager.closing) headers.append(http.CONNECTION, 'close')
+  }
+
+  private echoRequestId(headers: HeaderMap): void {
+    const id = this.requestHeaders?.get(http.X_REQUEST_ID)
+    if (id !== undefined) headers.set(http.X_REQUEST_ID, id)
+  }
+
+  sendData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    this.info.bytesSent += end - start
+    this.encoder.encodeData(data, start, end, endStream)
+    if (endStream) this.onResponseEnd()
+  }
+
+  sendTrailers(trailers: HeaderMap): void {
+    this.encoder.encodeTrailers(trailers)
+    this.onResponseEnd()
+  }
+
+  private onResponseEnd(): void {
+    this.info.lastDownstreamTxByteUs = this.info.sinceStartUs(this.thread.clock.now)
+    this.finish()
+  }
+
+  /** The response cannot be completed: the client must see that, so the connection is cut. */
+  resetStream(): void {
+    if (this.ended) return
+    this.manager.cells[S.RQ_TX_RESET]! += 1
+    this.encoder.resetStream()
+    this.finish()
+    this.connection.close(2)
+  }
+
+  // ---- flow control
+
+  pauseDownstream(): void {
+    this.pauses++
+    this.manager.cells[S.PAUSED_READING]! += 1
+    this.encoder.readDisable(true)
+  }
+
+  resumeDownstream(): void {
+    if (this.pauses === 0) return
+    this.pauses--
+    this.manager.cells[S.RESUMED_READING]! += 1
+    this.encoder.readDisable(false)
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    const filters = this.chain?.filters ?? NO_FILTERS
+    filters[filters.length - 1]?.onDownstreamAboveHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.touch()
+    const filters = this.chain?.filters ?? NO_FILTERS
+    filters[filters.length - 1]?.onDownstreamBelowLowWatermark()
+  }
+
+  // ---- time
+
+  private startTimers(requestTimeoutMs: number, endStream: boolean): void {
+    const { timers } = this.thread
+    if (this.idleTimeoutMs > 0) this.setIdleTimeout(this.idleTimeoutMs)
+    if (requestTimeoutMs > 0 && !endStream) {
+      this.requestTimer = new Timer(this, REQUEST_TIMER)
+      timers.arm(this.requestTimer, requestTimeoutMs)
+    }
+    const duration = this.manager.plan.maxStreamDurationMs
+    if (duration > 0) {
+      this.durationTimer = new Timer(this, DURATION_TIMER)
+      timers.arm(this.durationTimer, duration)
+    }
+  }
+
+  private setIdleTimeout(ms: number): void {
+    this.idleTimeoutMs = ms
+    if (ms === 0) {
+      if (this.idleTimer !== null) this.thread.timers.disarm(this.idleTimer)
+      return
+    }
+    this.idleTimer ??= new Timer(this, IDLE_TIMER)
+    this.thread.timers.arm(this.idleTimer, ms)
+  }
+
+  private touch(): void {
+    this.lastActivityMs = this.thread.clock.now
+  }
+
+  onTimer(kind: number): void {
+    if (this.ended) return
+    const { cells } = this.manager
+    if (kind === IDLE_TIMER) {
+      const quietMs = this.thread.clock.now - this.lastActivityMs
+      if (quietMs < this.idleTimeoutMs) {
+        this.thread.timers.arm(this.idleTimer as Timer, this.idleTimeoutMs - quietMs)
+        return
+      }
+      cells[S.RQ_IDLE_TIMEOUT]! += 1
+      this.info.flags |= ResponseFlag.StreamIdleTimeout
+      this.endBySelf(this.requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout')
+    } else if (kind === REQUEST_TIMER) {
+      cells[S.RQ_TIMEOUT]! += 1
+      this.endBySelf(408, 'request timeout', 'request_overall_timeout')
+    } else {
+      cells[S.RQ_MAX_DURATION_REACHED]! += 1
+      this.endBySelf(this.requestComplete ? 504 : 408, 'downstream duration timeout', 'max_duration_timeout')
+    }
+  }
+
+  private endBySelf(status: number, body: string, details: string): void {
+    if (this.responseStarted) {
+      this.info.responseCodeDetails = details
+      this.resetStream()
+    } else this.sendLocalReply(status, body, details, null)
+  }
+
+  // ---- end
+
+  /** Everybody is told, logs are written, what was borrowed is given back. */
+  private finish(): void {
+    if (this.ended) return
+    this.ended = true
+    const { manager, thread, info } = this
+    const { timers } = thread
+    if (this.idleTimer !== null) timers.disarm(this.idleTimer)
+    if (this.requestTimer !== null) timers.disarm(this.requestTimer)
+    if (this.durationTimer !== null) timers.disarm(this.durationTimer)
+    for (; this.pauses > 0; this.pauses--) this.encoder.readDisable(false)
+    const filters = this.chain?.filters ?? NO_FILTERS
+    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onStreamComplete()
+    info.endUs = info.sinceStartUs(thread.clock.now)
+    this.chargeStats()
+    if (manager.accessLogs.length > 0) this.log('DownstreamEnd')
+    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onDestroy()
+    this.releaseHeaders()
+    manager.streamEnded(this, this.requestComplete)
+  }
+
+  private chargeStats(): void {
+    const { cells, stats, listenerStats } = this.manager
+    const { responseCode } = this.info
+    cells[S.RQ_COMPLETED]! += 1
+    if (responseCode >= 100 && responseCode < 600) {
+      const hundred = ((responseCode / 100) | 0) - 1
+      cells[S.RQ_1XX + hundred]! += 1
+      listenerStats.cells[S.LISTENER_RQ_1XX + hundred]! += 1
+    }
+    listenerStats.cells[S.LISTENER_RQ_COMPLETED]! += 1
+    stats.http.histogram(S.RQ_TIME).record(this.info.endUs / 1000)
+  }
+
+  private log(accessLogType: string): void {
+    const context = {
+      requestHeaders: this.requestHeaders,
+      responseHeaders: this.responseHeaders,
+      responseTrailers: this.responseTrailers,
+      info: this.info,
+      localReplyBody: this.localReplyBody,
+      accessLogType,
+    }
+    writeAccessLogs(this.manager.accessLogs, context)
+  }
+
+  private releaseHeaders(): void {
+    if (this.requestHeaders !== null) HeaderMap.release(this.requestHeaders)
+    if (this.responseHeaders !== null) HeaderMap.release(this.responseHeaders)
+    if (this.responseTrailers !== null) HeaderMap.release(this.responseTrailers)
+    this.requestHeaders = this.responseHeaders = this.responseTrailers = null
+  }
+}
+
+function appendVia(headers: HeaderMap, via: string): void {
+  const present = headers.get(http.VIA)
+  headers.set(http.VIA, present === undefined ? via : `${present}, ${via}`)
+}

@@ -1,0 +1,200 @@
+import './support.ts'
+import type { SubstitutionFormatStringJson } from '#api/envoy/config/core/v3/substitution_format_string_pb.ts'
+import type {
+  HttpConnectionManagerJson,
+  HttpFilterJson,
+  LocalReplyConfigJson,
+  ResponseMapperJson,
+} from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
+import { type CompileContext, type ConfigPath, dataSourceText, durationMs } from '../config/index.ts'
+import {
+  compileHeaderMutations,
+  compileHttp1Options,
+  headLimits,
+  type HttpFilterPlan,
+  type RouteTable,
+} from '../http/index.ts'
+import { type Cidr, compileAccessLogFilter, compileAccessLogs, compileSubstitutionFormat, parseCidr, parseIp } from '../net/index.ts'
+import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
+import { compileOriginalIpDetectors } from './original-ip-detection.ts'
+import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
+
+const DEFAULT_MAX_HEADERS_KB = 60
+const HOUR_MS = 3600000
+const STREAM_IDLE_MS = 300000
+
+/** Compiles the route table; handed in because the router's room is not ours to import. */
+export type CompileRoutes = (config: object, context: CompileContext, path: ConfigPath) => RouteTable
+
+export function compileHttpConnectionManager(
+  config: HttpConnectionManagerJson,
+  context: CompileContext,
+  path: ConfigPath,
+  compileRoutes: CompileRoutes,
+): HttpConnectionManagerPlan {
+  const common = config.commonHttpProtocolOptions
+  const limits = headLimits(common, config.maxRequestHeadersKb ?? DEFAULT_MAX_HEADERS_KB)
+  const detectors = compileOriginalIpDetectors(config, context, path)
+  const overwrite = config.schemeHeaderTransformation?.schemeToOverwrite ?? ''
+  return Object.freeze({
+    statPrefix: (config.statPrefix ?? '').replaceAll(':', '_'),
+    limits,
+    codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
+    routes: {
+      current:
+        config.routeConfig === undefined ? null : compileRoutes(config.routeConfig, context, path.field('route_config')),
+    },
+    filters: compileFilters(config.httpFilters ?? [], context, path.field('http_filters')),
+    upgrades: compileUpgrades(config, context, path.field('upgrade_configs')),
+    accessLogs: compileAccessLogs(config.accessLog, context, path.field('access_log')),
+    logOnRequestStart:
+      config.accessLogOptions?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest ?? false,
+    localReply: compileLocalReply(config.localReplyConfig, context, path.field('local_reply_config')),
+    path: {
+      normalize: config.normalizePath ?? false,
+      mergeSlashes: config.mergeSlashes ?? false,
+      escapedSlashes: escapedSlashes(config),
+    },
+    serverName: config.serverName === undefined || config.serverName === '' ? 'envoy' : config.serverName,
+    serverTransformation: config.serverHeaderTransformation ?? 'OVERWRITE',
+    via: config.via ?? '',
+    useRemoteAddress: config.useRemoteAddress ?? false,
+    xffNumTrustedHops: config.xffNumTrustedHops ?? 0,
+    skipXffAppend: config.skipXffAppend ?? false,
+    appendXForwardedPort: config.appendXForwardedPort ?? false,
+    representIpv4AsIpv6: false,
+    originalIpDetectors: detectors,
+    internalAddresses: compileInternalAddresses(config),
+    generateRequestId: config.generateRequestId ?? true,
+    preserveExternalRequestId: config.preserveExternalRequestId ?? false,
+    alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse ?? false,
+    packTraceReason: packTraceReason(config),
+    addUserAgent: config.addUserAgent ?? false,
+    userAgentCluster: context.node.cluster ?? '',
+    userAgentNode: context.node.id ?? '',
+    schemeOverwrite: overwrite,
+    stripPort: config.stripAnyHostPort === true ? 'any' : config.stripMatchingHostPort === true ? 'matching' : 'none',
+    stripTrailingHostDot: config.stripTrailingHostDot ?? false,
+    proxy100Continue: config.proxy100Continue ?? false,
+    streamErrorOnInvalidMessage:
+      config.streamErrorOnInvalidHttpMessage ??
+      config.httpProtocolOptions?.overrideStreamErrorOnInvalidHttpMessage ??
+      false,
+    idleTimeoutMs: durationMs(common?.idleTimeout, HOUR_MS),
+    streamIdleTimeoutMs: durationMs(config.streamIdleTimeout, STREAM_IDLE_MS),
+    requestTimeoutMs: durationMs(config.requestTimeout, 0),
+    requestHeadersTimeoutMs: durationMs(config.requestHeadersTimeout, 0),
+    delayedCloseTimeoutMs: durationMs(config.delayedCloseTimeout, 1000),
+    drainTimeoutMs: durationMs(config.drainTimeout, 5000),
+    maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+  })
+}
+
+function escapedSlashes(config: HttpConnectionManagerJson): HttpConnectionManagerPlan['path']['escapedSlashes'] {
+  const action = config.pathWithEscapedSlashesAction ?? 'KEEP_UNCHANGED'
+  return action === 'IMPLEMENTATION_SPECIFIC_DEFAULT' ? 'KEEP_UNCHANGED' : action
+}
+
+function packTraceReason(config: HttpConnectionManagerJson): boolean {
+  const extension = config.requestIdExtension?.typedConfig as { packTraceReason?: boolean } | undefined
+  return extension?.packTraceReason ?? true
+}
+
+/** The chain of HTTP filters: exactly one terminal filter, at its end. */
+function compileFilters(
+  filters: readonly HttpFilterJson[],
+  context: CompileContext,
+  path: ConfigPath,
+): readonly HttpFilterPlan[] {
+  const plans: HttpFilterPlan[] = []
+  filters.forEach((filter, index) => {
+    if (filter.disabled === true) return
+    const at = path.index(index)
+    const factory = context.extensions.find('envoy.filters.http', filter, context, at)
+    if (factory === undefined) return
+    const plan = factory.compile(filter.typedConfig as object, context, at.field('typed_config')) as HttpFilterPlan
+    const last = index === filters.length - 1
+    if (plan.terminal && !last) context.diagnostics.error(at, `${filter.name ?? factory.name} must be the last http filter`)
+    if (!plan.terminal && last) {
+      context.diagnostics.error(at, 'the last http filter must be a terminal one', {
+        expected: 'envoy.filters.http.router',
+        found: filter.name ?? factory.name,
+      })
+    }
+    plans.push(plan)
+  })
+  if (filters.length === 0) {
+    context.diagnostics.error(path, 'the connection manager needs a terminal http filter', {
+      expected: 'envoy.filters.http.router',
+    })
+  }
+  return plans
+}
+
+function compileUpgrades(config: HttpConnectionManagerJson, context: CompileContext, path: ConfigPath): readonly UpgradePlan[] {
+  return (config.upgradeConfigs ?? []).map((upgrade, index) => ({
+    type: (upgrade.upgradeType ?? '').toLowerCase(),
+    enabled: upgrade.enabled ?? true,
+    filters:
+      upgrade.filters === undefined || upgrade.filters.length === 0
+        ? null
+        : compileFilters(upgrade.filters, context, path.index(index).field('filters')),
+  }))
+}
+
+/** No address is internal unless the configuration says so. */
+function compileInternalAddresses(config: HttpConnectionManagerJson): InternalAddresses | null {
+  const internal = config.internalAddressConfig
+  if (internal === undefined) return null
+  const ranges = (internal.cidrRanges ?? []).map(parseCidr).filter((range): range is Cidr => range !== null)
+  return {
+    unixSockets: internal.unixSockets ?? false,
+    contains: address => {
+      const ip = parseIp(address)
+      return ip !== null && ranges.some(range => range.contains(ip))
+    },
+  }
+}
+
+function compileLocalReply(
+  config: LocalReplyConfigJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): LocalReplyPlan {
+  return {
+    mappers: (config?.mappers ?? []).map((mapper, index) =>
+      compileMapper(mapper, context, path.field('mappers').index(index)),
+    ),
+    bodyFormat: compileBodyFormat(config?.bodyFormat, context, path.field('body_format')),
+  }
+}
+
+function compileMapper(mapper: ResponseMapperJson, context: CompileContext, path: ConfigPath): LocalReplyMapper {
+  const headers = compileHeaderMutations(mapper.headersToAdd ?? [], [], context, path.field('headers_to_add'))
+  return {
+    filter: compileAccessLogFilter(mapper.filter ?? {}, context, path.field('filter')),
+    status: mapper.statusCode ?? 0,
+    body: mapper.body === undefined ? null : latin1(dataSourceText(mapper.body, context, path.field('body')) ?? ''),
+    bodyFormat: compileBodyFormat(mapper.bodyFormatOverride, context, path.field('body_format_override')),
+    addHeaders: (reply, info, request) => headers.apply(reply, request, reply, info),
+  }
+}
+
+function compileBodyFormat(
+  json: SubstitutionFormatStringJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): BodyFormat | null {
+  if (json === undefined) return null
+  const formatter = compileSubstitutionFormat(json, context, path)
+  if (formatter === undefined) return null
+  const fallback = json.jsonFormat === undefined ? 'text/plain' : 'application/json'
+  return { formatter, contentType: json.contentType === undefined || json.contentType === '' ? fallback : json.contentType }
+}
+
+/** Texts travel as latin1 strings: one character per byte. */
+function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}

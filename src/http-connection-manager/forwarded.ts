@@ -1,0 +1,197 @@
+// HOT FILE (docs/hot-path.md): who the client is, and which headers it may send (Envoy's ConnectionManagerUtility).
+import { networkInterfaces } from 'node:os'
+import type { ConnectionInfo } from '../observability/index.ts'
+import type { StreamInfo } from '../observability/index.ts'
+import * as http from '../http/index.ts'
+import { type HeaderMap, HeaderName } from '../http/index.ts'
+import type { HttpConnectionManagerPlan } from './plan.ts'
+import { appendRandomRequestId, clearTraceReason } from './request-id.ts'
+
+/** Names that steer the proxy: an external client's are dropped. */
+const EXTERNAL_FORBIDDEN: readonly HeaderName[] = [
+  http.X_ENVOY_RETRIABLE_STATUS_CODES,
+  http.X_ENVOY_RETRIABLE_HEADER_NAMES,
+  http.X_ENVOY_RETRY_ON,
+  http.X_ENVOY_RETRY_GRPC_ON,
+  http.X_ENVOY_MAX_RETRIES,
+  http.X_ENVOY_UPSTREAM_ALT_STAT_NAME,
+  http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS,
+  http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS,
+  http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE,
+  http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS,
+  http.X_ENVOY_FORCE_TRACE,
+  http.X_ENVOY_IP_TAGS,
+  http.X_ENVOY_ORIGINAL_URL,
+  http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
+]
+const EDGE_FORBIDDEN: readonly HeaderName[] = [
+  http.X_ENVOY_DECORATOR_OPERATION,
+  http.X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER,
+  http.X_ENVOY_DOWNSTREAM_SERVICE_NODE,
+]
+const bitsOf = (names: readonly HeaderName[], word: 0 | 1): number =>
+  names.reduce((bits, name) => (name.word === word ? bits | name.bit : bits), 0)
+const FORBIDDEN_0 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 0)
+const FORBIDDEN_1 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 1)
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
+const prepared = (name: HeaderName, value: string): Uint8Array => Buffer.from(`${name.text}: ${value}\r\n`, 'latin1')
+
+/** This machine's first address that others can reach; Envoy names it to the upstream where the client is local. */
+let ownAddress: string | null = null
+function firstOwnAddress(): string {
+  ownAddress ??=
+    Object.values(networkInterfaces())
+      .flatMap(list => list ?? [])
+      .find(entry => !entry.internal && entry.family === 'IPv4')?.address ?? '127.0.0.1'
+  return ownAddress
+}
+
+/** Address without port: '10.0.0.1' of '10.0.0.1:80', '::1' of '[::1]:80'; pipes have none. */
+export function hostOf(address: string): string {
+  if (address.startsWith('[')) return address.slice(1, address.indexOf(']'))
+  const colon = address.lastIndexOf(':')
+  return colon < 0 || address.startsWith('/') ? '' : address.slice(0, colon)
+}
+
+/** What is the same for all requests of a connection, prepared once. */
+export class ConnectionIdentity {
+  readonly peerHost: string
+  readonly peerIsInternal: boolean
+  /** What X-Forwarded-For gains. */
+  readonly forwardedFor: string
+  readonly forwardedForLine: Uint8Array
+  readonly externalAddressLine: Uint8Array
+  readonly isPipe: boolean
+  /** 'ip:0' of the peer, as logs print a forwarded address; the real one with port for the connection itself. */
+  readonly localPort: string
+
+  constructor(plan: HttpConnectionManagerPlan, info: ConnectionInfo) {
+    this.isPipe = info.remoteAddress.startsWith('/') || info.remoteAddress === ''
+    this.peerHost = hostOf(info.remoteAddress)
+    const internal = plan.internalAddresses
+    this.peerIsInternal =
+      internal !== null && (this.isPipe ? internal.unixSockets : internal.contains(this.peerHost))
+    this.forwardedFor = LOOPBACK.test(this.peerHost) ? firstOwnAddress() : this.peerHost
+    this.forwardedForLine = prepared(http.X_FORWARDED_FOR, this.forwardedFor)
+    this.externalAddressLine = prepared(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
+    this.localPort = info.localAddress.slice(info.localAddress.lastIndexOf(':') + 1)
+  }
+}
+
+const PROTO_HTTP = prepared(http.X_FORWARDED_PROTO, 'http')
+const INTERNAL_TRUE = prepared(http.X_ENVOY_INTERNAL, 'true')
+
+/** The N-th address from the right of X-Forwarded-For, 0 the last; null when there are fewer. `single`: it is the only one. */
+export function lastAddress(forwardedFor: string, fromRight: number): { address: string; single: boolean } | null {
+  const parts = forwardedFor.split(',')
+  const index = parts.length - 1 - fromRight
+  if (index < 0) return null
+  const address = (parts[index] as string).trim()
+  return isIp(address) ? { address, single: parts.length === 1 } : null
+}
+
+function isIp(text: string): boolean {
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || (text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text))
+}
+
+export const DetectionFailed = -1
+
+/**
+ * Decides the client's address, internal or external, and edge; sets the forwarded headers and drops what the client
+ * may not send. Returns 0, or the status to reject the request with.
+ */
+export function mutateForwarded(
+  plan: HttpConnectionManagerPlan,
+  identity: ConnectionIdentity,
+  headers: HeaderMap,
+  info: StreamInfo,
+): number {
+  let internal = false
+  if (plan.useRemoteAddress) {
+    const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
+    const trusted = trustedPeer(plan, identity, forwardedFor, info)
+    internal = forwardedFor === undefined && identity.peerIsInternal
+    if (!plan.skipXffAppend && !identity.isPipe) appendForwardedFor(identity, headers, forwardedFor)
+    if (plan.xffNumTrustedHops === 0) headers.remove(http.X_FORWARDED_PROTO)
+    if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
+    if (plan.appendXForwardedPort && (plan.xffNumTrustedHops === 0 || !headers.has(http.X_FORWARDED_PORT))) {
+      headers.set(http.X_FORWARDED_PORT, identity.localPort)
+    }
+    // The scheme is read from X-Forwarded-Proto, which is settled by now.
+    dropForbidden(headers, internal, !internal)
+    if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
+    else if (trusted === null) {
+      headers.remove(http.X_ENVOY_EXTERNAL_ADDRESS)
+      if (!identity.isPipe) headers.appendPrepared(identity.externalAddressLine, http.X_ENVOY_EXTERNAL_ADDRESS.text.length)
+    } else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, trusted)
+    setRequestId(plan, headers, !internal)
+    return 0
+  }
+  const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
+  if (plan.originalIpDetectors.length > 0) {
+    for (const detector of plan.originalIpDetectors) {
+      const detected = detector.detect(forwardedFor, name => headers.get(name))
+      if (detected === null) continue
+      if (detected.rejectStatus !== 0) return detected.rejectStatus
+      info.remoteAddress = withPort(detected.address)
+      internal = detected.trusted && plan.internalAddresses?.contains(detected.address) === true
+      break
+    }
+  } else if (forwardedFor !== undefined) {
+    const found = lastAddress(forwardedFor, plan.xffNumTrustedHops)
+    if (found !== null) {
+      info.remoteAddress = withPort(found.address)
+      internal = found.single && plan.internalAddresses?.contains(found.address) === true
+    }
+  }
+  if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
+  dropForbidden(headers, internal, false)
+  if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
+  setRequestId(plan, headers, false)
+  return 0
+}
+
+/** A forwarded address has no port; logs print 0. */
+function withPort(address: string): string {
+  return address.includes(':') ? `[${address}]:0` : `${address}:0`
+}
+
+/** With trusted hops, the client as the hop in front saw it; null: the peer itself. */
+function trustedPeer(
+  plan: HttpConnectionManagerPlan,
+  _identity: ConnectionIdentity,
+  forwardedFor: string | undefined,
+  info: StreamInfo,
+): string | null {
+  if (plan.xffNumTrustedHops === 0 || forwardedFor === undefined) return null
+  const found = lastAddress(forwardedFor, plan.xffNumTrustedHops - 1)
+  if (found === null) return null
+  info.remoteAddress = withPort(found.address)
+  return found.address
+}
+
+function appendForwardedFor(identity: ConnectionIdentity, headers: HeaderMap, present: string | undefined): void {
+  if (present === undefined) headers.appendPrepared(identity.forwardedForLine, http.X_FORWARDED_FOR.text.length)
+  else headers.set(http.X_FORWARDED_FOR, `${present},${identity.forwardedFor}`)
+}
+
+function dropForbidden(headers: HeaderMap, internal: boolean, edge: boolean): void {
+  headers.remove(http.X_ENVOY_INTERNAL)
+  if (internal || ((headers.known0 & FORBIDDEN_0) === 0 && (headers.known1 & FORBIDDEN_1) === 0)) return
+  for (const name of EXTERNAL_FORBIDDEN) headers.remove(name)
+  if (edge) for (const name of EDGE_FORBIDDEN) headers.remove(name)
+}
+
+function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap, edge: boolean): void {
+  if (headers.has(http.X_REQUEST_ID)) {
+    if (!edge) return
+    if (plan.preserveExternalRequestId) {
+      if (plan.packTraceReason) clearTraceReason(headers)
+      return
+    }
+    if (plan.generateRequestId) headers.remove(http.X_REQUEST_ID)
+    else return
+  }
+  if (plan.generateRequestId) appendRandomRequestId(headers)
+}

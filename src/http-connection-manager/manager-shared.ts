@@ -1,0 +1,27 @@
+import { HttpStats } from '../http/index.ts'
+import { type AccessLog, openAccessLogs, type ThreadContext } from '../net/index.ts'
+import type { StatBlock } from '../observability/index.ts'
+import type { HttpConnectionManagerPlan } from './plan.ts'
+
+export interface ManagerStats {
+  /** `http.<stat_prefix>.` */
+  readonly http: StatBlock
+  /** `http1.` */
+  readonly codec: StatBlock
+}
+
+/** What all connections of one manager share on one thread. */
+export class ManagerShared {
+  readonly thread: ThreadContext
+  readonly stats: ManagerStats
+  readonly accessLogs: readonly AccessLog[]
+
+  constructor(plan: HttpConnectionManagerPlan, thread: ThreadContext) {
+    this.thread = thread
+    this.stats = {
+      http: thread.stats.block(`http.${plan.statPrefix}.`, HttpStats.HCM_STATS),
+      codec: thread.stats.block('http1.', HttpStats.HTTP1_STATS),
+    }
+    this.accessLogs = openAccessLogs(plan.accessLogs, thread)
+  }
+}

@@ -1,0 +1,83 @@
+import type { AccessLogPlan } from '../net/index.ts'
+import type { HeadLimits, HeaderName, HttpFilterPlan, Http1Options, RouteTable } from '../http/index.ts'
+import type { LocalReplyPlan } from './local-reply.ts'
+import type { PathNormalization } from './path-normalization.ts'
+
+/** Finds the client's address in a request's headers; null: this detector has nothing to say. */
+export interface OriginalIpDetector {
+  detect(forwardedFor: string | undefined, header: (name: HeaderName) => string | undefined): DetectedAddress | null
+}
+
+export interface DetectedAddress {
+  readonly address: string
+  /** May the request count as internal when the address is? */
+  readonly trusted: boolean
+  /** Answer with this status and go no further; 0: go on. */
+  readonly rejectStatus: number
+}
+
+/** Where routes come from: swapped as a whole, never changed. */
+export interface RouteTableSource {
+  current: RouteTable | null
+}
+
+export interface InternalAddresses {
+  contains(address: string): boolean
+  readonly unixSockets: boolean
+}
+
+export interface UpgradePlan {
+  /** Lower case. */
+  readonly type: string
+  readonly enabled: boolean
+  readonly filters: readonly HttpFilterPlan[] | null
+}
+
+/** Everything one HTTP connection manager was configured to do; frozen. */
+export interface HttpConnectionManagerPlan {
+  readonly statPrefix: string
+  readonly codec: Http1Options
+  readonly limits: HeadLimits
+  readonly routes: RouteTableSource
+  readonly filters: readonly HttpFilterPlan[]
+  readonly upgrades: readonly UpgradePlan[]
+  readonly accessLogs: readonly AccessLogPlan[]
+  readonly logOnRequestStart: boolean
+  readonly localReply: LocalReplyPlan
+  readonly path: PathNormalization
+
+  readonly serverName: string
+  readonly serverTransformation: 'OVERWRITE' | 'APPEND_IF_ABSENT' | 'PASS_THROUGH'
+  readonly via: string
+  readonly useRemoteAddress: boolean
+  readonly xffNumTrustedHops: number
+  readonly skipXffAppend: boolean
+  readonly appendXForwardedPort: boolean
+  readonly representIpv4AsIpv6: boolean
+  readonly originalIpDetectors: readonly OriginalIpDetector[]
+  readonly internalAddresses: InternalAddresses | null
+  readonly generateRequestId: boolean
+  readonly preserveExternalRequestId: boolean
+  readonly alwaysSetRequestIdInResponse: boolean
+  readonly packTraceReason: boolean
+  readonly addUserAgent: boolean
+  readonly userAgentCluster: string
+  readonly userAgentNode: string
+  readonly schemeOverwrite: string
+  readonly stripPort: 'none' | 'any' | 'matching'
+  readonly stripTrailingHostDot: boolean
+  readonly proxy100Continue: boolean
+  /** An invalid request ends the stream only, where the framing is still trusted. */
+  readonly streamErrorOnInvalidMessage: boolean
+
+  /** All in ms, 0: none. */
+  readonly idleTimeoutMs: number
+  readonly streamIdleTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly requestHeadersTimeoutMs: number
+  readonly delayedCloseTimeoutMs: number
+  readonly drainTimeoutMs: number
+  readonly maxConnectionDurationMs: number
+  readonly maxStreamDurationMs: number
+  readonly maxRequestsPerConnection: number
+}

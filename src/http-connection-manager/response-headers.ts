@@ -1,0 +1,77 @@
+// HOT FILE (docs/hot-path.md): what every response loses and gains on its way out.
+import * as http from '../http/index.ts'
+import type { HeaderMap } from '../http/index.ts'
+import type { ThreadContext } from '../net/index.ts'
+import type { HttpConnectionManagerPlan } from './plan.ts'
+
+const HOP_BITS =
+  http.CONNECTION.bit | http.TRANSFER_ENCODING.bit | http.KEEP_ALIVE.bit | http.PROXY_CONNECTION.bit | http.UPGRADE.bit
+
+/** The date line, made anew once per second and thread. */
+let dateLine: Uint8Array = new Uint8Array(0)
+let dateValidUntilMs = -1
+
+function currentDateLine(thread: ThreadContext): Uint8Array {
+  const { now } = thread.clock
+  if (now >= dateValidUntilMs) {
+    const wallMs = thread.clock.wallMs()
+    dateLine = Buffer.from(`date: ${new Date(wallMs).toUTCString()}\r\n`, 'latin1')
+    dateValidUntilMs = now + 1000 - (wallMs % 1000)
+  }
+  return dateLine
+}
+
+/** Prepared lines of one plan. */
+export class ResponseLines {
+  readonly server: Uint8Array
+  readonly serverName: string
+  readonly via: string
+
+  constructor(plan: HttpConnectionManagerPlan) {
+    this.server = Buffer.from(`server: ${plan.serverName}\r\n`, 'latin1')
+    this.serverName = plan.serverName
+    this.via = plan.via
+  }
+}
+
+const linesOf = new WeakMap<HttpConnectionManagerPlan, ResponseLines>()
+export function responseLines(plan: HttpConnectionManagerPlan): ResponseLines {
+  let lines = linesOf.get(plan)
+  if (lines === undefined) {
+    lines = new ResponseLines(plan)
+    linesOf.set(plan, lines)
+  }
+  return lines
+}
+
+/** Hop-by-hop fields go (RFC 9110, 7.6.1), `date`, `server` and `via` come. */
+export function mutateResponse(
+  plan: HttpConnectionManagerPlan,
+  thread: ThreadContext,
+  headers: HeaderMap,
+  upgrade: boolean,
+): void {
+  if ((headers.known0 & HOP_BITS) !== 0) removeHopByHop(headers, upgrade)
+  if (!headers.has(http.DATE)) headers.appendPrepared(currentDateLine(thread), 4)
+  const lines = responseLines(plan)
+  if (plan.serverTransformation === 'OVERWRITE') {
+    if (headers.has(http.SERVER)) headers.set(http.SERVER, lines.serverName)
+    else headers.appendPrepared(lines.server, 6)
+  } else if (plan.serverTransformation === 'APPEND_IF_ABSENT' && !headers.has(http.SERVER)) {
+    headers.appendPrepared(lines.server, 6)
+  }
+  if (lines.via !== '') {
+    const present = headers.get(http.VIA)
+    headers.set(http.VIA, present === undefined ? lines.via : `${present}, ${lines.via}`)
+  }
+}
+
+function removeHopByHop(headers: HeaderMap, upgrade: boolean): void {
+  if (!upgrade) {
+    headers.remove(http.CONNECTION)
+    headers.remove(http.UPGRADE)
+  }
+  headers.remove(http.TRANSFER_ENCODING)
+  headers.remove(http.KEEP_ALIVE)
+  headers.remove(http.PROXY_CONNECTION)
+}

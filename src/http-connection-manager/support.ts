@@ -1,0 +1,111 @@
+import { declareSupport } from '../config/index.ts'
+
+const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3'
+const TLS = 'TLS is not part of this release'
+const HTTP2 = 'HTTP/2 is not part of this release'
+const XDS = 'dynamic discovery is not part of this release: give the routes in route_config'
+
+declareSupport(`${HCM}.HttpConnectionManager`, {
+  supported: [
+    'codec_type',
+    'stat_prefix',
+    'route_config',
+    'http_filters',
+    'add_user_agent',
+    'common_http_protocol_options',
+    'http_protocol_options',
+    'server_name',
+    'server_header_transformation',
+    'scheme_header_transformation',
+    'max_request_headers_kb',
+    'stream_idle_timeout',
+    'request_timeout',
+    'request_headers_timeout',
+    'drain_timeout',
+    'delayed_close_timeout',
+    'access_log',
+    'flush_access_log_on_new_request',
+    'access_log_options',
+    'use_remote_address',
+    'xff_num_trusted_hops',
+    'original_ip_detection_extensions',
+    'internal_address_config',
+    'skip_xff_append',
+    'via',
+    'generate_request_id',
+    'preserve_external_request_id',
+    'always_set_request_id_in_response',
+    'proxy_100_continue',
+    'upgrade_configs',
+    'normalize_path',
+    'merge_slashes',
+    'path_with_escaped_slashes_action',
+    'request_id_extension',
+    'local_reply_config',
+    'strip_matching_host_port',
+    'strip_any_host_port',
+    'stream_error_on_invalid_http_message',
+    'strip_trailing_host_dot',
+    'append_x_forwarded_port',
+  ],
+  values: {
+    codec_type: { HTTP2, HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
+  },
+  refused: {
+    rds: XDS,
+    scoped_routes: XDS,
+    tracing: 'tracing is not part of this release',
+    http3_protocol_options: 'HTTP/3 needs QUIC, which Node does not offer',
+    access_log_flush_interval: 'periodic log lines are not part of this release; access_log_options.flush_access_log_on_new_request works',
+    early_header_mutation_extensions: 'not part of this release: mutate headers on the route configuration',
+    forward_client_cert_details: TLS,
+    set_current_client_cert_details: TLS,
+    forward_client_cert_matcher: TLS,
+    represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
+    path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
+    proxy_status_config: 'the proxy-status header is not part of this release: %RESPONSE_CODE_DETAILS% tells the same',
+    typed_header_validation_config: 'there is one header validator, and it is strict',
+    append_local_overload: 'the overload manager is not part of this release',
+    add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
+    stream_flush_timeout: 'not part of this release: stream_idle_timeout bounds the flush as well',
+    drain_timeout_jitter: 'drain_timeout matters to HTTP/2 only, which is not part of this release',
+    forward_proto_config: 'not part of this release',
+    http1_safe_max_connection_duration: 'connections that reach max_connection_duration always finish their request first',
+  },
+  accepted: {
+    http2_protocol_options: 'HTTP/2 is not part of this release: connections are HTTP/1.1',
+  },
+})
+declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {
+  supported: ['flush_access_log_on_new_request'],
+  refused: {
+    access_log_flush_interval: 'periodic log lines are not part of this release',
+    flush_log_on_tunnel_successfully_established: 'not part of this release',
+  },
+})
+declareSupport(`${HCM}.HttpConnectionManager.InternalAddressConfig`, { supported: ['unix_sockets', 'cidr_ranges'] })
+declareSupport(`${HCM}.HttpConnectionManager.UpgradeConfig`, { supported: ['upgrade_type', 'filters', 'enabled'] })
+declareSupport(`${HCM}.HttpFilter`, {
+  supported: ['name', 'typed_config', 'is_optional', 'disabled'],
+  refused: { config_discovery: XDS },
+})
+declareSupport(`${HCM}.RequestIDExtension`, { supported: ['typed_config'] })
+declareSupport('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', {
+  supported: ['pack_trace_reason'],
+  accepted: { use_request_id_for_trace_sampling: 'tracing is not part of this release' },
+})
+declareSupport(`${HCM}.LocalReplyConfig`, { supported: ['mappers', 'body_format'] })
+declareSupport(`${HCM}.ResponseMapper`, {
+  supported: ['filter', 'status_code', 'body', 'body_format_override', 'headers_to_add'],
+})
+declareSupport('envoy.config.core.v3.SchemeHeaderTransformation', {
+  supported: ['scheme_to_overwrite'],
+  refused: { match_upstream: 'upstream TLS is not part of this release, so the scheme upstream is always http' },
+})
+declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffConfig', {
+  supported: ['xff_num_trusted_hops', 'skip_xff_append'],
+  refused: { xff_trusted_cidrs: 'not part of this release: use xff_num_trusted_hops' },
+})
+declareSupport('envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig', {
+  supported: ['header_name', 'allow_extension_to_set_address_as_trusted', 'reject_with_status'],
+})

@@ -1,0 +1,90 @@
+// HOT FILE (docs/hot-path.md): heads and chunk frames as bytes, prepared once.
+import { STATUS_CODES } from 'node:http'
+import type { Connection } from '../../../net/index.ts'
+import type { HeaderMap } from '../../headers.ts'
+
+const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1')
+
+export const CRLF = latin1('\r\n')
+export const CONTENT_LENGTH_0 = latin1('content-length: 0\r\n')
+export const CHUNKED_LINE = latin1('transfer-encoding: chunked\r\n')
+export const LAST_CHUNK = latin1('0\r\n\r\n')
+const LAST_CHUNK_LINE = latin1('0\r\n')
+export const HTTP_1_1 = latin1(' HTTP/1.1\r\n')
+const HEX = latin1('0123456789abcdef')
+
+/** Standard reason phrases; Envoy knows a few that Node does not, and calls the rest Unknown. */
+export function reasonPhrase(status: number): string {
+  return STATUS_CODES[status] ?? 'Unknown'
+}
+
+const statusLines: (Uint8Array | undefined)[][] = [[], []]
+
+/** 'HTTP/1.x STATUS REASON\r\n' as bytes. */
+export function statusLine(minor: number, status: number): Uint8Array {
+  const lines = statusLines[minor] as (Uint8Array | undefined)[]
+  return (lines[status] ??= latin1(`HTTP/1.${minor} ${status} ${reasonPhrase(status)}\r\n`))
+}
+
+const methodPrefixes = new Map<string, Uint8Array>()
+const GET_PREFIX = latin1('GET ')
+
+/** 'METHOD ' as bytes. */
+export function methodPrefix(method: string): Uint8Array {
+  if (method === 'GET') return GET_PREFIX
+  let prefix = methodPrefixes.get(method)
+  if (prefix === undefined) {
+    prefix = latin1(`${method} `)
+    methodPrefixes.set(method, prefix)
+  }
+  return prefix
+}
+
+/** Copies short prepared bytes; returns the position behind them. */
+export function put(bytes: Uint8Array, out: Buffer, at: number): number {
+  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i]!
+  return at + bytes.length
+}
+
+/** Writes `size` as a chunk-size line. */
+function putChunkSize(size: number, out: Buffer, at: number): number {
+  let shift = 28
+  while (shift > 0 && size >>> shift === 0) shift -= 4
+  for (; shift >= 0; shift -= 4) out[at++] = HEX[(size >>> shift) & 15]!
+  out[at++] = 13
+  out[at++] = 10
+  return at
+}
+
+/** Sends bytes [start, end) as one chunk; with `last` also the end of the body. */
+export function writeChunk(connection: Connection, data: Buffer, start: number, end: number, last: boolean): void {
+  const size = end - start
+  if (size > 0) {
+    const at = connection.reserve(12)
+    connection.commit(putChunkSize(size, connection.thread.buffers.output, at))
+    connection.write(data, start, end)
+  }
+  const at = connection.reserve(8)
+  const { output } = connection.thread.buffers
+  const behind = size > 0 ? put(CRLF, output, at) : at
+  connection.commit(last ? put(LAST_CHUNK, output, behind) : behind)
+}
+
+/** Ends a chunked body with trailers (RFC 9112, 7.1.2). */
+export function writeTrailers(connection: Connection, trailers: HeaderMap | null): void {
+  const at = connection.reserve((trailers?.encodedSize ?? 0) + 16)
+  const { output } = connection.thread.buffers
+  let p = put(LAST_CHUNK_LINE, output, at)
+  if (trailers !== null) p = trailers.encodeLines(output, p)
+  connection.commit(put(CRLF, output, p))
+}
+
+/** Path and query of a request. */
+export function putPath(headers: HeaderMap, out: Buffer, at: number): number {
+  if (!headers.pathIsBytes) return at + out.latin1Write(headers.path, at)
+  const { bytes, pathStart, pathEnd } = headers
+  const size = pathEnd - pathStart
+  if (size < 64) for (let i = 0; i < size; i++) out[at + i] = bytes[pathStart + i]!
+  else bytes.copy(out, at, pathStart, pathEnd)
+  return at + size
+}

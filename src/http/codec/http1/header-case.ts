@@ -1,0 +1,36 @@
+import type { Connection } from '../../../net/index.ts'
+import type { HeaderMap } from '../../headers.ts'
+import type { HeaderCase } from './options.ts'
+
+/** Http1ProtocolOptions.header_key_format.proper_case_words: first letters of words in upper case. */
+export const properCaseWords: HeaderCase = {
+  format: name => name.replace(/(^|[^a-z0-9])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase()),
+}
+
+/** The case that names came in with from the other side; null: nothing is known of it. */
+export function preservedCase(headers: HeaderMap): HeaderCase | null {
+  const { originalNames } = headers
+  return originalNames === null ? null : { format: name => originalNames.get(name) ?? name }
+}
+
+/** Writes a head with names in another case; the rare path, by strings. */
+export function writeCasedHead(
+  connection: Connection,
+  startLine: Uint8Array,
+  headers: HeaderMap,
+  framingLine: Uint8Array | null,
+  headerCase: HeaderCase,
+): void {
+  let text = Buffer.from(startLine).toString('latin1')
+  const host = headers.method === '' ? undefined : headers.lookup('host')
+  if (host !== undefined) text += `${headerCase.format('host')}: ${host}\r\n`
+  headers.forEach((name, value) => {
+    if (name !== 'host' || host === undefined) text += `${headerCase.format(name)}: ${value}\r\n`
+  })
+  if (framingLine !== null) {
+    const line = Buffer.from(framingLine).toString('latin1')
+    const colon = line.indexOf(':')
+    text += headerCase.format(line.slice(0, colon)) + line.slice(colon)
+  }
+  connection.writeString(`${text}\r\n`)
+}

@@ -1,0 +1,23 @@
+import type { HeadLimits } from './head-scanner.ts'
+
+/** What HTTP/1 codecs may be told; from envoy.config.core.v3.Http1ProtocolOptions and the connection manager. */
+export interface Http1Options {
+  readonly limits: HeadLimits
+  readonly acceptHttp10: boolean
+  /** Host for HTTP/1.0 requests that bring none; '' when not configured. */
+  readonly defaultHostForHttp10: string
+  readonly enableTrailers: boolean
+  /** `content-length` beside `transfer-encoding: chunked` is dropped instead of refused. */
+  readonly allowChunkedLength: boolean
+  readonly allowAbsoluteUrl: boolean
+  /** Writes names as this says; null: lower case. */
+  readonly headerCase: HeaderCase | null
+  /** Names go out in the case they came in from the other side. */
+  readonly preserveCase: boolean
+}
+
+/** Changes the case of header names on the wire. */
+export interface HeaderCase {
+  /** Name as it goes out, for a lower-case `name`. */
+  format(name: string): string
+}

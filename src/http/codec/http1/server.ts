@@ -1,0 +1,425 @@
+// HOT FILE (docs/hot-path.md): the server half of HTTP/1.1 (RFC 9112): request bytes in, response bytes out.
+import type { Connection } from '../../../net/index.ts'
+import { HeaderMap } from '../../headers.ts'
+import { CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
+import type { CodecError, RequestDecoder, ResponseEncoder, ServerCodec, ServerCodecCallbacks } from '../codec.ts'
+import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
+import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, put, statusLine, writeChunk, writeTrailers } from './encode.ts'
+import { contentLengthOf, isExactlyChunked } from './framing.ts'
+import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
+import { preservedCase, writeCasedHead } from './header-case.ts'
+import type { Http1Options } from './options.ts'
+import { PartialInput } from './partial-input.ts'
+import { RequestLine } from './request-line.ts'
+import { applyTarget } from './request-target.ts'
+
+// Parsers hold no state between two calls on different connections: one set per thread serves all.
+const requestLine = new RequestLine()
+const fields = new FieldScanner()
+
+const StartLine = 0
+const Fields = 1
+const LengthBody = 2
+const ChunkedBody = 3
+const Tunnel = 4
+/** The request is complete; what follows waits for the response's end. */
+const Complete = 5
+const Dead = 6
+
+const FramingNone = 0
+const FramingLength = 1
+const FramingChunked = 2
+const FramingClose = 3
+const FramingTunnel = 4
+
+const CODEC_ERROR: CodecError = { status: 400, details: 'http1.codec_error' }
+const LOW_VERSION: CodecError = { status: 426, details: 'low_version' }
+const LENGTH_AND_CHUNKED: CodecError = { status: 400, details: 'http1.content_length_and_chunked_not_allowed' }
+const BAD_TRANSFER_ENCODING: CodecError = { status: 501, details: 'http1.invalid_transfer_encoding' }
+const INVALID_URL: CodecError = { status: 400, details: 'http1.invalid_url' }
+
+/** Pipelined bytes kept at most while a response is under way; beyond, reading pauses. */
+const MAX_PIPELINED_BYTES = 65536
+
+export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink {
+  protocol: 'HTTP/1.0' | 'HTTP/1.1' = 'HTTP/1.1'
+  private readonly connection: Connection
+  private readonly callbacks: ServerCodecCallbacks
+  private readonly options: Http1Options
+  private state = StartLine
+  private headers: HeaderMap | null = null
+  private decoder: RequestDecoder | null = null
+  /** A decoded request whose response has not ended. */
+  private streamOpen = false
+  private remaining = 0
+  private chunks: ChunkParser | null = null
+  private partial: PartialInput | null = null
+  private pausedForPipelining = false
+  private responseFraming = FramingNone
+  private headRequest = false
+  private dispatching = false
+
+  constructor(connection: Connection, callbacks: ServerCodecCallbacks, options: Http1Options) {
+    this.connection = connection
+    this.callbacks = callbacks
+    this.options = options
+  }
+
+  get activeStreams(): number {
+    return this.streamOpen ? 1 : 0
+  }
+
+  get hasPartialRequest(): boolean {
+    return this.headers !== null || (!this.streamOpen && this.partial !== null && !this.partial.empty)
+  }
+
+  /** The request has been received to its end. */
+  get requestComplete(): boolean {
+    return this.state === Complete || this.state === StartLine
+  }
+
+  // ---- decoding
+
+  dispatch(data: Buffer, start: number, end: number): void {
+    const { partial } = this
+    if (partial === null || partial.empty) {
+      this.dispatching = true
+      const position = this.run(data, start, end)
+      this.dispatching = false
+      if (position < end && this.state !== Dead) this.keep(data, position, end)
+      return
+    }
+    partial.append(data, start, end)
+    if (this.state === Complete) this.limitPipelining()
+    else if (partial.worthScanning || partial.length >= this.options.limits.maxBytes || this.state > Fields) this.runPartial()
+  }
+
+  /** Goes on with bytes that were kept; what completes a request leaves the buffer before its response can end. */
+  private runPartial(): void {
+    const partial = this.partial as PartialInput
+    while (!partial.empty && this.state !== Complete && this.state !== Dead) {
+      if (this.state > Fields) {
+        const rest = partial.drain()
+        this.dispatching = true
+        const position = this.run(rest, 0, rest.length)
+        this.dispatching = false
+        if (position < rest.length && (this.state as number) !== Dead) this.keep(rest, position, rest.length)
+        return
+      }
+      const before = partial.length
+      this.dispatching = true
+      const position = this.run(partial.buffer, 0, before)
+      this.dispatching = false
+      partial.consume(position)
+      if (position === 0) return
+    }
+  }
+
+  private keep(data: Buffer, start: number, end: number): void {
+    this.partial ??= new PartialInput()
+    this.partial.append(data, start, end)
+    if (this.state === Complete) this.limitPipelining()
+    else this.partial.consume(0)
+  }
+
+  private limitPipelining(): void {
+    if (this.pausedForPipelining || (this.partial as PartialInput).length < MAX_PIPELINED_BYTES) return
+    this.pausedForPipelining = true
+    this.connection.readDisable(true)
+  }
+
+  /** Parses [position, end); returns the position of the first byte that it could not use yet. */
+  private run(data: Buffer, position: number, end: number): number {
+    while (position < end) {
+      switch (this.state) {
+        case StartLine:
+        case Fields: {
+          const next = this.parseHead(data, position, end)
+          if (next < 0) return end
+          if (this.state <= Fields) return next
+          position = next
+          break
+        }
+        case LengthBody: {
+          const size = Math.min(this.remaining, end - position)
+          this.remaining -= size
+          const last = this.remaining === 0
+          if (last) this.state = Complete
+          this.connection.expectBulk = this.remaining > 32768
+          this.decoder?.decodeData(data, position, position + size, last)
+          position += size
+          break
+        }
+        case ChunkedBody:
+          position = this.parseChunked(data, position, end)
+          break
+        case Tunnel:
+          this.decoder?.decodeData(data, position, end, false)
+          return end
+        case Complete:
+          return position
+        default:
+          return end
+      }
+    }
+    return position
+  }
+
+  /** Returns the position reached, or -1 after an error. */
+  private parseHead(data: Buffer, position: number, end: number): number {
+    const headers = (this.headers ??= HeaderMap.acquire())
+    const { limits } = this.options
+    if (this.state === StartLine) {
+      const status = requestLine.scan(headers, data, position, end, limits.maxBytes)
+      if (status === ScanFailed) return this.failHead(requestLine.failure)
+      if (status !== ScanDone) {
+        // Nothing but empty lines so far: no request has begun.
+        if (requestLine.position === end) this.forgetHeaders()
+        return requestLine.position
+      }
+      if (requestLine.otherVersion) return this.fail(LOW_VERSION)
+      this.protocol = requestLine.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
+      this.state = Fields
+      position = requestLine.position
+    }
+    if (this.options.preserveCase) fields.originalNames = headers.originalNames ??= new Map()
+    const status = fields.scan(headers, data, position, end, limits)
+    fields.originalNames = null
+    if (status === ScanFailed) return this.failHead(fields.failure)
+    if (status === ScanDone) this.onHeadComplete(headers)
+    return this.state === Dead ? -1 : fields.position
+  }
+
+  private onHeadComplete(headers: HeaderMap): void {
+    const { options } = this
+    if (this.protocol === 'HTTP/1.0') {
+      if (!options.acceptHttp10) return void this.fail(LOW_VERSION)
+      if (options.defaultHostForHttp10 !== '' && !headers.has(HOST)) headers.append(HOST, options.defaultHostForHttp10)
+    }
+    if (!applyTarget(headers, options.allowAbsoluteUrl)) return void this.fail(INVALID_URL)
+    if (headers.repeated) {
+      // Two authorities are a request for two readers (RFC 9112, 3.2).
+      if (headers.find(HOST, headers.find(HOST, 0) + 1) >= 0) return void this.fail(CODEC_ERROR)
+      if (contentLengthOf(headers) === -2) return void this.fail(CODEC_ERROR)
+      if (headers.has(TRANSFER_ENCODING) && !isExactlyChunked(headers)) return void this.fail(BAD_TRANSFER_ENCODING)
+      headers.joinRepeated()
+    }
+    const length = contentLengthOf(headers)
+    if (length === -2) return void this.fail(CODEC_ERROR)
+    const chunked = headers.has(TRANSFER_ENCODING)
+    if (chunked) {
+      if (length >= 0) {
+        if (!options.allowChunkedLength) return void this.fail(LENGTH_AND_CHUNKED)
+        headers.remove(CONTENT_LENGTH)
+      }
+      if (!isExactlyChunked(headers) || headers.method === 'CONNECT') return void this.fail(BAD_TRANSFER_ENCODING)
+      if (this.protocol === 'HTTP/1.0') return void this.fail(BAD_TRANSFER_ENCODING)
+    }
+    this.headers = null
+    this.streamOpen = true
+    this.headRequest = headers.method === 'HEAD'
+    this.responseFraming = FramingNone
+    this.decoder = this.callbacks.newStream(this)
+    if (headers.method === 'CONNECT') {
+      this.state = Tunnel
+      this.decoder.decodeHeaders(headers, false)
+    } else if (chunked) {
+      this.state = ChunkedBody
+      this.chunks = new ChunkParser(options.limits)
+      this.connection.expectBulk = true
+      this.decoder.decodeHeaders(headers, false)
+    } else if (length > 0) {
+      this.state = LengthBody
+      this.remaining = length
+      this.connection.expectBulk = length > 65536
+      this.decoder.decodeHeaders(headers, false)
+    } else {
+      this.state = Complete
+      this.decoder.decodeHeaders(headers, true)
+    }
+  }
+
+  private parseChunked(data: Buffer, position: number, end: number): number {
+    const chunks = this.chunks as ChunkParser
+    const next = chunks.parse(data, position, end, this)
+    if (chunks.failed) {
+      this.fail(chunks.failure === 'codec_error' ? CODEC_ERROR : headError(chunks.failure))
+      return end
+    }
+    if (!chunks.done) return next
+    const { trailers } = chunks
+    this.chunks = null
+    this.state = Complete
+    this.connection.expectBulk = false
+    const { decoder } = this
+    if (trailers !== null && this.options.enableTrailers && decoder !== null) {
+      dropForbiddenTrailers(trailers)
+      decoder.decodeTrailers(trailers)
+    } else {
+      if (trailers !== null) HeaderMap.release(trailers)
+      decoder?.decodeData(data, next, next, true)
+    }
+    return next
+  }
+
+  onBodyData(data: Buffer, start: number, end: number): void {
+    this.decoder?.decodeData(data, start, end, false)
+  }
+
+  private failHead(failure: string): number {
+    return this.fail(headError(failure))
+  }
+
+  private fail(error: CodecError): -1 {
+    this.state = Dead
+    this.forgetHeaders()
+    this.callbacks.onCodecError(error)
+    return -1
+  }
+
+  private forgetHeaders(): void {
+    if (this.headers === null) return
+    HeaderMap.release(this.headers)
+    this.headers = null
+  }
+
+  /** Details of a dropped-underscore count for the connection manager's stats; reading resets it. */
+  takeDroppedUnderscores(): number {
+    const dropped = fields.droppedUnderscores
+    fields.droppedUnderscores = 0
+    return dropped
+  }
+
+  // ---- encoding
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    const at = this.connection.reserve(headers.encodedSize + 128)
+    const { output } = this.connection.thread.buffers
+    const p = headers.encodeLines(output, put(statusLine(1, headers.status), output, at))
+    this.connection.commit(put(CRLF, output, p))
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    const { connection } = this
+    const { status } = headers
+    const minor = this.protocol === 'HTTP/1.1' ? 1 : 0
+    const bodiless = this.headRequest || status === 204 || status === 304
+    const hasLength = headers.has(CONTENT_LENGTH)
+    const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
+    if (headerCase !== null) {
+      this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
+      writeCasedHead(connection, statusLine(minor, status), headers, this.framingLine(endStream, bodiless, hasLength), headerCase)
+    } else {
+      const at = connection.reserve(headers.encodedSize + 192)
+      const { output } = connection.thread.buffers
+      let p = headers.encodeLines(output, put(statusLine(minor, status), output, at))
+      this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
+      const line = this.framingLine(endStream, bodiless, hasLength)
+      if (line !== null) p = put(line, output, p)
+      connection.commit(put(CRLF, output, p))
+    }
+    if (endStream) this.onResponseComplete()
+  }
+
+  private frame(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): number {
+    if (this.state === Tunnel || status === 101) return FramingTunnel
+    if (endStream || bodiless) return FramingNone
+    if (hasLength) return FramingLength
+    return this.protocol === 'HTTP/1.1' ? FramingChunked : FramingClose
+  }
+
+  private framingLine(endStream: boolean, bodiless: boolean, hasLength: boolean): Uint8Array | null {
+    if (this.responseFraming === FramingChunked) return CHUNKED_LINE
+    return endStream && !bodiless && !hasLength && this.responseFraming !== FramingTunnel ? CONTENT_LENGTH_0 : null
+  }
+
+  encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.responseFraming === FramingChunked) {
+      if (end > start || endStream) writeChunk(this.connection, data, start, end, endStream)
+    } else if (end > start && this.responseFraming !== FramingNone) this.connection.write(data, start, end)
+    if (endStream) this.onResponseComplete()
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.responseFraming === FramingChunked) writeTrailers(this.connection, this.options.enableTrailers ? trailers : null)
+    this.onResponseComplete()
+  }
+
+  /** From now on bytes pass both ways as they are (after 101, or 2xx to CONNECT). */
+  upgradeToTunnel(): void {
+    this.state = Tunnel
+    this.responseFraming = FramingTunnel
+    this.connection.expectBulk = true
+    if (!this.dispatching && this.partial !== null && !this.partial.empty) this.runPartial()
+  }
+
+  private onResponseComplete(): void {
+    this.streamOpen = false
+    this.decoder = null
+    if (this.state !== Complete) {
+      // The request's rest would be read as the next request: nothing more is read (RFC 9112, 9.6).
+      this.state = Dead
+      return
+    }
+    this.state = StartLine
+  }
+
+  /** The stream's owner is done with it: bytes that were kept become the next request. */
+  resumePipelined(): void {
+    if (this.dispatching || this.state !== StartLine || this.partial === null || this.partial.empty) return
+    if (this.pausedForPipelining) {
+      this.pausedForPipelining = false
+      this.connection.readDisable(false)
+    }
+    this.runPartial()
+  }
+
+  /** No further request is read on this connection. */
+  stop(): void {
+    if (!this.streamOpen) this.state = Dead
+  }
+
+  resetStream(): void {
+    this.streamOpen = false
+    this.decoder = null
+    this.state = Dead
+  }
+
+  readDisable(disable: boolean): void {
+    this.connection.readDisable(disable)
+  }
+
+  get bytesBuffered(): number {
+    return this.connection.bytesBuffered
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.decoder?.onAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.decoder?.onBelowWriteBufferLowWatermark()
+  }
+
+  onConnectionClosed(): void {
+    const { decoder } = this
+    this.decoder = null
+    this.streamOpen = false
+    this.state = Dead
+    this.forgetHeaders()
+    decoder?.onResetStream('connection_termination', null)
+  }
+}
+
+function headError(failure: string): CodecError {
+  const status = failure === 'headers_too_large' || failure === 'too_many_headers' ? 431 : 400
+  return { status, details: `http1.${failure}` }
+}
+
+/** Fields that must not come in trailers (RFC 9110, 6.5.1): they would change framing or routing after the fact. */
+function dropForbiddenTrailers(trailers: HeaderMap): void {
+  trailers.remove(CONTENT_LENGTH)
+  trailers.remove(TRANSFER_ENCODING)
+  trailers.remove(HOST)
+  trailers.remove(TRAILER)
+}

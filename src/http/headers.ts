@@ -1,0 +1,406 @@
+// HOT FILE (docs/hot-path.md): heads are kept as the bytes they came in; strings are made when somebody asks.
+import { fingerprint, HeaderName } from './header-name.ts'
+import { HOST, knownName } from './known-headers.ts'
+
+const NAME_END = 1
+const VALUE_END = 2
+const PRINT = 3
+const WIDTH = 4
+const REMOVED = -1
+const CR = 13
+const LF = 10
+
+const INITIAL_BYTES = 2048
+const INITIAL_ENTRIES = 48
+/** Grown maps above this are not kept for reuse: one large head must not hold memory for ever. */
+const KEEP_BYTES = 16384
+const MAX_SPARE = 256
+
+const spare: HeaderMap[] = []
+
+/**
+ * The head (or the trailers) of one message. Lines stand in `bytes` as `name: value\r\n`, names in lower case, values
+ * byte for byte as they came (latin1). `entries` points into them, in order, so encoding copies whole runs of lines.
+ *
+ * A request's path and method, and a response's status, are fields of their own; the authority is the `host` line.
+ */
+export class HeaderMap {
+  bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  size = 0
+  entries = new Int32Array(INITIAL_ENTRIES * WIDTH)
+  /** Entries in use, removed ones included. */
+  length = 0
+  /** Presence bits of known names, see known-headers.ts. */
+  known0 = 0
+  known1 = 0
+  /** A known name came more than once: see joinRepeated. */
+  repeated = false
+  /** 'GET'; '' in responses. */
+  method = ''
+  /** 'http' or 'https'; '' in responses. */
+  scheme = ''
+  status = 0
+  /** Lower-case name -> name as it came; only where a codec preserves case. */
+  originalNames: Map<string, string> | null = null
+  /** The path as bytes [pathStart, pathEnd) of `bytes`; -1 once it was replaced by a string. */
+  pathStart = 0
+  pathEnd = 0
+  private pathText: string | null = null
+  private live = 0
+
+  /** A clean map, reused where possible. Pair with `release`. */
+  static acquire(): HeaderMap {
+    return spare.pop() ?? new HeaderMap()
+  }
+
+  /** Gives the map back. Nobody may use it afterwards. */
+  static release(map: HeaderMap): void {
+    if (spare.length >= MAX_SPARE || map.bytes.length > KEEP_BYTES) return
+    map.clear()
+    spare.push(map)
+  }
+
+  clear(): void {
+    this.size = 0
+    this.length = 0
+    this.known0 = 0
+    this.known1 = 0
+    this.repeated = false
+    this.method = ''
+    this.scheme = ''
+    this.status = 0
+    this.originalNames = null
+    this.pathStart = 0
+    this.pathEnd = 0
+    this.pathText = null
+    this.live = 0
+  }
+
+  // ---- building, used by codecs
+
+  /** Makes room for `more` bytes behind `size`. */
+  ensure(more: number): void {
+    const need = this.size + more
+    if (need <= this.bytes.length) return
+    let capacity = this.bytes.length * 2
+    while (capacity < need) capacity *= 2
+    const grown = Buffer.allocUnsafeSlow(capacity)
+    this.bytes.copy(grown, 0, 0, this.size)
+    this.bytes = grown
+  }
+
+  /** Records the line whose bytes already stand at [start, valueEnd) followed by CRLF. */
+  addLine(start: number, nameEnd: number, valueEnd: number): HeaderName | undefined {
+    let at = this.length * WIDTH
+    if (at === this.entries.length) {
+      const grown = new Int32Array(at * 2)
+      grown.set(this.entries)
+      this.entries = grown
+    }
+    const print = fingerprint(this.bytes, start, nameEnd)
+    const { entries } = this
+    entries[at++] = start
+    entries[at++] = nameEnd
+    entries[at++] = valueEnd
+    entries[at] = print
+    this.length++
+    this.live++
+    const name = knownName(this.bytes, start, nameEnd, print)
+    if (name !== undefined) this.mark(name)
+    return name
+  }
+
+  private mark(name: HeaderName): void {
+    if (name.word === 0) {
+      if ((this.known0 & name.bit) !== 0) this.repeated = true
+      this.known0 |= name.bit
+    } else {
+      if ((this.known1 & name.bit) !== 0) this.repeated = true
+      this.known1 |= name.bit
+    }
+  }
+
+  /** Joins repeated lines of names the proxy knows with a comma, as Envoy does (RFC 9110, 5.3); others stay apart. */
+  joinRepeated(): void {
+    this.repeated = false
+    for (let i = 0; i < this.length; i++) {
+      if (this.isRemoved(i)) continue
+      const at = i * WIDTH
+      const name = knownName(this.bytes, this.entries[at]!, this.entries[at + NAME_END]!, this.entries[at + PRINT]!)
+      if (name === undefined || this.find(name, i + 1) < 0) continue
+      this.set(name, this.getAll(name).join(','))
+    }
+  }
+
+  // ---- reading
+
+  /** Number of lines, `host` included. */
+  get count(): number {
+    return this.live
+  }
+
+  has(name: HeaderName): boolean {
+    return this.find(name, 0) >= 0
+  }
+
+  /** Index of the first entry at or after `from` with that name, or -1. */
+  find(name: HeaderName, from: number): number {
+    if (name.bit !== 0 && ((name.word === 0 ? this.known0 : this.known1) & name.bit) === 0) return -1
+    const { entries, bytes, length } = this
+    const { print } = name
+    for (let i = from; i < length; i++) {
+      const at = i * WIDTH
+      if (entries[at + PRINT] === print && entries[at] !== REMOVED) {
+        if (name.matches(bytes, entries[at]!, entries[at + NAME_END]!)) return i
+      }
+    }
+    return -1
+  }
+
+  /** Value of entry `index`, as latin1. */
+  valueAt(index: number): string {
+    const at = index * WIDTH
+    return this.bytes.latin1Slice(this.entries[at + NAME_END]! + 2, this.entries[at + VALUE_END]!)
+  }
+
+  nameAt(index: number): string {
+    const at = index * WIDTH
+    return this.bytes.latin1Slice(this.entries[at]!, this.entries[at + NAME_END]!)
+  }
+
+  valueLengthAt(index: number): number {
+    const at = index * WIDTH
+    return this.entries[at + VALUE_END]! - this.entries[at + NAME_END]! - 2
+  }
+
+  /** First byte of the value of entry `index` in `bytes`. */
+  valueStartAt(index: number): number {
+    return this.entries[index * WIDTH + NAME_END]! + 2
+  }
+
+  valueEndAt(index: number): number {
+    return this.entries[index * WIDTH + VALUE_END]!
+  }
+
+  isRemoved(index: number): boolean {
+    return this.entries[index * WIDTH] === REMOVED
+  }
+
+  /** The first value of that name. */
+  get(name: HeaderName): string | undefined {
+    const index = this.find(name, 0)
+    return index < 0 ? undefined : this.valueAt(index)
+  }
+
+  /** All values, in order. */
+  getAll(name: HeaderName): string[] {
+    const values: string[] = []
+    for (let i = this.find(name, 0); i >= 0; i = this.find(name, i + 1)) values.push(this.valueAt(i))
+    return values
+  }
+
+  /** As `get`, for names only known as text; understands ':method', ':path', ':authority', ':scheme' and ':status'. */
+  lookup(name: string): string | undefined {
+    if (name.charCodeAt(0) !== 58) return this.get(HeaderName.of(name))
+    switch (name) {
+      case ':method':
+        return this.method === '' ? undefined : this.method
+      case ':path':
+        return this.hasPath ? this.path : undefined
+      case ':authority':
+        return this.method === '' ? undefined : this.get(HOST)
+      case ':scheme':
+        return this.scheme === '' ? undefined : this.scheme
+      case ':status':
+        return this.status === 0 ? undefined : String(this.status)
+      default:
+        return undefined
+    }
+  }
+
+  /** Calls `visit` for each line in order; pseudo headers are not lines, `host` is. */
+  forEach(visit: (name: string, value: string) => void): void {
+    for (let i = 0; i < this.length; i++) if (!this.isRemoved(i)) visit(this.nameAt(i), this.valueAt(i))
+  }
+
+  /** Bytes of all names and values, pseudo headers included, as Envoy's HeaderMap::byteSize counts them. */
+  get byteSize(): number {
+    let total = 0
+    for (let i = 0; i < this.length; i++) {
+      const at = i * WIDTH
+      if (this.entries[at] !== REMOVED) total += this.entries[at + VALUE_END]! - this.entries[at]! - 2
+    }
+    if (this.method !== '') total += 7 + this.method.length + 5 + this.path.length + 7 + this.scheme.length
+    // `host` is `:authority` to Envoy, six characters longer.
+    if (this.method !== '' && this.has(HOST)) total += 6
+    if (this.status !== 0) total += 10
+    return total
+  }
+
+  // ---- request line
+
+  get hasPath(): boolean {
+    return this.pathText !== null || this.pathEnd > this.pathStart
+  }
+
+  /** Path with query, '' when there is none. */
+  get path(): string {
+    return (this.pathText ??= this.bytes.latin1Slice(this.pathStart, this.pathEnd))
+  }
+
+  set path(value: string) {
+    this.pathText = value
+    this.pathStart = this.pathEnd = -1
+  }
+
+  get pathIsBytes(): boolean {
+    return this.pathStart >= 0
+  }
+
+  /** '' when the request has none. */
+  get authority(): string {
+    return this.get(HOST) ?? ''
+  }
+
+  set authority(value: string) {
+    this.set(HOST, value)
+  }
+
+  // ---- changing
+
+  /** Adds one more line at the end. `value` is latin1 without CR, LF or NUL. */
+  append(name: HeaderName, value: string): void {
+    const start = this.writeLine(name, value)
+    const nameEnd = start + name.bytes.length
+    this.addLine(start, nameEnd, this.size - 2)
+  }
+
+  /** Adds a line prepared at plan time: `name: value\r\n` as bytes. */
+  appendPrepared(line: Uint8Array, nameLength: number): void {
+    this.ensure(line.length)
+    const start = this.size
+    const { bytes } = this
+    for (let i = 0; i < line.length; i++) bytes[start + i] = line[i]!
+    this.size = start + line.length
+    this.addLine(start, start + nameLength, this.size - 2)
+  }
+
+  /** Replaces the first line of that name in place and drops its others; appends when there is none. */
+  set(name: HeaderName, value: string): void {
+    const index = this.find(name, 0)
+    if (index < 0) {
+      this.append(name, value)
+      return
+    }
+    const start = this.writeLine(name, value)
+    const at = index * WIDTH
+    this.entries[at] = start
+    this.entries[at + NAME_END] = start + name.bytes.length
+    this.entries[at + VALUE_END] = this.size - 2
+    for (let i = this.find(name, index + 1); i >= 0; i = this.find(name, i + 1)) this.removeAt(i)
+  }
+
+  /** Removes all lines of that name; true when there was one. */
+  remove(name: HeaderName): boolean {
+    let index = this.find(name, 0)
+    if (index < 0) return false
+    for (; index >= 0; index = this.find(name, index + 1)) this.removeAt(index)
+    if (name.word === 0) this.known0 &= ~name.bit
+    else this.known1 &= ~name.bit
+    return true
+  }
+
+  /** Removes one line. The presence bit of its name stays: it only promises that a search may find something. */
+  removeAt(index: number): void {
+    this.entries[index * WIDTH] = REMOVED
+    this.live--
+  }
+
+  removePrefix(prefix: string): boolean {
+    let removed = false
+    for (let i = 0; i < this.length; i++) {
+      if (!this.isRemoved(i) && this.nameAt(i).startsWith(prefix)) {
+        this.removeAt(i)
+        removed = true
+      }
+    }
+    return removed
+  }
+
+  private writeLine(name: HeaderName, value: string): number {
+    this.ensure(name.prefix.length + value.length + 2)
+    const start = this.size
+    const { bytes } = this
+    const { prefix } = name
+    for (let i = 0; i < prefix.length; i++) bytes[start + i] = prefix[i]!
+    let at = start + prefix.length
+    // Short values are cheaper byte by byte than through a call into native code. (bench: h1)
+    if (value.length <= 24) for (let i = 0; i < value.length; i++) bytes[at++] = value.charCodeAt(i)
+    else at += bytes.latin1Write(value, at)
+    bytes[at] = CR
+    bytes[at + 1] = LF
+    this.size = at + 2
+    return start
+  }
+
+  /** A copy that outlives this map: path and lines. */
+  clone(): HeaderMap {
+    const copy = HeaderMap.acquire()
+    copy.ensure(this.size)
+    this.bytes.copy(copy.bytes, 0, 0, this.size)
+    copy.size = this.size
+    if (copy.entries.length < this.length * WIDTH) copy.entries = new Int32Array(this.entries.length)
+    copy.entries.set(this.entries.subarray(0, this.length * WIDTH))
+    copy.length = this.length
+    copy.live = this.live
+    copy.known0 = this.known0
+    copy.known1 = this.known1
+    copy.method = this.method
+    copy.scheme = this.scheme
+    copy.status = this.status
+    copy.pathStart = this.pathStart
+    copy.pathEnd = this.pathEnd
+    copy.pathText = this.pathText
+    return copy
+  }
+
+  // ---- encoding
+
+  /** Upper bound of what encodeLines writes. */
+  get encodedSize(): number {
+    return this.size
+  }
+
+  /**
+   * Writes all lines to `out` from `at` on, `host` first; returns the position behind them. Lines that stand side by
+   * side in `bytes` are copied as one run.
+   */
+  encodeLines(out: Buffer, at: number): number {
+    const { entries, bytes, length } = this
+    const hostIndex = this.method === '' ? -1 : this.find(HOST, 0)
+    if (hostIndex > 0) at = copyRun(bytes, entries[hostIndex * WIDTH]!, entries[hostIndex * WIDTH + VALUE_END]! + 2, out, at)
+    let runStart = 0
+    let runEnd = 0
+    for (let i = 0; i < length; i++) {
+      const entry = i * WIDTH
+      const start = entries[entry]!
+      if (start === REMOVED || (i === hostIndex && i > 0)) continue
+      const end = entries[entry + VALUE_END]! + 2
+      if (start === runEnd) runEnd = end
+      else {
+        if (runEnd > runStart) at = copyRun(bytes, runStart, runEnd, out, at)
+        runStart = start
+        runEnd = end
+      }
+    }
+    return runEnd > runStart ? copyRun(bytes, runStart, runEnd, out, at) : at
+  }
+}
+
+function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  const size = end - start
+  // Below this size a loop beats the call into native code. (bench: h1)
+  if (size < 64) for (let i = 0; i < size; i++) to[at + i] = from[start + i]!
+  else from.copy(to, at, start, end)
+  return at + size
+}

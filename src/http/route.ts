@@ -1,0 +1,146 @@
+// The route contract: what a route table compiles to, and what the router filter reads. Everything here is frozen.
+import type { StreamInfo } from '../observability/index.ts'
+import type { HeaderName } from './header-name.ts'
+import type { HeaderMap } from './headers.ts'
+
+/** An immutable table, shared by all streams that started while it was current. */
+export interface RouteTable {
+  readonly name: string
+  /** The first matching route in order, or null. `random`: the stream's own 32-bit number, for weights and fractions. */
+  route(headers: HeaderMap, info: StreamInfo, random: number): Route | null
+  /** Names that only internal clients may send (RouteConfiguration.internal_only_headers). */
+  readonly internalOnlyHeaders: readonly HeaderName[]
+}
+
+export interface VirtualHostPlan {
+  readonly name: string
+  readonly includeRequestAttemptCount: boolean
+  readonly includeAttemptCountInResponse: boolean
+  /** Virtual clusters in order; the router charges stats to the first that matches. */
+  readonly virtualClusters: readonly VirtualClusterPlan[]
+}
+
+export interface VirtualClusterPlan {
+  readonly name: string
+  matches(headers: HeaderMap): boolean
+}
+
+/** retry_on conditions as bits. */
+export const RetryOn5xx = 1
+export const RetryOnGatewayError = 2
+export const RetryOnReset = 4
+export const RetryOnConnectFailure = 8
+export const RetryOnEnvoyRateLimited = 16
+export const RetryOnRetriable4xx = 32
+export const RetryOnRefusedStream = 64
+export const RetryOnRetriableStatusCodes = 128
+export const RetryOnRetriableHeaders = 256
+export const RetryOnResetBeforeRequest = 512
+export const RetryOnGrpcCancelled = 1024
+export const RetryOnGrpcDeadlineExceeded = 2048
+export const RetryOnGrpcResourceExhausted = 4096
+export const RetryOnGrpcUnavailable = 8192
+export const RetryOnGrpcInternal = 16384
+export const RetryOnHttp3PostConnectFailure = 32768
+
+/** envoy.config.route.v3.RetryPolicy. Times in ms. */
+export interface RetryPolicyPlan {
+  readonly retryOn: number
+  readonly numRetries: number
+  /** 0: none. */
+  readonly perTryTimeoutMs: number
+  readonly perTryIdleTimeoutMs: number
+  readonly retriableStatusCodes: readonly number[]
+  readonly retriableHeaders: readonly HeaderPredicate[]
+  /** Only requests that match are retried; empty: all. */
+  readonly retriableRequestHeaders: readonly HeaderPredicate[]
+  readonly baseIntervalMs: number
+  readonly maxIntervalMs: number
+  readonly rateLimitedBackOff: RateLimitedBackOff | null
+  /** Hosts already tried are avoided. */
+  readonly previousHosts: boolean
+  readonly hostSelectionRetryMaxAttempts: number
+}
+
+export interface RateLimitedBackOff {
+  readonly resetHeaders: readonly { readonly name: HeaderName; readonly format: 'SECONDS' | 'UNIX_TIMESTAMP' }[]
+  readonly maxIntervalMs: number
+}
+
+export interface HeaderPredicate {
+  matches(headers: HeaderMap): boolean
+}
+
+export interface HashPolicyPlan {
+  /** A 64-bit hash of the request, or null when no policy yields one; may add a cookie for the response. */
+  hash(headers: HeaderMap, info: StreamInfo, setCookie: (value: string) => void): bigint | null
+}
+
+export interface ShadowPolicyPlan {
+  readonly clusterName: string
+  readonly clusterHeader: HeaderName | null
+  /** Draws with the stream's number; whether this request is mirrored. */
+  readonly sampled: (random: number) => boolean
+  readonly appendHostSuffix: boolean
+}
+
+export interface InternalRedirectPlan {
+  readonly maxInternalRedirects: number
+  readonly responseCodes: readonly number[]
+  readonly allowCrossSchemeRedirect: boolean
+}
+
+export interface DirectResponsePlan {
+  readonly status: number
+  /** latin1 text. */
+  readonly body: string
+}
+
+export interface Redirect {
+  readonly status: number
+  readonly location: string
+}
+
+/** One configured route; of weighted clusters, one per cluster. */
+export interface Route {
+  readonly name: string | null
+  readonly virtualHost: VirtualHostPlan
+  readonly kind: 'cluster' | 'redirect' | 'direct_response'
+  /** null: see clusterHeader. */
+  readonly clusterName: string | null
+  readonly clusterHeader: HeaderName | null
+  readonly clusterNotFoundStatus: number
+  /** Whole request with retries; 0: none. */
+  readonly timeoutMs: number
+  /** -1: the connection manager's. */
+  readonly idleTimeoutMs: number
+  readonly maxStreamDurationMs: number
+  readonly grpcTimeoutHeaderMaxMs: number
+  readonly grpcTimeoutHeaderOffsetMs: number
+  readonly retryPolicy: RetryPolicyPlan | null
+  readonly hedgeOnPerTryTimeout: boolean
+  /** 0 default, 1 high. */
+  readonly priority: 0 | 1
+  readonly hashPolicy: HashPolicyPlan | null
+  readonly metadataMatch: object | null
+  readonly shadowPolicies: readonly ShadowPolicyPlan[]
+  readonly internalRedirect: InternalRedirectPlan | null
+  /** Upgrade type (lower case) -> enabled; null: the connection manager decides. */
+  readonly upgrades: ReadonlyMap<string, boolean> | null
+  /** CONNECT ends here and becomes TCP to the cluster. */
+  readonly terminatesConnect: boolean
+  readonly appendXForwardedHost: boolean
+  readonly autoHostRewrite: boolean
+  /** Bytes; -1: the connection's limit. */
+  readonly bufferLimitBytes: number
+  readonly statPrefix: string | null
+  readonly metadata: object | null
+  perFilterConfig(filterName: string): object | null
+  readonly hasRequestMutations: boolean
+  /** Path and host rewrites, then header mutations, in Envoy's order. */
+  finalizeRequest(headers: HeaderMap, info: StreamInfo): void
+  readonly hasResponseMutations: boolean
+  finalizeResponse(responseHeaders: HeaderMap, requestHeaders: HeaderMap | null, info: StreamInfo): void
+  redirect(headers: HeaderMap): Redirect
+  readonly directResponse: DirectResponsePlan | null
+}

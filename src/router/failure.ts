@@ -1,0 +1,59 @@
+// The one place where an attempt's failure becomes flag, status, details and words (docs/errors.md).
+import type { ResetReason } from '../http/index.ts'
+import { type ResponseCause, ResponseFlag } from '../observability/index.ts'
+import type { UpstreamRequest } from './upstream-request.ts'
+
+export interface Failure {
+  readonly reason: ResetReason
+  readonly flag: number
+  readonly status: number
+  /** What stands in the response code details between braces. */
+  readonly text: string
+  /** What the client reads. */
+  readonly reasonText: string
+  /** %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
+  readonly transportReason: string | null
+  readonly cause: ResponseCause
+}
+
+const WORDS: Readonly<Record<ResetReason, readonly [text: string, flag: number, status: number]>> = {
+  local_reset: ['local reset', ResponseFlag.LocalReset, 503],
+  remote_reset: ['remote reset', ResponseFlag.UpstreamRemoteReset, 503],
+  connection_failure: ['remote connection failure', ResponseFlag.UpstreamConnectionFailure, 503],
+  connection_timeout: ['connection timeout', ResponseFlag.UpstreamConnectionFailure, 503],
+  connection_termination: ['connection termination', ResponseFlag.UpstreamConnectionTermination, 503],
+  overflow: ['overflow', ResponseFlag.UpstreamOverflow, 503],
+  protocol_error: ['protocol error', ResponseFlag.UpstreamProtocolError, 502],
+  remote_refused_stream_reset: ['remote refused stream reset', ResponseFlag.UpstreamRemoteReset, 503],
+}
+
+/** Node's error codes in the words that Envoy prints for them. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  ETIMEDOUT: 'Connection timed out',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ENOENT: 'No such file or directory',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  EMFILE: 'Too many open files',
+  EACCES: 'Permission denied',
+}
+
+export function failureOf(request: UpstreamRequest, reason: ResetReason, detail: string | null): Failure {
+  const [words, flag, status] = WORDS[reason]
+  const connecting = request.failure === 'connection_failure' && detail !== null
+  const transportReason = connecting ? `delayed connect error: ${ERRNO_WORDS[detail] ?? detail}` : null
+  const text = (transportReason === null ? words : `${words}|${transportReason}`).replaceAll(' ', '_')
+  const phase =
+    request.failure === 'overflow'
+      ? 'pool'
+      : request.failure !== null
+        ? 'connect'
+        : request.responseStarted
+          ? 'response_body'
+          : request.requestComplete
+            ? 'response_headers'
+            : 'request'
+  return { reason, flag, status, text, reasonText: words, transportReason, cause: request.cause(phase, words, detail) }
+}

@@ -1,0 +1,40 @@
+import type { RouterJson } from '#api/envoy/extensions/filters/http/router/v3/router_pb.ts'
+import { declareSupport, type ExtensionFactory } from '../config/index.ts'
+import type { HttpFilterPlan } from '../http/index.ts'
+import type { UpstreamThread } from '../upstream/index.ts'
+import { RouterFilter } from './router-filter.ts'
+import type { RouterPlan } from './router-plan.ts'
+
+export { compileRouteConfiguration } from './route-table/index.ts'
+
+declareSupport('envoy.extensions.filters.http.router.v3.Router', {
+  supported: ['suppress_envoy_headers'],
+  refused: {
+    upstream_log: 'upstream access logs are not part of this release: the connection manager logs each request',
+    upstream_log_options: 'upstream access logs are not part of this release',
+    upstream_http_filters: 'upstream filters are not part of this release',
+    strict_check_headers: 'not part of this release: bad control headers are ignored',
+    respect_expected_rq_timeout: 'not part of this release: x-envoy-upstream-rq-timeout-ms is honoured',
+    reject_connect_request_early_data: 'bytes behind a CONNECT are never sent before the upstream accepts it',
+  },
+  accepted: {
+    dynamic_stats: 'stats by status code are always kept',
+    start_child_span: 'tracing is not part of this release',
+    suppress_grpc_request_failure_code_stats: 'gRPC stats are not part of this release',
+  },
+})
+
+/** envoy.filters.http.router. */
+export const routerFactory: ExtensionFactory<HttpFilterPlan> = {
+  name: 'envoy.filters.http.router',
+  category: 'envoy.filters.http',
+  typeNames: ['envoy.extensions.filters.http.router.v3.Router'],
+  compile: config => {
+    const plan: RouterPlan = Object.freeze({ suppressEnvoyHeaders: (config as RouterJson).suppressEnvoyHeaders ?? false })
+    return {
+      name: 'envoy.filters.http.router',
+      terminal: true,
+      create: thread => new RouterFilter(plan, (thread as UpstreamThread).clusters, thread),
+    }
+  },
+}

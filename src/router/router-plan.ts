@@ -1,0 +1,5 @@
+/** envoy.extensions.filters.http.router.v3.Router, compiled. */
+export interface RouterPlan {
+  /** The proxy adds none of its own x-envoy headers. */
+  readonly suppressEnvoyHeaders: boolean
+}

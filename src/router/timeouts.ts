@@ -1,0 +1,64 @@
+// HOT FILE (docs/hot-path.md): how long a request may take, from the route and, for internal clients, from its headers.
+import * as http from '../http/index.ts'
+import type { HeaderMap, Route } from '../http/index.ts'
+
+export interface RequestTimeouts {
+  /** Whole request with all attempts, 0: none. */
+  globalMs: number
+  /** Each attempt, 0: none. */
+  perTryMs: number
+}
+
+const timeouts: RequestTimeouts = { globalMs: 0, perTryMs: 0 }
+const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS.bit
+
+/** Reads and removes the control headers. The result is valid until the next call. */
+export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeouts {
+  timeouts.globalMs = route.timeoutMs
+  timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
+  if (route.grpcTimeoutHeaderMaxMs >= 0 && headers.has(http.GRPC_TIMEOUT)) {
+    const asked = parseGrpcTimeout(headers.get(http.GRPC_TIMEOUT) as string)
+    if (asked >= 0) {
+      const max = route.grpcTimeoutHeaderMaxMs
+      timeouts.globalMs = max > 0 && (asked === 0 || asked > max) ? max : asked
+    }
+  }
+  if ((headers.known1 & TIMEOUT_BITS) !== 0) {
+    const global = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS))
+    if (global >= 0) timeouts.globalMs = global
+    headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS)
+    const perTry = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS))
+    if (perTry >= 0) timeouts.perTryMs = perTry
+    headers.remove(http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS)
+  }
+  if (timeouts.perTryMs >= timeouts.globalMs && timeouts.globalMs !== 0) timeouts.perTryMs = 0
+  return timeouts
+}
+
+function milliseconds(text: string | undefined): number {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : -1
+}
+
+const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3600000, M: 60000, S: 1000, m: 1, u: 0.001, n: 0.000001 }
+
+/** grpc-timeout in ms, rounded up; -1: malformed. */
+export function parseGrpcTimeout(text: string): number {
+  const match = /^(\d{1,8})([HMSmun])$/.exec(text)
+  return match === null ? -1 : Math.ceil(Number(match[1]) * (GRPC_UNITS[match[2] as string] as number))
+}
+
+// Nearly all requests of a worker carry the same few timeouts.
+let expectedMs = -1
+let expectedLine: Uint8Array = new Uint8Array(0)
+const NAME_LENGTH = http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS.text.length
+
+/** Tells the upstream how long its answer is waited for. */
+export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
+  if (headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) headers.remove(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+  if (ms <= 0) return
+  if (ms !== expectedMs) {
+    expectedMs = ms
+    expectedLine = Buffer.from(`x-envoy-expected-rq-timeout-ms: ${ms}\r\n`, 'latin1')
+  }
+  headers.appendPrepared(expectedLine, NAME_LENGTH)
+}

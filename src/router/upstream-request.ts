@@ -1,0 +1,275 @@
+// HOT FILE (docs/hot-path.md): one attempt: a stream of a pool, the response back to the router.
+import { Timer, type TimerOwner } from '../base/index.ts'
+import { BodyBuffer, HeaderMap, type RequestEncoder, type ResetReason, type ResponseDecoder } from '../http/index.ts'
+import type { ResponseCause, StreamInfo } from '../observability/index.ts'
+import {
+  CLUSTER_SLOTS as C,
+  type Cluster,
+  type Host,
+  HOST_RQ_ACTIVE,
+  HOST_RQ_TOTAL,
+  http1Pool,
+  type PendingStream,
+  type PoolCallbacks,
+  type PooledStream,
+  type PoolFailure,
+} from '../upstream/index.ts'
+import type { ThreadContext } from '../net/index.ts'
+
+const PER_TRY_TIMER = 0
+
+/** What an attempt tells the router. */
+export interface UpstreamRequestOwner {
+  readonly thread: ThreadContext
+  readonly info: StreamInfo
+  onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
+  onUpstream1xx(request: UpstreamRequest, headers: HeaderMap): void
+  onUpstreamData(request: UpstreamRequest, data: Buffer, start: number, end: number, endStream: boolean): void
+  onUpstreamTrailers(request: UpstreamRequest, trailers: HeaderMap): void
+  onUpstreamReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void
+  onPerTryTimeout(request: UpstreamRequest): void
+  pauseDownstream(): void
+  resumeDownstream(): void
+}
+
+export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwner {
+  readonly owner: UpstreamRequestOwner
+  readonly cluster: Cluster
+  readonly host: Host
+  /** 1-based. */
+  readonly attempt: number
+  /** The connection had carried other requests: a loss without an answer may be the keep-alive race. */
+  reused = false
+  encoder: RequestEncoder | null = null
+  /** A byte of the response has been decoded. */
+  responseStarted = false
+  /** All of the request has been handed to the codec. */
+  requestComplete = false
+  failure: PoolFailure | null = null
+  readonly startMs: number
+  private stream: PooledStream | null = null
+  private pending: PendingStream | null = null
+  private headers: HeaderMap | null = null
+  private headersEnd = false
+  /** Body that came before the connection was there. */
+  private waiting: BodyBuffer | null = null
+  private waitingEnd = false
+  private waitingTrailers: HeaderMap | null = null
+  private pausedDownstream = 0
+  private pausedUpstream = 0
+  private perTryTimer: Timer | null = null
+  private over = false
+
+  constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number) {
+    this.owner = owner
+    this.cluster = cluster
+    this.host = host
+    this.attempt = attempt
+    this.startMs = owner.thread.clock.now
+  }
+
+  start(headers: HeaderMap, endStream: boolean, priority: 0 | 1, fresh: boolean): void {
+    this.headers = headers
+    this.headersEnd = endStream
+    this.pending = http1Pool(this.owner.thread, this.cluster, this.host, priority).newStream(this, this, fresh)
+  }
+
+  /** Starts the clock of this attempt. */
+  armPerTryTimeout(ms: number): void {
+    if (ms <= 0 || this.over) return
+    this.perTryTimer ??= new Timer(this, PER_TRY_TIMER)
+    this.owner.thread.timers.arm(this.perTryTimer, ms)
+  }
+
+  onTimer(_kind: number): void {
+    if (!this.over) this.owner.onPerTryTimeout(this)
+  }
+
+  // ---- pool
+
+  onPoolReady(encoder: RequestEncoder, stream: PooledStream, reused: boolean): void {
+    const { cluster, host, owner } = this
+    const { info, thread } = owner
+    this.pending = null
+    this.encoder = encoder
+    this.stream = stream
+    this.reused = reused
+    cluster.stats.cells[C.upstream_rq_total]! += 1
+    cluster.stats.cells[C.upstream_rq_active]! += 1
+    host.cells[HOST_RQ_TOTAL]! += 1
+    host.cells[HOST_RQ_ACTIVE]! += 1
+    const us = info.sinceStartUs(thread.clock.now)
+    info.upstreamPoolReadyUs = us
+    info.firstUpstreamTxByteUs = us
+    info.upstreamConnectionId = stream.connection.id
+    info.upstreamHostAddress = host.addressText
+    info.upstreamProtocol = 'HTTP/1.1'
+    encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
+    if (this.headersEnd) this.requestSent()
+    else if (this.waiting !== null || this.waitingEnd || this.waitingTrailers !== null) this.sendWaiting(encoder)
+  }
+
+  private sendWaiting(encoder: RequestEncoder): void {
+    const { waiting, waitingEnd, waitingTrailers } = this
+    this.waiting = null
+    if (waiting !== null || waitingEnd) {
+      const body = waiting?.toBuffer() ?? Buffer.alloc(0)
+      const last = waitingEnd && waitingTrailers === null
+      encoder.encodeData(body, 0, body.length, last)
+      if (last) this.requestSent()
+    }
+    if (waitingTrailers !== null && !this.over) {
+      encoder.encodeTrailers(waitingTrailers)
+      this.requestSent()
+    }
+    for (; this.pausedDownstream > 0; this.pausedDownstream--) this.owner.resumeDownstream()
+  }
+
+  private requestSent(): void {
+    this.requestComplete = true
+    const { info, thread } = this.owner
+    info.lastUpstreamTxByteUs = info.sinceStartUs(thread.clock.now)
+  }
+
+  onPoolFailure(failure: PoolFailure, detail: string | null): void {
+    this.pending = null
+    this.failure = failure
+    this.end()
+    const reason = failure === 'connection_timeout' ? 'connection_timeout' : failure
+    this.owner.onUpstreamReset(this, reason, detail)
+  }
+
+  // ---- request body
+
+  sendData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    const { encoder } = this
+    if (this.over) return
+    if (encoder === null) {
+      this.waiting ??= new BodyBuffer()
+      this.waiting.append(data, start, end)
+      this.waitingEnd = endStream
+      if (this.pausedDownstream === 0 && this.waiting.length > this.cluster.plan.perConnectionBufferLimitBytes) {
+        this.pausedDownstream++
+        this.owner.pauseDownstream()
+      }
+      return
+    }
+    encoder.encodeData(data, start, end, endStream)
+    if (endStream) this.requestSent()
+  }
+
+  sendTrailers(trailers: HeaderMap): void {
+    if (this.over) return
+    if (this.encoder === null) {
+      this.waitingTrailers = trailers
+      return
+    }
+    this.encoder.encodeTrailers(trailers)
+    this.requestSent()
+  }
+
+  // ---- response
+
+  decode1xxHeaders(headers: HeaderMap): void {
+    this.owner.onUpstream1xx(this, headers)
+  }
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.responseStarted = true
+    const { info, thread } = this.owner
+    info.firstUpstreamRxByteUs = info.sinceStartUs(thread.clock.now)
+    if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
+    if (endStream) this.responseComplete()
+    this.owner.onUpstreamHeaders(this, headers, endStream)
+  }
+
+  decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) this.responseComplete()
+    this.owner.onUpstreamData(this, data, start, end, endStream)
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.responseComplete()
+    this.owner.onUpstreamTrailers(this, trailers)
+  }
+
+  private responseComplete(): void {
+    const { info, thread } = this.owner
+    info.lastUpstreamRxByteUs = info.sinceStartUs(thread.clock.now)
+    this.stream = this.requestComplete ? null : this.stream
+    this.end()
+  }
+
+  onResetStream(reason: ResetReason, detail: string | null): void {
+    this.stream = null
+    if (this.over) return
+    this.end()
+    this.owner.onUpstreamReset(this, reason, detail)
+  }
+
+  /** Why this attempt failed, for logs and %RESPONSE_CAUSE%. */
+  cause(phase: ResponseCause['phase'], reason: string, errno: string | null): ResponseCause {
+    return {
+      phase,
+      host: this.host.addressText,
+      errno,
+      attempt: this.attempt,
+      elapsedMs: Math.round((this.owner.thread.clock.now - this.startMs) * 1000) / 1000,
+      reason,
+    }
+  }
+
+  // ---- flow control
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.pausedDownstream++
+    this.cluster.stats.cells[C.upstream_flow_control_backed_up_total]! += 1
+    this.owner.pauseDownstream()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    if (this.pausedDownstream === 0) return
+    this.pausedDownstream--
+    this.cluster.stats.cells[C.upstream_flow_control_drained_total]! += 1
+    this.owner.resumeDownstream()
+  }
+
+  /** The client reads slowly: stop reading the origin. */
+  pause(): void {
+    if (this.encoder === null || this.over) return
+    this.pausedUpstream++
+    this.cluster.stats.cells[C.upstream_flow_control_paused_reading_total]! += 1
+    this.encoder.readDisable(true)
+  }
+
+  resume(): void {
+    if (this.encoder === null || this.pausedUpstream === 0) return
+    this.pausedUpstream--
+    this.cluster.stats.cells[C.upstream_flow_control_resumed_reading_total]! += 1
+    this.encoder.readDisable(false)
+  }
+
+  // ---- end
+
+  /** Gives the attempt up; nothing more is heard of it. */
+  abandon(): void {
+    this.end()
+    this.pending?.cancel()
+    this.pending = null
+    this.stream?.abandon()
+    this.stream = null
+  }
+
+  /** Bookkeeping of the end, once. */
+  private end(): void {
+    if (this.over) return
+    this.over = true
+    const { thread } = this.owner
+    if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
+    for (; this.pausedDownstream > 0; this.pausedDownstream--) this.owner.resumeDownstream()
+    for (; this.pausedUpstream > 0; this.pausedUpstream--) this.encoder?.readDisable(false)
+    if (this.encoder === null) return
+    this.cluster.stats.cells[C.upstream_rq_active]! -= 1
+    this.host.cells[HOST_RQ_ACTIVE]! -= 1
+  }
+}
