@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Connection } from '../../../net/index.ts'
+import { ThreadBuffers } from '../../../net/index.ts'
+import type { CodecError } from '../codec.ts'
+import { RecordingDecoder, type RecordedMessage } from '../testing/recording.ts'
+import { Http1ClientCodec } from './client.ts'
+import type { Http1Options } from './options.ts'
+import { Http1ServerCodec } from './server.ts'
+
+const OPTIONS: Http1Options = {
+  limits: { maxBytes: 61440, maxCount: 100, underscores: 'ALLOW' },
+  acceptHttp10: true,
+  defaultHostForHttp10: '',
+  enableTrailers: true,
+  allowChunkedLength: false,
+  allowAbsoluteUrl: true,
+  headerCase: null,
+  preserveCase: false,
+}
+
+/** Just the part of a connection that codecs use for writing: what is written becomes text. */
+class SinkConnection {
+  readonly thread = { buffers: new ThreadBuffers() }
+  text = ''
+  expectBulk = false
+  closing = false
+  bytesBuffered = 0
+  private at = 0
+
+  reserve(max: number): number {
+    if (this.thread.buffers.output.length < max) this.thread.buffers.giveAwayOutput(max)
+    return this.at
+  }
+  commit(end: number): void {
+    this.text += this.thread.buffers.output.latin1Slice(this.at, end)
+  }
+  write(bytes: Buffer, start: number, end: number): void {
+    this.text += bytes.latin1Slice(start, end)
+  }
+  writeString(text: string): void {
+    this.text += text
+  }
+  readDisable(): void {}
+}
+
+interface ServerRun {
+  readonly requests: RecordedMessage[]
+  readonly error: CodecError | null
+}
+
+/** Feeds a byte stream in the given pieces; each request is answered at once, so the next may follow. */
+function serve(pieces: readonly Buffer[], options: Http1Options = OPTIONS): ServerRun {
+  const sink = new SinkConnection()
+  const requests: RecordedMessage[] = []
+  let error: CodecError | null = null
+  const codec: Http1ServerCodec = new Http1ServerCodec(
+    sink as unknown as Connection,
+    {
+      newStream: () => {
+        const decoder = new RecordingDecoder()
+        requests.push(decoder.message)
+        decoder.onComplete = () => {
+          pending.push(() => {
+            codec.encodeData(Buffer.alloc(0), 0, 0, true)
+            codec.resumePipelined()
+          })
+        }
+        return decoder
+      },
+      onCodecError: found => {
+        error = found
+      },
+    },
+    options,
+  )
+  const pending: (() => void)[] = []
+  for (const piece of pieces) {
+    codec.dispatch(piece, 0, piece.length)
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) next()
+  }
+  return { requests, error }
+}
+
+interface ClientRun {
+  readonly response: RecordedMessage
+  readonly interim: readonly number[]
+  readonly error: string | null
+  readonly reusable: boolean | null
+}
+
+function receive(pieces: readonly Buffer[], method = 'GET', closed = false): ClientRun {
+  let error: string | null = null
+  let reusable: boolean | null = null
+  const codec = new Http1ClientCodec(
+    new SinkConnection() as unknown as Connection,
+    {
+      onStreamComplete: value => {
+        reusable = value
+      },
+      onProtocolError: details => {
+        error = details
+      },
+    },
+    OPTIONS,
+  )
+  const decoder = new RecordingDecoder()
+  const encoder = codec.newStream(decoder)
+  const head = requestHead(method)
+  encoder.encodeHeaders(head, true)
+  for (const piece of pieces) if (error === null) codec.dispatch(piece, 0, piece.length)
+  if (closed) codec.onConnectionClosed()
+  return { response: decoder.message, interim: decoder.interim, error, reusable }
+}
+
+function requestHead(method: string): HeaderMap {
+  const head = HeaderMap.acquire()
+  head.method = method
+  head.path = '/'
+  head.append(HeaderName.of('host'), 'a')
+  return head
+}
+
+import { HeaderName } from '../../header-name.ts'
+import { HeaderMap } from '../../headers.ts'
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+const split = (text: string, at: number): Buffer[] => [bytes(text.slice(0, at)), bytes(text.slice(at))]
+const oneByOne = (text: string): Buffer[] => [...text].map(bytes)
+
+const GOOD_REQUESTS: readonly string[] = [
+  'GET / HTTP/1.1\r\nhost: a\r\n\r\n',
+  '\r\n\r\nGET /p?q=1 HTTP/1.1\r\nHost: a.test\r\nX-A:   v  w  \r\nx-empty:\r\n\r\n',
+  'POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhelloGET /2 HTTP/1.1\r\nhost: b\r\n\r\n',
+  'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n3;ext=1\r\ncde\r\n0\r\nX-T: 1\r\nx-u: 2\r\n\r\nGET /3 HTTP/1.1\r\nhost: c\r\n\r\n',
+  'GET http://other.test:81/p?q HTTP/1.1\r\nhost: a\r\n\r\n',
+  'CONNECT a.test:443 HTTP/1.1\r\nhost: a.test:443\r\n\r\nraw bytes',
+  'GET / HTTP/1.1\nhost: a\nx-b: \x85admin\xa0\n\n',
+  'GET / HTTP/1.1\r\nhost: a\r\nx-a: 1\r\n  folded\r\nx-b: 2\r\n\r\n',
+  'OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n',
+  'GET / HTTP/1.0\r\nhost: a\r\n\r\n',
+]
+
+const BAD_REQUESTS: readonly (readonly [text: string, status: number, details: string])[] = [
+  ['hello\r\n\r\n', 400, 'http1.codec_error'],
+  ['GE(T / HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/2.5\r\nhost: a\r\n\r\n', 426, 'low_version'],
+  ['GET / http/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET  / HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET\t/ HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nbroken\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nx-a : 1\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/1.1\r\n x-a: 1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/1.1\r\nhost: a\r\n: empty\r\n\r\n', 400, 'http1.codec_error'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nx-a: 1\x002\r\n\r\n', 400, 'http1.invalid_characters'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nx-a: va\rlue\r\n\r\n', 400, 'http1.invalid_characters'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n', 400, 'http1.codec_error'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n', 400, 'http1.content_length_and_chunked_not_allowed'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
+  ['POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
+  ...['5, 5', '+5', '-1', '0x10', '1_0', '1Z', '', '99999999999999999999'].map(
+    length => [`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${length}\r\n\r\n`, 400, 'http1.codec_error'] as const,
+  ),
+  ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nab', 400, 'http1.codec_error'],
+  ...['0x2', '+2', '-2', '2_', ' 2', '', 'Z', '11111111111111111', 'ffffffffffffffff'].map(
+    size => [`POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${size}\r\nab\r\n0\r\n\r\n`, 400, 'http1.codec_error'] as const,
+  ),
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n', 400, 'http1.codec_error'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabX\r\n0\r\n\r\n', 400, 'http1.codec_error'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2;a=\x01\r\nab\r\n0\r\n\r\n', 400, 'http1.codec_error'],
+  [`GET / HTTP/1.1\r\nhost: a\r\nx-big: ${'v'.repeat(62000)}\r\n\r\n`, 431, 'http1.headers_too_large'],
+  [`GET /${'v'.repeat(62000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431, 'http1.headers_too_large'],
+  [`GET / HTTP/1.1\r\nhost: a\r\n${Array.from({ length: 100 }, (_, i) => `x-${i}: 1\r\n`).join('')}\r\n`, 431, 'http1.too_many_headers'],
+]
+
+describe('HTTP/1.1 server codec', () => {
+  for (const text of GOOD_REQUESTS) {
+    it(`reads ${JSON.stringify(text.slice(0, 50))} the same however it is split`, () => {
+      const whole = serve([bytes(text)])
+      assert.equal(whole.error, null)
+      assert.ok(whole.requests.length > 0)
+      for (let at = 1; at < text.length; at++) assert.deepEqual(serve(split(text, at)), whole, `split at ${at}`)
+      assert.deepEqual(serve(oneByOne(text)), whole)
+    })
+  }
+
+  for (const [text, status, details] of BAD_REQUESTS) {
+    it(`refuses ${JSON.stringify(text.length > 120 ? `${text.slice(0, 60)}...` : text)} with ${status}`, () => {
+      const whole = serve([bytes(text)])
+      assert.deepEqual(whole.error, { status, details })
+      if (text.length > 4000) return
+      for (let at = 1; at < text.length; at++) assert.deepEqual(serve(split(text, at)).error, whole.error, `split at ${at}`)
+      assert.deepEqual(serve(oneByOne(text)).error, whole.error)
+    })
+  }
+
+  it('keeps values byte for byte, trims blanks around them, lower-cases names', () => {
+    const { requests } = serve([bytes('GET / HTTP/1.1\r\nHost: a\r\nX-B: \x85admin\xa0 \r\n\r\n')])
+    assert.deepEqual(requests[0]?.headers, ['host: a', 'x-b: \x85admin\xa0'])
+  })
+
+  it('treats names that are traps in JavaScript as plain names', () => {
+    const { requests } = serve([bytes('GET / HTTP/1.1\r\nhost: a\r\n__proto__: 1\r\nconstructor: 2\r\ntoString: 3\r\n\r\n')])
+    assert.deepEqual(requests[0]?.headers, ['host: a', '__proto__: 1', 'constructor: 2', 'tostring: 3'])
+  })
+
+  it('drops framing fields from trailers', () => {
+    const text = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\nhost: b\r\nx-t: 1\r\n\r\n'
+    assert.deepEqual(serve([bytes(text)]).requests[0]?.trailers, ['x-t: 1'])
+  })
+
+  it('bounds chunk extensions', () => {
+    const chunk = `1;${'e'.repeat(1024)}\r\nx\r\n`
+    const run = serve([bytes(`POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${chunk.repeat(64)}`)])
+    assert.deepEqual(run.error, { status: 400, details: 'http1.codec_error' })
+  })
+
+  it('reads a head that arrives byte by byte in linear time', () => {
+    const text = `GET / HTTP/1.1\r\nhost: a\r\nx: ${'v'.repeat(50000)}\r\n\r\n`
+    const started = performance.now()
+    const run = serve(oneByOne(text))
+    assert.equal(run.error, null)
+    assert.ok(performance.now() - started < 2000)
+  })
+
+  it('survives random bytes and random splits of mutated requests', () => {
+    let seed = 42
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
+      return seed % below
+    }
+    const deadline = performance.now() + 1500
+    while (performance.now() < deadline) {
+      const source = bytes(GOOD_REQUESTS[random(GOOD_REQUESTS.length)] as string)
+      for (let k = random(4); k > 0; k--) source[random(source.length)] = random(256)
+      const text = source.latin1Slice(0, source.length)
+      const whole = serve([source])
+      const parts = split(text, 1 + random(text.length - 1))
+      const divided = serve(parts)
+      assert.deepEqual(divided.error, whole.error, JSON.stringify(text))
+      if (whole.error === null) assert.deepEqual(divided.requests, whole.requests, JSON.stringify(text))
+    }
+  })
+})
+
+const GOOD_RESPONSES: readonly (readonly [text: string, method: string, closed: boolean])[] = [
+  ['HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello', 'GET', false],
+  ['HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\nx-t: 1\r\n\r\n', 'GET', false],
+  ['HTTP/1.0 200 OK\r\n\r\nuntil close', 'GET', true],
+  ['HTTP/1.1 204 No Content\r\n\r\n', 'GET', false],
+  ['HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\n\r\n', 'GET', false],
+  ['HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n', 'HEAD', false],
+  ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 Fine\r\ncontent-length: 2\r\n\r\nok', 'GET', false],
+  ['HTTP/1.1 200\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok', 'GET', false],
+]
+
+const BAD_RESPONSES: readonly string[] = [
+  'SSH-2.0-OpenSSH\r\n\r\n',
+  'HTTP/1.1 200 OK\r\nbroken\r\ncontent-length: 0\r\n\r\n',
+  'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+  'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc',
+  'HTTP/1.1 2000 OK\r\ncontent-length: 0\r\n\r\n',
+  'HTTP/1.1 2 OK\r\ncontent-length: 0\r\n\r\n',
+  'HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n',
+  'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
+  `${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(40)}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n`,
+]
+
+describe('HTTP/1.1 client codec', () => {
+  for (const [text, method, closed] of GOOD_RESPONSES) {
+    it(`reads ${JSON.stringify(text.slice(0, 50))} the same however it is split`, () => {
+      const whole = receive([bytes(text)], method, closed)
+      assert.equal(whole.error, null)
+      assert.equal(whole.response.complete, true)
+      for (let at = 1; at < text.length; at++) assert.deepEqual(receive(split(text, at), method, closed), whole, `split at ${at}`)
+      assert.deepEqual(receive(oneByOne(text), method, closed), whole)
+    })
+  }
+
+  for (const text of BAD_RESPONSES) {
+    it(`refuses ${JSON.stringify(text.slice(0, 70))}`, () => {
+      assert.notEqual(receive([bytes(text)]).error, null)
+      for (let at = 1; at < Math.min(text.length, 300); at++) assert.notEqual(receive(split(text, at)).error, null, `split at ${at}`)
+    })
+  }
+
+  it('does not use a connection again that sent more than its answer', () => {
+    assert.equal(receive([bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nabEXTRA')]).reusable, false)
+  })
+
+  it('refuses bytes that nobody asked for', () => {
+    const run = receive([bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab'), bytes('HTTP/1.1 200 OK\r\n')])
+    assert.equal(run.error, 'unsolicited_response')
+  })
+
+  it('learns how long the origin keeps idle connections', () => {
+    const codec = new Http1ClientCodec(new SinkConnection() as unknown as Connection, { onStreamComplete: () => {}, onProtocolError: () => {} }, OPTIONS)
+    codec.newStream(new RecordingDecoder()).encodeHeaders(requestHead('GET'), true)
+    const text = bytes('HTTP/1.1 200 OK\r\nkeep-alive: timeout=5, max=100\r\ncontent-length: 0\r\n\r\n')
+    codec.dispatch(text, 0, text.length)
+    assert.equal(codec.keepAliveTimeoutMs, 5000)
+  })
+})
