@@ -1,9 +1,22 @@
+export type { CheckNote } from './check/resource-checker.ts'
 export type { CompileContext } from './compile-context.ts'
 export { ConfigPath, snakeCase } from './config-path.ts'
 export { dataSourceBytes, dataSourceText } from './data-source.ts'
 export { type Diagnostic, type DiagnosticDetail, Diagnostics } from './diagnostics.ts'
 export { durationMs, int64 } from './durations.ts'
 export { type ExtensionFactory, ExtensionRegistry, type TypedConfig } from './extension-registry.ts'
+export { type ConfigSource, ConfigSources } from './load/config-sources.ts'
+export {
+  type ConfigFile,
+  type LoadedBootstrap,
+  type LoadOptions,
+  type LoadRequest,
+  type LoadResult,
+  loadBootstrap,
+} from './load/load-bootstrap.ts'
+export { loadResource } from './load/load-resource.ts'
+export { renderDiagnostic, renderDiagnostics, sortDiagnostics } from './load/render.ts'
 export { nearestName, typeName } from './names.ts'
 export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapshot } from './runtime-snapshot.ts'
+export { schemaTable } from './schema/table.ts'
 export { declaredMessages, declareSupport, type MessageSupport, type SupportDeclaration, supportOf } from './support.ts'

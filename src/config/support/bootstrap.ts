@@ -1,0 +1,91 @@
+import { declareSupport } from '../support.ts'
+import { NO_TLS, NO_XDS } from './reasons.ts'
+
+const BOOTSTRAP = 'envoy.config.bootstrap.v3'
+
+declareSupport(`${BOOTSTRAP}.Bootstrap`, {
+  supported: [
+    'node',
+    'static_resources',
+    'cluster_manager',
+    'stats_config',
+    'stats_flush_interval',
+    'layered_runtime',
+    'admin',
+    'stats_server_version_override',
+  ],
+  refused: {
+    dynamic_resources: NO_XDS,
+    hds_config: 'health discovery is not supported by this release',
+    flags_path: 'runtime flags of a file are not read; use layered_runtime with a static_layer',
+    stats_sinks: 'stats sinks are not supported by this release; scrape /stats/prometheus of the admin interface',
+    stats_flush_on_admin: 'stats are always current when the admin interface is asked; leave it out',
+    stats_eviction_interval: 'stats are not evicted by this release; leave it out',
+    tracing: 'tracing is not supported by this release',
+    overload_manager: 'the overload manager is not supported by this release',
+    enable_dispatcher_stats: 'there are no Envoy dispatchers to measure; leave it out',
+    header_prefix: 'x-envoy is the only prefix in this release',
+    use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',
+    dns_resolution_config: 'deprecated; use typed_dns_resolver_config on each cluster',
+    typed_dns_resolver_config: 'set it on each cluster instead',
+    bootstrap_extensions: 'bootstrap extensions are not supported by this release',
+    fatal_actions: 'fatal actions run inside the C++ process of Envoy and have no counterpart here',
+    config_sources: NO_XDS,
+    default_config_source: NO_XDS,
+    default_socket_interface: 'there is one socket interface; leave it out',
+    certificate_provider_instances: NO_TLS,
+    inline_headers: 'every header name is looked up alike here; leave it out',
+    perf_tracing_file_path: 'Perfetto traces are not written; profile with node --cpu-prof',
+    xds_delegate_extension: NO_XDS,
+    xds_config_tracker_extension: NO_XDS,
+    listener_manager: 'there is one listener manager; leave it out',
+    application_log_config: 'use --log-format or --log-format-escaped on the command line',
+    grpc_async_client_manager_config: 'gRPC clients are not supported by this release',
+    enable_worker_cpu_affinity: 'Node.js cannot pin threads; use taskset or the container runtime',
+  },
+  accepted: {
+    node_context_params: 'only xDS requests carry it',
+    deferred_stat_options: 'stats are always created at first use',
+    watchdog: 'worker threads are watched by their exit, not by a timer',
+    watchdogs: 'worker threads are watched by their exit, not by a timer',
+    default_regex_engine: 'there is one regex engine, linear in time as RE2 is',
+    memory_allocator_manager: 'memory is managed by the JavaScript engine',
+  },
+})
+
+declareSupport(`${BOOTSTRAP}.Bootstrap.StaticResources`, {
+  supported: ['listeners', 'clusters'],
+  refused: { secrets: NO_TLS },
+})
+
+declareSupport(`${BOOTSTRAP}.ClusterManager`, {
+  supported: ['local_cluster_name'],
+  refused: {
+    outlier_detection: 'outlier detection is not supported by this release',
+    upstream_bind_config: 'set upstream_bind_config on each cluster instead',
+    load_stats_config: NO_XDS,
+  },
+  accepted: { enable_deferred_cluster_creation: 'a worker always creates a cluster at its first use' },
+})
+
+declareSupport(`${BOOTSTRAP}.LayeredRuntime`, { supported: ['layers'] })
+
+declareSupport(`${BOOTSTRAP}.RuntimeLayer`, {
+  supported: ['name', 'static_layer', 'admin_layer'],
+  refused: { disk_layer: 'runtime files are not read by this release; use a static_layer', rtds_layer: NO_XDS },
+})
+
+declareSupport(`${BOOTSTRAP}.RuntimeLayer.AdminLayer`, { supported: [] })
+
+declareSupport('envoy.config.metrics.v3.StatsConfig', {
+  supported: [],
+  refused: {
+    stats_tags: 'own stat tags are not supported by this release',
+    stats_matcher: 'stats matchers are not supported by this release; filter when reading with /stats?filter=',
+    allow_default_tag_overrides: 'own stat tags are not supported by this release',
+  },
+  accepted: {
+    use_all_default_tags: 'the default tags are always there',
+    histogram_bucket_settings: 'histograms are log-linear with at most 1 % error and need no buckets',
+  },
+})

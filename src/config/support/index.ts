@@ -1,0 +1,3 @@
+import './bootstrap.ts'
+import './core.ts'
+import './type.ts'
