@@ -1,0 +1,43 @@
+import type { AdminJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
+import { type CompileContext, type ConfigPath, declareSupport } from '../config/index.ts'
+import { type AccessLogPlan, type Address, compileAccessLogs, parseAddress } from '../net/index.ts'
+
+const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
+
+declareSupport('envoy.config.bootstrap.v3.Admin', {
+  supported: ['access_log', 'profile_path', 'address'],
+  refused: {
+    access_log_path: 'removed from the v3 API in favour of access_log with a file access logger',
+    socket_options: NO_SOCKET_OPTIONS,
+  },
+  accepted: { ignore_global_conn_limit: 'the admin listener never counts against the global connection limit here' },
+})
+
+/** Where Envoy writes profiles when nothing is said. */
+const DEFAULT_PROFILE_PATH = '/var/log/envoy/envoy.prof'
+
+/** envoy.config.bootstrap.v3.Admin, ready to serve. */
+export interface AdminPlan {
+  readonly address: Address
+  readonly profilePath: string
+  readonly accessLogs: readonly AccessLogPlan[]
+  /** Whether a request for this path (query included, as Envoy compares) may be answered; 403 otherwise. */
+  allows(pathWithQuery: string): boolean
+}
+
+const allowAll = () => true
+
+/** Compiles bootstrap.admin; null where it has no address, which means no admin interface, as in Envoy. */
+export function compileAdmin(
+  admin: AdminJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): AdminPlan | null {
+  if (admin?.address === undefined) return null
+  return Object.freeze({
+    address: parseAddress(admin.address),
+    profilePath: admin.profilePath ?? DEFAULT_PROFILE_PATH,
+    accessLogs: compileAccessLogs(admin.accessLog, context, path.field('access_log')),
+    allows: allowAll,
+  })
+}

@@ -1,0 +1,162 @@
+import { once } from 'node:events'
+import { chmod, unlink } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { AdminPlan } from './admin-plan.ts'
+import { type AdminRequest, type AdminResponse, type Endpoint, text } from './endpoint.ts'
+import { endpoints } from './endpoints.ts'
+import { helpText } from './help.ts'
+import { parseParams } from './query.ts'
+import { writeBody } from './response-writer.ts'
+import type { AdminSources } from './sources.ts'
+
+/** What is told of the admin listener's own traffic; statistics and the access log hang on it. */
+export interface AdminTraffic {
+  connectionOpened(socket: Socket): void
+  /** Called for each answer, when the last byte is handed over or the client has gone. */
+  requestEnded(request: IncomingMessage, response: ServerResponse, startMs: number): void
+  requestStarted(request: IncomingMessage): void
+}
+
+// Bounds on hostile or stuck clients; node:http enforces them itself.
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const IDLE_TIMEOUT_MS = 60_000
+const CHECK_INTERVAL_MS = 1_000
+const MAX_HEAD_BYTES = 60 * 1024
+const MAX_HEADERS = 100
+const MAX_CONNECTIONS = 1_024
+/** Form bodies hold runtime overrides and log levels; more is not a form. */
+const MAX_FORM_BYTES = 64 * 1024
+
+const FORM = 'application/x-www-form-urlencoded'
+
+/** The admin interface: node:http on the main thread, never on a worker. */
+export class AdminServer {
+  private readonly plan: AdminPlan
+  private readonly sources: AdminSources
+  private readonly traffic: readonly AdminTraffic[]
+  private readonly byPath: ReadonlyMap<string, Endpoint>
+  private readonly server: Server
+
+  constructor(plan: AdminPlan, sources: AdminSources, traffic: readonly AdminTraffic[] = []) {
+    this.plan = plan
+    this.sources = sources
+    this.traffic = traffic
+    this.byPath = new Map(endpoints(plan).map(endpoint => [endpoint.path, endpoint]))
+    this.server = createServer(
+      {
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+        maxHeaderSize: MAX_HEAD_BYTES,
+      },
+      (request, response) => void this.serve(request, response),
+    )
+    this.server.maxHeadersCount = MAX_HEADERS
+    this.server.maxConnections = MAX_CONNECTIONS
+    // Of a connection on which nothing moves, a reader that stopped reading included.
+    this.server.timeout = IDLE_TIMEOUT_MS
+    this.server.on('connection', socket => {
+      for (const observer of this.traffic) observer.connectionOpened(socket)
+    })
+  }
+
+  /** Binds the configured address; rejects with the system's error. Returns what was bound: 'ip:port' or a path. */
+  async listen(): Promise<string> {
+    const { address } = this.plan
+    if (address.kind === 'pipe') {
+      this.server.listen(address.path)
+      await once(this.server, 'listening')
+      if (address.mode !== 0) await chmod(address.path, address.mode)
+      return address.path
+    }
+    this.server.listen(address.port, address.host)
+    await once(this.server, 'listening')
+    const bound = this.server.address() as AddressInfo
+    return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
+  }
+
+  /** Stops listening and cuts what is still open; resolves when all is closed. */
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close')
+    this.server.close()
+    this.server.closeAllConnections()
+    await closed
+    if (this.plan.address.kind === 'pipe') await unlink(this.plan.address.path).catch(ignoreMissing)
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startMs = performance.now()
+    for (const observer of this.traffic) observer.requestStarted(request)
+    response.once('close', () => {
+      for (const observer of this.traffic) observer.requestEnded(request, response, startMs)
+    })
+    try {
+      const answer = await this.answer(request)
+      setHeaders(request, response, answer)
+      if (request.method === 'HEAD') response.end()
+      else await writeBody(response, answer.body)
+    } catch (error) {
+      // A handler's bug must not take the proxy down, nor look like an answer.
+      if (response.headersSent) response.destroy(error as Error)
+      else {
+        const failure = text(`${(error as Error).message}\n`, 500)
+        setHeaders(request, response, failure)
+        await writeBody(response, failure.body)
+      }
+    }
+  }
+
+  private async answer(request: IncomingMessage): Promise<AdminResponse> {
+    if (request.httpVersion === '1.0') return text('Upgrade Required', 426)
+    const url = request.url ?? '/'
+    const question = url.indexOf('?')
+    const path = question < 0 ? url : url.slice(0, question)
+    if (!this.plan.allows(url)) return text(`request to path ${url} not allowed`, 403)
+    const endpoint = this.byPath.get(path)
+    if (endpoint === undefined) return text(`invalid path. ${helpText(this.byPath.values())}`, 404)
+    if (endpoint.mutates && request.method !== 'POST') {
+      return text(`Method ${request.method} not allowed, POST required.`, 405)
+    }
+    const params = parseParams(question < 0 ? '' : url.slice(question + 1))
+    const form = await readForm(request)
+    if (form === null) return text(`form bodies are limited to ${MAX_FORM_BYTES} bytes\n`, 413)
+    for (const [name, value] of parseParams(form)) params.set(name, value)
+    const admin: AdminRequest = { params }
+    return endpoint.handle(admin, this.sources)
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}
+
+/** The body of a form POST; '' for any other request, null when it is too large. */
+async function readForm(request: IncomingMessage): Promise<string | null> {
+  if (request.method !== 'POST' || !(request.headers['content-type'] ?? '').startsWith(FORM)) return ''
+  let body = ''
+  request.setEncoding('latin1')
+  for await (const piece of request) {
+    body += piece
+    if (body.length > MAX_FORM_BYTES) return null
+  }
+  return body
+}
+
+/** Envoy's head, names and order; node:http's own additions are replaced. */
+function setHeaders(request: IncomingMessage, response: ServerResponse, answer: AdminResponse): void {
+  response.statusCode = answer.status
+  response.sendDate = false
+  // The rest of an unread body would be taken for the next request's head.
+  const close = !response.shouldKeepAlive || !(request.complete || Number(request.headers['content-length'] ?? 0) === 0)
+  response.setHeader('content-type', answer.contentType)
+  response.setHeader('cache-control', 'no-cache, max-age=0')
+  response.setHeader('x-content-type-options', 'nosniff')
+  response.setHeader('date', new Date().toUTCString())
+  response.setHeader('server', 'envoy')
+  if (close) response.setHeader('connection', 'close')
+  else response.removeHeader('connection')
+  response.setHeader('transfer-encoding', 'chunked')
+}

@@ -1,0 +1,6 @@
+export { type AdminPlan, compileAdmin } from './admin-plan.ts'
+export { AdminServer, type AdminTraffic } from './admin-server.ts'
+export { LOG_LEVELS } from './handlers/logging.ts'
+export type { SchemaLookup } from './schema-json.ts'
+export type * from './sources.ts'
+export type { HistogramBuckets, StatsFormat, StatsQuery, StatType } from './stats-query.ts'
