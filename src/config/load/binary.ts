@@ -50,12 +50,7 @@ export function decodeBinary(typeName: string, bytes: Uint8Array, file: string, 
 }
 
 /** Fields that the API does not have are kept aside by the decoder and missing in the JSON: they must not pass unseen. */
-function reportUnknown(
-  value: unknown,
-  path: string,
-  types: FileRegistry,
-  report: (path: string, number: number) => void,
-): void {
+function reportUnknown(value: unknown, path: string, report: (path: string, number: number) => void): void {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
   const { $unknown, $typeName } = value as Partial<Message>
   for (const field of $unknown ?? []) report(path, field.no)
