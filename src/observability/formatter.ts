@@ -1,0 +1,143 @@
+// Substitution formats: text with %OPERATORS%, and JSON objects of such texts. Compiled once, run per log line.
+import type { Field, FieldValue, FormatContext } from './format-context.ts'
+import { compileOperator, operatorNames } from './operators.ts'
+
+export interface Formatter {
+  /** One line (or value) as latin1 text: a character per byte. */
+  format(context: FormatContext): string
+}
+
+export interface FormatError {
+  readonly error: string
+  /** Where in the text, 0-based. */
+  readonly offset: number
+  readonly known: readonly string[]
+}
+
+type Part = string | Field
+
+export interface FormatOptions {
+  /** What a missing value prints as in text; '-' by default, '' in header values and with omit_empty_values. */
+  readonly missing?: string
+}
+
+// %NAME(ARGUMENT):LENGTH% ; START_TIME's argument may itself contain percent signs.
+const OPERATOR = /%(?:%|([A-Z_0-9]+)(?:\(((?:[^()]|\([^()]*\))*)\))?(?::(\d+))?%)/y
+
+/** Texts come from UTF-8 configuration: their bytes are what goes out. */
+const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
+
+function parse(text: string): Part[] | FormatError {
+  const parts: Part[] = []
+  let literal = ''
+  for (let at = 0; at < text.length; ) {
+    if (text[at] !== '%') {
+      literal += text[at++]
+      continue
+    }
+    OPERATOR.lastIndex = at
+    const match = OPERATOR.exec(text)
+    if (match === null) return { error: 'this % begins no operator; a percent sign is written %%', offset: at, known: operatorNames }
+    at = OPERATOR.lastIndex
+    if (match[1] === undefined) {
+      literal += '%'
+      continue
+    }
+    const field = compileOperator(match[1], match[2], match[3] === undefined ? -1 : Number(match[3]))
+    if (field === undefined) return { error: `unknown operator or argument: ${match[0]}`, offset: match.index, known: operatorNames }
+    if (literal !== '') parts.push(bytes(literal))
+    literal = ''
+    parts.push(field)
+  }
+  if (literal !== '') parts.push(bytes(literal))
+  return parts
+}
+
+function text(value: FieldValue, missing: string): string {
+  if (value === null) return missing
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+class TextFormatter implements Formatter {
+  private readonly parts: readonly Part[]
+  private readonly missing: string
+
+  constructor(parts: readonly Part[], missing: string) {
+    this.parts = parts
+    this.missing = missing
+  }
+
+  format(context: FormatContext): string {
+    let out = ''
+    for (const part of this.parts) out += typeof part === 'string' ? part : text(part(context), this.missing)
+    return out
+  }
+}
+
+/** Compiles a text format. Operators: docs of Envoy's substitution formatter, and %RESPONSE_CAUSE% of ours. */
+export function compileFormat(format: string, options: FormatOptions = {}): Formatter | FormatError {
+  const parts = parse(format)
+  return Array.isArray(parts) ? new TextFormatter(parts, options.missing ?? '-') : parts
+}
+
+/** Whether a compiled format is an error. */
+export function isFormatError(result: Formatter | FormatError): result is FormatError {
+  return 'error' in result
+}
+
+/** A JSON value as configuration gives it. */
+export type JsonFormat = string | number | boolean | null | readonly JsonFormat[] | { readonly [key: string]: JsonFormat }
+
+function compileJsonValue(value: JsonFormat, omitEmpty: boolean): Field | FormatError {
+  if (typeof value === 'string') {
+    const parts = parse(value)
+    if (!Array.isArray(parts)) return parts
+    // An operator alone keeps its type.
+    if (parts.length === 1 && typeof parts[0] === 'function') return parts[0]
+    const formatter = new TextFormatter(parts, omitEmpty ? '' : '-')
+    return context => formatter.format(context)
+  }
+  if (Array.isArray(value)) return compileList(value, omitEmpty)
+  if (value !== null && typeof value === 'object') return compileObject(value as { readonly [key: string]: JsonFormat }, omitEmpty)
+  return () => value as FieldValue
+}
+
+function compileList(values: readonly JsonFormat[], omitEmpty: boolean): Field | FormatError {
+  const fields: Field[] = []
+  for (const value of values) {
+    const field = compileJsonValue(value, omitEmpty)
+    if (typeof field !== 'function') return field
+    fields.push(field)
+  }
+  return context => fields.map(field => field(context))
+}
+
+function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty: boolean): Field | FormatError {
+  const fields: [key: string, field: Field][] = []
+  for (const key of Object.keys(object).sort()) {
+    const field = compileJsonValue(object[key] as JsonFormat, omitEmpty)
+    if (typeof field !== 'function') return field
+    fields.push([bytes(key), field])
+  }
+  return context => {
+    const out: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>
+    for (const [key, field] of fields) {
+      const value = field(context)
+      if (!omitEmpty || (value !== null && value !== '')) out[key] = value
+    }
+    return out
+  }
+}
+
+/** Compiles json_format: keys sorted, an operator alone keeps its type. One line with its newline. */
+export function compileJsonFormat(object: { readonly [key: string]: JsonFormat }, omitEmpty: boolean): Formatter | FormatError {
+  const field = compileObject(object, omitEmpty)
+  if (typeof field !== 'function') return field
+  return { format: context => `${JSON.stringify(field(context))}\n` }
+}
+
+/** Envoy's default line. */
+export const DEFAULT_ACCESS_LOG_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+  '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" ' +
+  '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n'

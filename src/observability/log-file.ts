@@ -1,0 +1,107 @@
+// Access log files: lines collect in memory and go out in large writes, off the thread's way.
+import { close, open, openSync, write, writeSync } from 'node:fs'
+
+const FLUSH_BYTES = 65536
+const FLUSH_MS = 10000
+/** Lines kept while the disk does not take them; beyond, they are dropped and counted. */
+const MAX_PENDING_BYTES = 4 * 1024 * 1024
+
+/** What happened to the lines of all files of this thread; `filesystem.*` stats. */
+export interface LogFileStats {
+  writeBuffered(): void
+  writeCompleted(): void
+  writeFailed(): void
+  flushedByTimer(): void
+  reopenFailed(): void
+}
+
+/** One access log file of one thread. Whole lines are appended with O_APPEND, so threads share a file. */
+export class LogFile {
+  private readonly path: string
+  private readonly stats: LogFileStats
+  private descriptor: number
+  private pending: string[] = []
+  private pendingBytes = 0
+  private writing = false
+  private timer: NodeJS.Timeout | null = null
+  private readonly flushMs: number
+
+  /** Throws when the file cannot be opened. */
+  constructor(path: string, stats: LogFileStats, flushMs = FLUSH_MS) {
+    this.path = path
+    this.stats = stats
+    this.flushMs = flushMs
+    this.descriptor = openSync(path, 'a')
+  }
+
+  /** Appends a line of latin1 text, newline included. Never blocks, never throws. */
+  append(line: string): void {
+    if (this.pendingBytes > MAX_PENDING_BYTES) {
+      this.stats.writeFailed()
+      return
+    }
+    this.pending.push(line)
+    this.pendingBytes += line.length
+    this.stats.writeBuffered()
+    if (this.pendingBytes >= FLUSH_BYTES) this.flush()
+    else this.timer ??= setTimeout(() => this.onTimer(), this.flushMs).unref()
+  }
+
+  private onTimer(): void {
+    this.timer = null
+    this.stats.flushedByTimer()
+    this.flush()
+  }
+
+  private flush(): void {
+    if (this.writing || this.pending.length === 0) return
+    const bytes = this.take()
+    this.writing = true
+    this.writeAll(bytes, 0)
+  }
+
+  private writeAll(bytes: Buffer, from: number): void {
+    write(this.descriptor, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error === null && from + written < bytes.length) {
+        this.writeAll(bytes, from + written)
+        return
+      }
+      this.writing = false
+      if (error === null) this.stats.writeCompleted()
+      else this.stats.writeFailed()
+      if (this.pendingBytes >= FLUSH_BYTES) this.flush()
+    })
+  }
+
+  private take(): Buffer {
+    const bytes = Buffer.from(this.pending.join(''), 'latin1')
+    this.pending = []
+    this.pendingBytes = 0
+    return bytes
+  }
+
+  /** Opens the path anew: the old file was moved away. Lines so far go to the old one. */
+  reopen(): void {
+    this.flushSync()
+    open(this.path, 'a', (error, descriptor) => {
+      if (error !== null) {
+        this.stats.reopenFailed()
+        return
+      }
+      const old = this.descriptor
+      this.descriptor = descriptor
+      close(old, () => {})
+    })
+  }
+
+  /** Writes everything now; at exit and before a reopen. */
+  flushSync(): void {
+    if (this.pending.length === 0) return
+    try {
+      writeSync(this.descriptor, this.take())
+      this.stats.writeCompleted()
+    } catch {
+      this.stats.writeFailed()
+    }
+  }
+}

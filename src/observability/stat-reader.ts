@@ -1,0 +1,208 @@
+import { HistogramSnapshot } from './histogram.ts'
+import type { StatDefinition, TemplateNames } from './stat-store.ts'
+
+/** A number that several threads keep parts of. */
+interface Parts {
+  live: { thread: string; cells: Float64Array }[]
+  /** What dead threads had counted. */
+  retired: Float64Array | null
+  /** Values at the last reset; counters only. */
+  baseline: Float64Array | null
+}
+
+interface BlockEntry extends Parts {
+  readonly prefix: string
+  readonly template: TemplateNames
+}
+
+interface SingleEntry extends Parts {
+  readonly name: string
+  readonly kind: 'counter' | 'gauge'
+}
+
+interface HistogramEntry {
+  readonly name: string
+  live: { thread: string; page: number; cells: Float64Array }[]
+  readonly retired: HistogramSnapshot
+  /** As of the last flush: the interval is what came since. */
+  flushed: HistogramSnapshot | undefined
+  interval: HistogramSnapshot | undefined
+  baseline: HistogramSnapshot | undefined
+}
+
+export interface NamedStat {
+  readonly name: string
+  readonly value: number
+  readonly kind: 'counter' | 'gauge'
+}
+
+export interface NamedHistogram {
+  readonly name: string
+  /** Everything since start or reset. */
+  readonly cumulative: HistogramSnapshot
+  /** The last flush interval; undefined before the first flush. */
+  readonly interval: HistogramSnapshot | undefined
+}
+
+/** Main's view of all threads' stats: sums what they keep, without asking them. */
+export class StatReader {
+  private readonly blocks = new Map<string, BlockEntry>()
+  private readonly singles = new Map<string, SingleEntry>()
+  private readonly histograms = new Map<string, HistogramEntry>()
+  private sortedBlocks: BlockEntry[] | null = null
+
+  /** Takes a thread's report. */
+  define(thread: string, definitions: readonly StatDefinition[]): void {
+    for (const definition of definitions) {
+      if (definition.kind === 'block') this.defineBlock(thread, definition)
+      else if (definition.kind === 'page') this.definePage(thread, definition)
+      else this.defineSingle(thread, definition)
+    }
+  }
+
+  private defineBlock(thread: string, { prefix, template, cells }: StatDefinition & { kind: 'block' }): void {
+    const key = `${prefix} ${template.key}`
+    let entry = this.blocks.get(key)
+    if (entry === undefined) {
+      entry = { prefix, template, live: [], retired: null, baseline: null }
+      this.blocks.set(key, entry)
+      this.sortedBlocks = null
+      for (const name of template.histograms) this.histogramEntry(prefix + name)
+    }
+    entry.live.push({ thread, cells })
+  }
+
+  private defineSingle(thread: string, { kind, name, cells }: StatDefinition & { kind: 'counter' | 'gauge' }): void {
+    let entry = this.singles.get(name)
+    if (entry === undefined) {
+      entry = { name, kind, live: [], retired: null, baseline: null }
+      this.singles.set(name, entry)
+    }
+    entry.live.push({ thread, cells })
+  }
+
+  private definePage(thread: string, { name, page, cells }: StatDefinition & { kind: 'page' }): void {
+    this.histogramEntry(name).live.push({ thread, page, cells })
+  }
+
+  private histogramEntry(name: string): HistogramEntry {
+    let entry = this.histograms.get(name)
+    if (entry === undefined) {
+      entry = { name, live: [], retired: new HistogramSnapshot(), flushed: undefined, interval: undefined, baseline: undefined }
+      this.histograms.set(name, entry)
+    }
+    return entry
+  }
+
+  /** A thread has died: what it counted stays, its gauges vanish. */
+  detach(thread: string): void {
+    for (const entry of this.blocks.values()) retire(entry, thread, entry.template.counters.length)
+    for (const entry of this.singles.values()) retire(entry, thread, entry.kind === 'counter' ? 1 : 0)
+    for (const entry of this.histograms.values()) {
+      for (const part of entry.live) if (part.thread === thread) entry.retired.add(part.page, part.cells)
+      entry.live = entry.live.filter(part => part.thread !== thread)
+    }
+  }
+
+  /** Forgets what main itself defined under a prefix, for things that were removed. */
+  removePrefix(prefix: string): void {
+    for (const [key, entry] of this.blocks) if (entry.prefix.startsWith(prefix)) this.blocks.delete(key)
+    for (const name of this.singles.keys()) if (name.startsWith(prefix)) this.singles.delete(name)
+    for (const name of this.histograms.keys()) if (name.startsWith(prefix)) this.histograms.delete(name)
+    this.sortedBlocks = null
+  }
+
+  /** Counters and gauges, blocks in the order of their prefixes; within a block in the order of the template. */
+  *numbers(): Generator<NamedStat> {
+    for (const entry of this.orderedBlocks()) {
+      const { counters, gauges } = entry.template
+      for (let i = 0; i < counters.length; i++) {
+        yield { name: entry.prefix + counters[i], value: sum(entry, i), kind: 'counter' }
+      }
+      for (let i = 0; i < gauges.length; i++) {
+        yield { name: entry.prefix + gauges[i], value: sum(entry, counters.length + i), kind: 'gauge' }
+      }
+    }
+    for (const entry of this.singles.values()) yield { name: entry.name, value: sum(entry, 0), kind: entry.kind }
+  }
+
+  private orderedBlocks(): BlockEntry[] {
+    this.sortedBlocks ??= [...this.blocks.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : 0))
+    return this.sortedBlocks
+  }
+
+  *allHistograms(): Generator<NamedHistogram> {
+    const names = [...this.histograms.keys()].sort()
+    for (const name of names) {
+      const entry = this.histograms.get(name) as HistogramEntry
+      yield { name, cumulative: total(entry).since(entry.baseline), interval: entry.interval }
+    }
+  }
+
+  histogramOf(name: string): HistogramSnapshot | undefined {
+    const entry = this.histograms.get(name)
+    return entry === undefined ? undefined : total(entry).since(entry.baseline)
+  }
+
+  /** One counter or gauge by its full name. */
+  value(name: string): number | undefined {
+    const single = this.singles.get(name)
+    if (single !== undefined) return sum(single, 0)
+    for (const entry of this.orderedBlocks()) {
+      if (!name.startsWith(entry.prefix)) continue
+      const rest = name.slice(entry.prefix.length)
+      let slot = entry.template.counters.indexOf(rest)
+      if (slot >= 0) return sum(entry, slot)
+      slot = entry.template.gauges.indexOf(rest)
+      if (slot >= 0) return sum(entry, entry.template.counters.length + slot)
+    }
+    return undefined
+  }
+
+  /** Ends the interval of histograms; called at each stats flush. */
+  flushHistograms(): void {
+    for (const entry of this.histograms.values()) {
+      if (entry.live.length === 0 && entry.flushed === undefined) continue
+      const now = total(entry)
+      entry.interval = now.since(entry.flushed)
+      entry.flushed = now
+    }
+  }
+
+  /** Counters and histograms begin again at 0; threads are not disturbed. */
+  resetCounters(): void {
+    for (const entry of this.blocks.values()) entry.baseline = rawValues(entry, entry.template.counters.length)
+    for (const entry of this.singles.values()) if (entry.kind === 'counter') entry.baseline = rawValues(entry, 1)
+    for (const entry of this.histograms.values()) entry.baseline = total(entry)
+  }
+}
+
+function raw(entry: Parts, slot: number): number {
+  let value = entry.retired?.[slot] ?? 0
+  for (let i = 0; i < entry.live.length; i++) value += entry.live[i]!.cells[slot]!
+  return value
+}
+
+function sum(entry: Parts, slot: number): number {
+  return raw(entry, slot) - (entry.baseline?.[slot] ?? 0)
+}
+
+function rawValues(entry: Parts, count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, slot) => raw(entry, slot))
+}
+
+function retire(entry: Parts, thread: string, counters: number): void {
+  for (const part of entry.live) {
+    if (part.thread !== thread) continue
+    entry.retired ??= new Float64Array(counters)
+    for (let slot = 0; slot < counters; slot++) entry.retired[slot]! += part.cells[slot]!
+  }
+  entry.live = entry.live.filter(part => part.thread !== thread)
+}
+
+function total(entry: HistogramEntry): HistogramSnapshot {
+  const snapshot = new HistogramSnapshot()
+  for (const [page, cells] of entry.retired.pages) snapshot.add(page, cells)
+  for (const part of entry.live) snapshot.add(part.page, part.cells)
+  return snapshot
+}
