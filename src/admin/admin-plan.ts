@@ -1,11 +1,12 @@
 import type { AdminJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../config/index.ts'
+import { compileStringMatcher } from '../http/index.ts'
 import { type AccessLogPlan, type Address, compileAccessLogs, parseAddress } from '../net/index.ts'
 
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
 
 declareSupport('envoy.config.bootstrap.v3.Admin', {
-  supported: ['access_log', 'profile_path', 'address'],
+  supported: ['access_log', 'profile_path', 'address', 'allow_paths'],
   refused: {
     access_log_path: 'removed from the v3 API in favour of access_log with a file access logger',
     socket_options: NO_SOCKET_OPTIONS,
@@ -25,7 +26,13 @@ export interface AdminPlan {
   allows(pathWithQuery: string): boolean
 }
 
-const allowAll = () => true
+type PathPredicate = (pathWithQuery: string) => boolean
+
+function compileAllowPaths(admin: AdminJson, context: CompileContext, path: ConfigPath): PathPredicate {
+  const at = path.field('allow_paths')
+  const patterns = (admin.allowPaths ?? []).map((matcher, i) => compileStringMatcher(matcher, context, at.index(i)))
+  return patterns.length === 0 ? () => true : request => patterns.some(matches => matches(request))
+}
 
 /** Compiles bootstrap.admin; null where it has no address, which means no admin interface, as in Envoy. */
 export function compileAdmin(
@@ -38,6 +45,6 @@ export function compileAdmin(
     address: parseAddress(admin.address),
     profilePath: admin.profilePath ?? DEFAULT_PROFILE_PATH,
     accessLogs: compileAccessLogs(admin.accessLog, context, path.field('access_log')),
-    allows: allowAll,
+    allows: compileAllowPaths(admin, context, path),
   })
 }

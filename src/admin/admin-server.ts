@@ -1,22 +1,15 @@
 import { once } from 'node:events'
 import { chmod, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { AdminPlan } from './admin-plan.ts'
+import type { AdminExchange, AdminTraffic } from './admin-traffic.ts'
 import { type AdminRequest, type AdminResponse, type Endpoint, text } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
 import { helpText } from './help.ts'
 import { parseParams } from './query.ts'
 import { writeBody } from './response-writer.ts'
 import type { AdminSources } from './sources.ts'
-
-/** What is told of the admin listener's own traffic; statistics and the access log hang on it. */
-export interface AdminTraffic {
-  connectionOpened(socket: Socket): void
-  /** Called for each answer, when the last byte is handed over or the client has gone. */
-  requestEnded(request: IncomingMessage, response: ServerResponse, startMs: number): void
-  requestStarted(request: IncomingMessage): void
-}
 
 // Bounds on hostile or stuck clients; node:http enforces them itself.
 const HEADERS_TIMEOUT_MS = 10_000
@@ -88,23 +81,23 @@ export class AdminServer {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startMs = performance.now()
-    for (const observer of this.traffic) observer.requestStarted(request)
+    const exchange: AdminExchange = { request, response, startMs: performance.now(), bodyBytes: 0 }
+    for (const observer of this.traffic) observer.requestStarted(exchange)
     response.once('close', () => {
-      for (const observer of this.traffic) observer.requestEnded(request, response, startMs)
+      for (const observer of this.traffic) observer.requestEnded(exchange)
     })
     try {
       const answer = await this.answer(request)
       setHeaders(request, response, answer)
       if (request.method === 'HEAD') response.end()
-      else await writeBody(response, answer.body)
+      else await writeBody(exchange, answer.body)
     } catch (error) {
       // A handler's bug must not take the proxy down, nor look like an answer.
       if (response.headersSent) response.destroy(error as Error)
       else {
         const failure = text(`${(error as Error).message}\n`, 500)
         setHeaders(request, response, failure)
-        await writeBody(response, failure.body)
+        await writeBody(exchange, failure.body)
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { AdminExchange } from './admin-traffic.ts'
 
 /** What a handler answers with: all of it, or rendered piece by piece; bytes come asynchronously only. */
 export type Body = string | Iterable<string> | AsyncIterable<string | Uint8Array>
@@ -34,13 +35,18 @@ function nextTurn(): Promise<void> {
  * Writes a body and ends the response. Iterables are pulled only as fast as the client reads and in slices of a few
  * milliseconds, so neither a slow client nor a million statistics hold memory or the main thread.
  */
-export async function writeBody(response: ServerResponse, body: Body): Promise<void> {
+export async function writeBody(exchange: AdminExchange, body: Body): Promise<void> {
+  const { response } = exchange
   if (typeof body === 'string') {
+    exchange.bodyBytes = Buffer.byteLength(body)
     response.end(body)
     return
   }
   if (Symbol.asyncIterator in body) {
-    for await (const piece of body) if (!response.write(piece) && !(await writable(response))) return
+    for await (const piece of body) {
+      exchange.bodyBytes += piece.length
+      if (!response.write(piece) && !(await writable(response))) return
+    }
     response.end()
     return
   }
@@ -50,6 +56,7 @@ export async function writeBody(response: ServerResponse, body: Body): Promise<v
   for (const piece of body) {
     pending += piece
     if (pending.length >= CHUNK_CHARS) {
+      exchange.bodyBytes += Buffer.byteLength(pending)
       const full = !response.write(pending)
       pending = ''
       if (full) {
@@ -63,5 +70,6 @@ export async function writeBody(response: ServerResponse, body: Body): Promise<v
       sliceStartMs = performance.now()
     }
   }
+  exchange.bodyBytes += Buffer.byteLength(pending)
   response.end(pending)
 }

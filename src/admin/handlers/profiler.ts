@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { Session } from 'node:inspector/promises'
 import { type AdminResponse, type Endpoint, OK, text } from '../endpoint.ts'
 
-const USAGE = text('?enable=<y|n>\n\n', 400)
+const USAGE = text('?enable=<y|n>\n', 400)
 
 interface Profiler {
   readonly path: string
