@@ -98,5 +98,6 @@ export function checkBootstrap(bootstrap: BootstrapJson, diagnostics: Diagnostic
 
 /** The runtime layers of a bootstrap that have their values in the bootstrap itself, lowest first. */
 export function staticRuntimeLayers(bootstrap: BootstrapJson): readonly object[] {
-  return (bootstrap.layeredRuntime?.layers ?? []).flatMap(layer => layer.staticLayer ?? [])
+  const layers = bootstrap.layeredRuntime?.layers ?? []
+  return layers.flatMap(layer => (layer.staticLayer === undefined ? [] : [layer.staticLayer as object]))
 }

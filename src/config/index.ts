@@ -17,6 +17,23 @@ export {
 } from './load/load-bootstrap.ts'
 export { loadResource } from './load/load-resource.ts'
 export { renderDiagnostic, renderDiagnostics, sortDiagnostics } from './load/render.ts'
+export {
+  compileRegexMatcher,
+  compileRegexRewrite,
+  type RegexRewrite,
+} from './matchers/regex-matcher.ts'
+export {
+  asciiLowerCase,
+  compileListStringMatcher,
+  compileStringMatcher,
+  type StringPredicate,
+} from './matchers/string-matcher.ts'
+export {
+  compileMetadataMatcher,
+  compileValueMatcher,
+  type MetadataPredicate,
+  type ValuePredicate,
+} from './matchers/value-matcher.ts'
 export { nearestName, typeName } from './names.ts'
 export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapshot } from './runtime-snapshot.ts'
 export { schemaTable } from './schema/table.ts'

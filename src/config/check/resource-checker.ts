@@ -51,11 +51,14 @@ export class ResourceChecker {
   private readonly path = new PathStack()
   private readonly verdicts = new Map<MessageSchema, Verdicts | null>()
   private readonly noted = new Set<FieldSchema>()
+  /** False inside what has no effect anyway: form is checked there, support is not. */
+  private supportMatters: boolean
 
   constructor(table: SchemaTable, diagnostics: Diagnostics, options: CheckOptions = {}) {
     this.table = table
     this.diagnostics = diagnostics
     this.options = options
+    this.supportMatters = options.checkSupport !== false
   }
 
   /** The resource for a value that stands at `at` (segments of a path); undefined when it is no message at all. */
@@ -113,7 +116,7 @@ export class ResourceChecker {
   }
 
   private verdictsFor(schema: MessageSchema): Verdicts | null | undefined {
-    if (this.options.checkSupport === false) return undefined
+    if (!this.supportMatters) return undefined
     let verdicts = this.verdicts.get(schema)
     if (verdicts === undefined) {
       verdicts = verdictsOf(schema)
@@ -164,16 +167,19 @@ export class ResourceChecker {
   private field(field: FieldSchema, raw: unknown, out: Json, verdict: Verdict | undefined): void {
     if (verdict !== undefined && !this.allowed(field, raw, verdict)) return
     if (field.deprecated && !this.noted.has(field)) this.note(field, 'is deprecated in the Envoy API')
-    const value =
-      field.mapKey !== ''
-        ? this.map(field, raw)
-        : field.repeated
-          ? this.list(field, raw)
-          : this.value(field, raw, field.rules)
+    const supportMattered = this.supportMatters
+    if (verdict?.accepted !== undefined) this.supportMatters = false
+    const value = this.fieldValue(field, raw)
+    this.supportMatters = supportMattered
     if (value === INVALID) return
     const reason = verdict?.values?.[String(value)]
     if (reason !== undefined) this.error('unsupported', reason, { found: shown(value) })
     else if (field.explicit || !this.isAbsent(field, value)) out[field.jsonName] = value
+  }
+
+  private fieldValue(field: FieldSchema, raw: unknown): unknown {
+    if (field.mapKey !== '') return this.map(field, raw)
+    return field.repeated ? this.list(field, raw) : this.value(field, raw, field.rules)
   }
 
   private isAbsent(field: FieldSchema, value: unknown): boolean {
@@ -292,7 +298,7 @@ export class ResourceChecker {
   private any(raw: unknown): unknown {
     if (!isObject(raw)) return this.mismatch(new Mismatch("a mapping with '@type'"), raw)
     if (Object.keys(raw).length === 0) return {}
-    const target = resolveAny(raw, this.table, this.options.checkSupport !== false)
+    const target = resolveAny(raw, this.table, this.supportMatters)
     if ('problem' in target) {
       this.path.push('@type')
       this.diagnostics.add('error', this.path.text(), target.problem, { ...target.detail, code: 'any' })

@@ -65,7 +65,8 @@ export class FieldSchema {
 
   /** What the rules say about a message that does not set this field. */
   get absent(): Violation | undefined {
-    if (this.rules === null || (this.oneof !== '' && !this.rules.required)) return undefined
+    // A rule about a oneof member speaks only where that member is the one that is set.
+    if (this.rules === null || this.oneof !== '') return undefined
     return this.rules.checkAbsent(this)
   }
 }

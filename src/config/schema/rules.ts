@@ -22,7 +22,7 @@ function broken(message: string, expected: string): Violation {
 }
 
 function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
+  return `${count} ${count === 1 ? what : what === 'entry' ? 'entries' : `${what}s`}`
 }
 
 /** 'from 0 to 65535', 'greater than 0s', ...; '' without bounds. */
@@ -34,6 +34,12 @@ function describeRange(rule: RuleValues): string {
   return low !== '' && high !== '' ? `${low} and ${high}` : low + high
 }
 
+/** Crossed bounds: what lies between them is excluded. */
+function describeGap({ gt, gte, lt, lte }: RuleValues): string {
+  const low = gt !== undefined ? `greater than ${gt}` : `at least ${gte}`
+  return `${low} or ${lt !== undefined ? `less than ${lt}` : `at most ${lte}`}`
+}
+
 /** A range check over anything `toNumber` maps to a number or bigint; crossed bounds exclude what lies between them. */
 function rangeCheck(rule: RuleValues, what: string, toNumber: (value: unknown) => number | bigint): Check | undefined {
   const limit = (name: string) => (rule[name] === undefined ? undefined : toNumber(rule[name]))
@@ -42,10 +48,7 @@ function rangeCheck(rule: RuleValues, what: string, toNumber: (value: unknown) =
   const high = lt ?? lte
   if (low === undefined && high === undefined) return undefined
   const crossed = low !== undefined && high !== undefined && low > high
-  const violation = broken(
-    'is out of range',
-    `${what} ${crossed ? describeRange(rule).replace(' and ', ' or ') : describeRange(rule)}`,
-  )
+  const violation = broken('is out of range', `${what} ${crossed ? describeGap(rule) : describeRange(rule)}`)
   return value => {
     const number = toNumber(value)
     const lowOk = low === undefined || (gt !== undefined ? number > low : number >= low)
@@ -190,6 +193,8 @@ function toNumeric(value: unknown): number {
 
 /** The compiled validate.rules of one field. */
 export class RuleSet {
+  /** As in the API, for those who explain or audit the rules. */
+  readonly source: FieldRules
   readonly required: boolean
   /** Rules of list items and of map values; the items of a list are checked one by one. */
   readonly items: RuleSet | null
@@ -198,6 +203,7 @@ export class RuleSet {
   private readonly ignoreEmpty: boolean
 
   constructor(rules: FieldRules) {
+    this.source = rules
     const type = Object.keys(rules).find(name => name !== 'message') ?? ''
     const rule = rules[type] ?? {}
     this.required = rules['message']?.['required'] === true || rule['required'] === true
