@@ -14,6 +14,8 @@ export interface CheckOptions {
   readonly allowUnknownFields?: boolean
   /** Whether declarations decide; false checks the form alone. */
   readonly checkSupport?: boolean
+  /** The input is the caller's to lose, and no part of it stands in two places: items of long lists are let go as soon as they are checked. */
+  readonly consumeInput?: boolean
 }
 
 /** Something worth a debug line: a deprecated field, or one that is read without effect. */
@@ -23,6 +25,9 @@ export interface CheckNote {
 }
 
 type Json = Record<string, unknown>
+
+/** Lists that are let go item by item: 10,000 clusters would otherwise be in memory twice. */
+const LONG_LIST = 1000
 
 /** A value that was reported and must not reach the resource. */
 const INVALID = Symbol('invalid')
@@ -236,12 +241,15 @@ export class ResourceChecker {
       this.path.pop()
       return value === INVALID ? INVALID : this.obeys(field.rules, [value], [raw])
     }
-    const items: readonly unknown[] = field.kind === 'list_value' ? raw : raw.flat(Number.POSITIVE_INFINITY)
+    const nested = field.kind !== 'list_value' && raw.some(Array.isArray)
+    const items: unknown[] = nested ? raw.flat(Number.POSITIVE_INFINITY) : raw
+    const consume = this.options.consumeInput === true && items.length > LONG_LIST
     const out: unknown[] = []
     for (let i = 0; i < items.length; i++) {
       this.path.push(i)
       const value = this.value(field, items[i] ?? emptyValue(field), field.rules?.items ?? null)
       if (value !== INVALID) out.push(value)
+      if (consume) items[i] = null
       this.path.pop()
     }
     // With an item missing the rules about the list would only repeat what was said about the item.

@@ -3,7 +3,7 @@ import { type CheckNote, ResourceChecker } from '../check/resource-checker.ts'
 import { Diagnostics } from '../diagnostics.ts'
 import { schemaTable } from '../schema/table.ts'
 import '../support/index.ts'
-import { parseYaml } from '../yaml/parse-yaml.ts'
+import { parseLargeYaml } from '../yaml/parse-large.ts'
 import { decodeBinary } from './binary.ts'
 import { type ConfigSource, ConfigSources, lineAndColumn } from './config-sources.ts'
 import { mergeSources } from './merge-sources.ts'
@@ -48,6 +48,7 @@ export interface LoadedBootstrap extends LoadResult<BootstrapJson> {
 interface Parsed {
   readonly source: ConfigSource
   readonly value: unknown
+  readonly shared: boolean
 }
 
 function parseText(
@@ -57,11 +58,11 @@ function parseText(
   diagnostics: Diagnostics,
 ): Parsed {
   // Tabs may indent JSON; in YAML they may not, and the parser then says so.
-  const { value, problems } = parseYaml(/^\s*[{[]/.test(text) ? text.replaceAll('\t', ' ') : text)
+  const { value, problems, shared } = parseLargeYaml(/^\s*[{[]/.test(text) ? text.replaceAll('\t', ' ') : text)
   for (const { offset, message, code } of problems) {
     diagnostics.list.push({ severity: 'error', path: '', message, file: path, ...lineAndColumn(text, offset), code })
   }
-  return { source: { path, text, listOffsets }, value: value ?? (problems.length === 0 ? {} : undefined) }
+  return { source: { path, text, listOffsets }, value: value ?? (problems.length === 0 ? {} : undefined), shared }
 }
 
 function parseFile(file: ConfigFile, diagnostics: Diagnostics, offsets: ReadonlyMap<string, number>): Parsed {
@@ -71,12 +72,13 @@ function parseFile(file: ConfigFile, diagnostics: Diagnostics, offsets: Readonly
     return {
       source: { path: file.path, text: '', listOffsets: offsets },
       value: decodeBinary(BOOTSTRAP, bytes, file.path, diagnostics),
+      shared: false,
     }
   }
   if (extension === '.pb_text' || extension === '.txtpb') {
     const message = 'protobuf text format is not supported; use YAML, JSON or binary (.pb)'
     diagnostics.list.push({ severity: 'error', path: '', message, file: file.path, code: 'unsupported' })
-    return { source: { path: file.path, text: '', listOffsets: offsets }, value: undefined }
+    return { source: { path: file.path, text: '', listOffsets: offsets }, value: undefined, shared: false }
   }
   const text = typeof file.content === 'string' ? file.content : Buffer.from(file.content).toString('utf8')
   return parseText(file.path, text, offsets, diagnostics)
@@ -91,20 +93,23 @@ export function loadBootstrap(request: LoadRequest): LoadedBootstrap {
   const table = schemaTable()
   const sources: ConfigSource[] = []
   let merged: unknown
+  let consumeInput = true
   const inputs: readonly ConfigFile[] =
     request.yamlOverlay === undefined
       ? request.files
       : [...request.files, { path: '--config-yaml', content: request.yamlOverlay }]
   for (const file of inputs) {
     const offsets = new Map<string, number>()
-    const { source, value } = parseFile(file, diagnostics, offsets)
+    const { source, value, shared } = parseFile(file, diagnostics, offsets)
     sources.push(source)
+    consumeInput &&= !shared
     if (value !== undefined)
       merged = merged === undefined ? value : mergeSources(table, BOOTSTRAP, merged, value, offsets)
   }
   const checker = new ResourceChecker(table, diagnostics, {
     allowUnknownFields: request.options?.allowUnknownStaticFields === true,
     checkSupport: request.options?.checkSupport !== false,
+    consumeInput,
   })
   const unread = diagnostics.failed && merged === undefined
   const resource = unread ? undefined : (checker.check(BOOTSTRAP, merged ?? {}) as BootstrapJson | undefined)

@@ -12,6 +12,8 @@ export interface YamlResult {
   /** Plain objects, arrays and scalars; undefined when the text does not parse. */
   readonly value: unknown
   readonly problems: readonly YamlProblem[]
+  /** Whether aliases make parts of the value stand in several places. */
+  readonly shared: boolean
 }
 
 /** Values that aliases may stand for in one file, counted as if written out: what walks the result has no other bound. */
@@ -50,6 +52,7 @@ interface Frame {
 class ValueBuilder {
   readonly problems: YamlProblem[] = []
   root: unknown = null
+  shared = false
   private documents = 0
   private readonly text: string
   private readonly stack: Frame[] = []
@@ -186,6 +189,7 @@ class ValueBuilder {
       this.add(null)
       return
     }
+    this.shared = true
     this.add(anchored.value, anchored.depth)
   }
 
@@ -207,12 +211,13 @@ export function parseYaml(text: string): YamlResult {
   try {
     const builder = new ValueBuilder(text)
     builder.build(parseEvents(text, {}))
-    return { value: builder.root, problems: builder.problems }
+    return { value: builder.root, problems: builder.problems, shared: builder.shared }
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error
     return {
       value: undefined,
       problems: [{ offset: error.mark?.position ?? 0, message: error.reason, code: 'syntax' }],
+      shared: false,
     }
   }
 }
