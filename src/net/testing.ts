@@ -4,6 +4,7 @@ import { runtimeSnapshot } from '../config/index.ts'
 import { StatStore } from '../observability/index.ts'
 import { ipAddress } from './address.ts'
 import { adoptConnection, connect, type Connection, type ConnectionReader, startReading } from './connection.ts'
+import { ConnectionCounters } from './connection-counters.ts'
 import { DrainState } from './drain-state.ts'
 import { ListenSocket } from './listen-socket.ts'
 import type { ThreadContext } from './thread.ts'
@@ -18,7 +19,8 @@ export function testThread(): ThreadContext {
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
-    runtime: { snapshot: runtimeSnapshot(undefined) },
+    connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
+    runtime: { snapshot: runtimeSnapshot([]) },
     node: {},
     workerIndex: 0,
   }

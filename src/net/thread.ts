@@ -2,6 +2,7 @@ import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { Clock, TimerWheel } from '../base/index.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
 import type { StatStore } from '../observability/index.ts'
+import type { ConnectionCounters } from './connection-counters.ts'
 import type { DrainState } from './drain-state.ts'
 import type { ThreadBuffers } from './thread-buffers.ts'
 
@@ -14,6 +15,8 @@ export interface ThreadContext {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly drain: DrainState
+  /** Counts of connections that hold across workers: for limits. */
+  readonly connectionCounters: ConnectionCounters
   /** `snapshot` is swapped when the runtime changes; read it per use. */
   readonly runtime: { snapshot: RuntimeSnapshot }
   readonly node: NodeJson

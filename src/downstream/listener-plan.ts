@@ -1,0 +1,44 @@
+import type { TrafficDirectionJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { Listener_DrainTypeJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+import type { AccessLogPlan, Address, ListenerFilterPlan, NetworkFilterPlan } from '../net/index.ts'
+import type { FilterChainMatcher } from './filter-chain-match.ts'
+
+/** One address that a listener listens on. */
+export interface ListenAddress {
+  readonly address: Address
+  readonly ipv6Only: boolean
+}
+
+export interface FilterChainPlan {
+  readonly name: string
+  readonly filters: readonly NetworkFilterPlan[]
+}
+
+export interface ListenerFilterEntry {
+  readonly plan: ListenerFilterPlan
+  /** Says for which destination ports the filter is left out; null: for none. */
+  readonly disabled: ((destinationPort: number) => boolean) | null
+}
+
+/** A listener's configuration, compiled; frozen. */
+export interface ListenerPlan {
+  readonly name: string
+  /** `listener.<statName>.` */
+  readonly statName: string
+  readonly addresses: readonly ListenAddress[]
+  readonly bindToPort: boolean
+  readonly reusePort: boolean
+  readonly backlog: number
+  readonly bufferLimitBytes: number
+  readonly filterChains: readonly FilterChainPlan[]
+  readonly defaultFilterChain: FilterChainPlan | null
+  readonly matcher: FilterChainMatcher
+  readonly listenerFilters: readonly ListenerFilterEntry[]
+  /** 0: none. */
+  readonly listenerFiltersTimeoutMs: number
+  readonly continueOnListenerFiltersTimeout: boolean
+  readonly accessLogs: readonly AccessLogPlan[]
+  readonly ignoreGlobalConnLimit: boolean
+  readonly trafficDirection: TrafficDirectionJson
+  readonly drainType: Listener_DrainTypeJson
+}

@@ -1,0 +1,111 @@
+// The first message of TLS (RFC 8446, 4.1.2), as far as filter chains are chosen by it.
+
+export interface ClientHello {
+  /** Lower case; null: none sent. */
+  readonly serverName: string | null
+  readonly applicationProtocols: readonly string[]
+}
+
+/** 'more': it has begun; 'none': these bytes are no ClientHello. */
+export type ClientHelloResult = ClientHello | 'more' | 'none'
+
+const HANDSHAKE_RECORD = 22
+const CLIENT_HELLO = 1
+const RECORD_HEADER_BYTES = 5
+const MAX_RECORD_BYTES = 16384
+const SERVER_NAME_EXTENSION = 0
+const ALPN_EXTENSION = 16
+
+/** Reads a ClientHello, which may be spread over several records, from the front of `bytes`. */
+export function parseClientHello(bytes: Buffer): ClientHelloResult {
+  if (bytes.length > 0 && bytes[0] !== HANDSHAKE_RECORD) return 'none'
+  if (bytes.length > 1 && bytes[1] !== 3) return 'none'
+  const message = collectRecords(bytes)
+  if (typeof message === 'string') return message
+  if (message.length > 0 && message[0] !== CLIENT_HELLO) return 'none'
+  if (message.length < 4) return 'more'
+  const end = 4 + message.readUIntBE(1, 3)
+  return message.length < end ? 'more' : parseBody(message.subarray(4, end))
+}
+
+/** The handshake bytes of all records so far. */
+function collectRecords(bytes: Buffer): Buffer | 'none' {
+  const parts: Buffer[] = []
+  let at = 0
+  while (bytes.length - at >= RECORD_HEADER_BYTES) {
+    const size = bytes.readUInt16BE(at + 3)
+    if (bytes[at] !== HANDSHAKE_RECORD || size === 0 || size > MAX_RECORD_BYTES) return 'none'
+    parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + size))
+    at += RECORD_HEADER_BYTES + size
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+}
+
+/** Walks length-prefixed vectors; reading over the end marks the message as broken. */
+class Reader {
+  private readonly bytes: Buffer
+  private at = 0
+  broken = false
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  get left(): number {
+    return this.broken ? 0 : this.bytes.length - this.at
+  }
+
+  number(size: 1 | 2): number {
+    const from = this.at
+    this.skip(size)
+    return this.broken ? 0 : this.bytes.readUIntBE(from, size)
+  }
+
+  skip(size: number): void {
+    if (this.at + size > this.bytes.length) this.broken = true
+    else this.at += size
+  }
+
+  vector(lengthBytes: 1 | 2): Buffer {
+    const size = this.number(lengthBytes)
+    const from = this.at
+    this.skip(size)
+    return this.broken ? this.bytes.subarray(0, 0) : this.bytes.subarray(from, from + size)
+  }
+}
+
+function parseBody(body: Buffer): ClientHelloResult {
+  const reader = new Reader(body)
+  reader.skip(2 + 32)
+  reader.vector(1)
+  reader.vector(2)
+  reader.vector(1)
+  if (reader.broken) return 'none'
+  const extensions = new Reader(reader.left > 0 ? reader.vector(2) : Buffer.alloc(0))
+  let serverName: string | null = null
+  let applicationProtocols: readonly string[] = []
+  while (extensions.left > 0) {
+    const type = extensions.number(2)
+    const content = extensions.vector(2)
+    if (type === SERVER_NAME_EXTENSION) serverName = parseServerName(content)
+    else if (type === ALPN_EXTENSION) applicationProtocols = parseAlpn(content)
+  }
+  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols }
+}
+
+function parseServerName(content: Buffer): string | null {
+  const names = new Reader(new Reader(content).vector(2))
+  while (names.left > 0) {
+    const type = names.number(1)
+    const name = names.vector(2)
+    if (type === 0 && name.length > 0) return name.toString('latin1').toLowerCase()
+  }
+  return null
+}
+
+function parseAlpn(content: Buffer): readonly string[] {
+  const protocols: string[] = []
+  const list = new Reader(new Reader(content).vector(2))
+  while (list.left > 0) protocols.push(list.vector(1).toString('latin1'))
+  return protocols
+}

@@ -1,0 +1,38 @@
+import { xxHash64 } from '../../../base/index.ts'
+import type { StreamInfo } from '../../../observability/index.ts'
+import type { Host, LoadBalancerContext } from '../../../upstream/index.ts'
+import type { TcpHashPolicy } from './tcp-proxy-plan.ts'
+
+/** What a TCP connection tells the balancer. */
+export class TcpLoadBalancerContext implements LoadBalancerContext {
+  readonly metadataMatch: object | null
+  readonly hostSelectionAttempts = 0
+  private readonly policy: TcpHashPolicy | null
+  private readonly info: StreamInfo
+
+  constructor(metadataMatch: object | null, policy: TcpHashPolicy | null, info: StreamInfo) {
+    this.metadataMatch = metadataMatch
+    this.policy = policy
+    this.info = info
+  }
+
+  /** null: the balancer picks as it likes. */
+  get hash(): bigint | null {
+    if (this.policy === null) return null
+    const { filterStateKey } = this.policy
+    if (filterStateKey === null) return xxHash64(ipOf(this.info.connection.remoteAddress))
+    const value = this.info.filterState?.get(filterStateKey)
+    return value === undefined ? null : xxHash64(String(value))
+  }
+
+  shouldSelectAnother(_host: Host): boolean {
+    return false
+  }
+}
+
+/** 'ip:port' and '[ip]:port' without the port: the clients of one address share a host. */
+function ipOf(address: string): string {
+  const colon = address.lastIndexOf(':')
+  if (colon < 0) return address
+  return address[0] === '[' ? address.slice(1, colon - 1) : address.slice(0, colon)
+}

@@ -1,0 +1,82 @@
+import net from 'node:net'
+import type { CidrRangeJson } from '#api/envoy/config/core/v3/address_pb.ts'
+
+/** An IP address as 16-bit groups: two for IPv4, eight for IPv6. An IPv4-mapped IPv6 address counts as IPv4. */
+export type IpGroups = readonly number[]
+
+/** Reads an IP address without brackets; null when the text is none. */
+export function parseIp(text: string): IpGroups | null {
+  if (net.isIPv4(text)) return ipv4Groups(text)
+  if (!net.isIPv6(text)) return null
+  const groups = ipv6Groups(text)
+  const mapped = groups[5] === 0xffff && groups.slice(0, 5).every(group => group === 0)
+  return mapped ? groups.slice(6) : groups
+}
+
+function ipv4Groups(text: string): number[] {
+  const [a, b, c, d] = text.split('.').map(Number) as [number, number, number, number]
+  return [(a << 8) | b, (c << 8) | d]
+}
+
+function ipv6Groups(text: string): number[] {
+  const [withoutZone] = text.split('%') as [string]
+  const [head, tail] = withoutZone.split('::') as [string, string | undefined]
+  const left = groupsOf(head)
+  if (tail === undefined) return left
+  const right = groupsOf(tail)
+  return [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right]
+}
+
+function groupsOf(part: string): number[] {
+  if (part === '') return []
+  return part.split(':').flatMap(group => (group.includes('.') ? ipv4Groups(group) : [Number.parseInt(group, 16)]))
+}
+
+/** 127.0.0.0/8 or ::1. */
+export function isLoopback(ip: IpGroups): boolean {
+  if (ip.length === 2) return ip[0]! >> 8 === 127
+  return ip[7] === 1 && ip.slice(0, 7).every(group => group === 0)
+}
+
+export function sameIp(a: IpGroups, b: IpGroups): boolean {
+  return a.length === b.length && a.every((group, i) => group === b[i])
+}
+
+/** A range of IP addresses, such as 10.0.0.0/8. */
+export class Cidr {
+  readonly groups: IpGroups
+  readonly prefixLength: number
+
+  constructor(groups: IpGroups, prefixLength: number) {
+    this.groups = groups
+    this.prefixLength = Math.min(prefixLength, groups.length * 16)
+  }
+
+  contains(ip: IpGroups): boolean {
+    if (ip.length !== this.groups.length) return false
+    let bits = this.prefixLength
+    for (let i = 0; bits > 0; i++, bits -= 16) {
+      const shift = bits >= 16 ? 0 : 16 - bits
+      if (ip[i]! >> shift !== this.groups[i]! >> shift) return false
+    }
+    return true
+  }
+
+  /** The masked range: equal text means equal range. */
+  toString(): string {
+    const masked = this.groups.map((group, i) => {
+      const bits = this.prefixLength - i * 16
+      return bits >= 16 ? group : bits <= 0 ? 0 : (group >> (16 - bits)) << (16 - bits)
+    })
+    return `${masked.map(group => group.toString(16)).join(':')}/${this.prefixLength}`
+  }
+}
+
+/** Reads envoy.config.core.v3.CidrRange; null when the address is no IP address. An absent length is 0, as in Envoy. */
+export function parseCidr(json: CidrRangeJson): Cidr | null {
+  const text = json.addressPrefix ?? ''
+  const groups = parseIp(text)
+  if (groups === null) return null
+  const mappedBits = groups.length === 2 && text.includes(':') ? 96 : 0
+  return new Cidr(groups, Math.max((json.prefixLen ?? 0) - mappedBits, 0))
+}

@@ -1,0 +1,17 @@
+/** Node's error codes in the words that Envoy (the C library) prints for them. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  ETIMEDOUT: 'Connection timed out',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ENOENT: 'No such file or directory',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  EMFILE: 'Too many open files',
+  EACCES: 'Permission denied',
+}
+
+/** %UPSTREAM_TRANSPORT_FAILURE_REASON% of a connection that was never established. */
+export function connectFailureText(errno: string): string {
+  return `delayed connect error: ${ERRNO_WORDS[errno] ?? errno}`
+}

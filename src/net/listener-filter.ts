@@ -1,0 +1,46 @@
+// The contract of listener filters (Envoy: envoy/network/filter.h, ListenerFilter): what looks at the first bytes of
+// an accepted connection, before its filter chain is chosen.
+import type { FilterStatus } from './network-filter.ts'
+import type { ThreadContext } from './thread.ts'
+
+/** What is known of an accepted connection; listener filters refine it. Addresses are 'ip:port' or a pipe's path. */
+export interface AcceptedSocket {
+  /** May be replaced by PROXY protocol. */
+  remoteAddress: string
+  localAddress: string
+  readonly directRemoteAddress: string
+  readonly directLocalAddress: string
+  /** Lower case; null when the client named none. */
+  requestedServerName: string | null
+  /** 'raw_buffer', 'tls'. */
+  transportProtocol: string
+  /** In the client's order of preference. */
+  applicationProtocols: readonly string[]
+}
+
+/** The first bytes of a connection, in the order they came; a filter may consume its own from the front. */
+export interface PeekedBytes {
+  readonly data: Buffer
+  readonly start: number
+  readonly end: number
+  /** Drops `count` bytes from the front: nobody after this filter sees them. */
+  consume(count: number): void
+}
+
+/** The connection must be closed; counted in listener.<address>.downstream_listener_filter_error. */
+export const CloseConnection = 2
+export type ListenerFilterStatus = FilterStatus | typeof CloseConnection
+
+export interface ListenerFilter {
+  /** Most bytes it ever wants to see; 0: it looks at none. */
+  readonly maxBytes: number
+  /** StopIteration: wait for bytes. */
+  onAccept(socket: AcceptedSocket): ListenerFilterStatus
+  /** All bytes so far that no filter consumed; StopIteration: more are needed. `ended`: none will come. */
+  onData(bytes: PeekedBytes, socket: AcceptedSocket, ended: boolean): ListenerFilterStatus
+}
+
+/** What a listener filter's configuration compiles to (extension category 'envoy.filters.listener'). */
+export interface ListenerFilterPlan {
+  create(thread: ThreadContext): ListenerFilter
+}
