@@ -12,6 +12,8 @@ export interface CompileContext {
   readonly runtime: RuntimeSnapshot
   readonly stats?: StatStore
   hasCluster(name: string): boolean
+  /** For suggestions where a name is unknown. */
+  clusterNames?(): Iterable<string>
   /** For data sources; what it throws becomes a diagnostic. */
   readonly readFile: (path: string) => Buffer
 }

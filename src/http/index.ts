@@ -7,6 +7,7 @@ export { properCaseWords } from './codec/http1/header-case.ts'
 export { reasonPhrase } from './codec/http1/encode.ts'
 export type { HeaderCase, Http1Options } from './codec/http1/options.ts'
 export { Http1ServerCodec } from './codec/http1/server.ts'
+export * from './grpc.ts'
 export * from './header-name.ts'
 export * from './headers.ts'
 export * from './http-filter.ts'
@@ -14,3 +15,18 @@ export * from './known-headers.ts'
 export * from './route.ts'
 export * as HttpStats from './http-stats.ts'
 export { compileHttp1Options, headLimits } from './http1-options.ts'
+export {
+  compileHeaderMutations,
+  compileMutationLevel,
+  HeaderMutations,
+  type MutationLevel,
+  type MutationLists,
+} from './header-mutation/header-mutations.ts'
+export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
+export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-matcher.ts'
+export {
+  compileQueryParameterMatcher,
+  compileQueryParameterMatchers,
+  type QueryParameterMatch,
+  queryParameter,
+} from './matchers/query-parameter-matcher.ts'

@@ -16,8 +16,12 @@ export interface VirtualHostPlan {
   readonly name: string
   readonly includeRequestAttemptCount: boolean
   readonly includeAttemptCountInResponse: boolean
-  /** Virtual clusters in order; the router charges stats to the first that matches. */
+  readonly includeIsTimeoutRetryHeader: boolean
+  /** Virtual clusters in order; the router charges stats to the first that matches, or to 'other'. */
   readonly virtualClusters: readonly VirtualClusterPlan[]
+  readonly metadata: object | null
+  /** envoy.config.route.v3.RateLimit messages as configured; the rate limit filter reads them. */
+  readonly rateLimits: readonly object[]
 }
 
 export interface VirtualClusterPlan {
@@ -90,6 +94,14 @@ export interface InternalRedirectPlan {
   readonly allowCrossSchemeRedirect: boolean
 }
 
+/** An entry of typed_per_filter_config. */
+export interface PerFilterConfig {
+  /** The filter is left out on this route. */
+  readonly disabled: boolean
+  /** What the filter's extension compiled; null when only `disabled` is set. */
+  readonly plan: object | null
+}
+
 export interface DirectResponsePlan {
   readonly status: number
   /** latin1 text. */
@@ -135,10 +147,18 @@ export interface Route {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
-  perFilterConfig(filterName: string): object | null
+  /** The route's own RateLimit messages as configured. */
+  readonly rateLimits: readonly object[]
+  /** The virtual host's rate limits apply beside the route's own. */
+  readonly includeVirtualHostRateLimits: boolean
+  /** The most specific one: weighted cluster, route, virtual host, route configuration. */
+  perFilterConfig(filterName: string): PerFilterConfig | null
   readonly hasRequestMutations: boolean
-  /** Path and host rewrites, then header mutations, in Envoy's order. */
-  finalizeRequest(headers: HeaderMap, info: StreamInfo): void
+  /**
+   * Header mutations, then host and path rewrites: Envoy's order. `suppressEnvoyHeaders`: without
+   * x-envoy-original-host and x-envoy-original-path.
+   */
+  finalizeRequest(headers: HeaderMap, info: StreamInfo, suppressEnvoyHeaders?: boolean): void
   readonly hasResponseMutations: boolean
   finalizeResponse(responseHeaders: HeaderMap, requestHeaders: HeaderMap | null, info: StreamInfo): void
   redirect(headers: HeaderMap): Redirect

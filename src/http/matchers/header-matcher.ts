@@ -2,11 +2,17 @@
 import type { HeaderMatcherJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import type { StringMatcherJson } from '#api/envoy/type/matcher/v3/string_pb.ts'
 import { toWireText } from '../../base/index.ts'
-import { type CompileContext, type ConfigPath, declareSupport, int64 } from '../../config/index.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  compileStringMatcher,
+  declareSupport,
+  int64,
+  type StringPredicate,
+} from '../../config/index.ts'
 import { HeaderName } from '../header-name.ts'
 import type { HeaderMap } from '../headers.ts'
 import type { HeaderPredicate } from '../route.ts'
-import { compileStringMatcher, type StringPredicate } from './string-matcher.ts'
 
 declareSupport('envoy.config.route.v3.HeaderMatcher', {
   supported: [

@@ -1,7 +1,12 @@
 // type.matcher.v3.PathMatcher: a string matcher on the path without query and fragment.
 import type { PathMatcherJson } from '#api/envoy/type/matcher/v3/path_pb.ts'
-import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
-import { compileStringMatcher, type StringPredicate } from './string-matcher.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  compileStringMatcher,
+  declareSupport,
+  type StringPredicate,
+} from '../../config/index.ts'
 
 declareSupport('envoy.type.matcher.v3.PathMatcher', { supported: ['path'] })
 

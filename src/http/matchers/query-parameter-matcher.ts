@@ -1,8 +1,7 @@
 // route.v3.QueryParameterMatcher. Names and values are compared as they stand in the query, without percent-decoding.
 import type { QueryParameterMatcherJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
-import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
-import { compileStringMatcher } from './string-matcher.ts'
+import { type CompileContext, type ConfigPath, compileStringMatcher, declareSupport } from '../../config/index.ts'
 
 declareSupport('envoy.config.route.v3.QueryParameterMatcher', { supported: ['name', 'string_match', 'present_match'] })
 

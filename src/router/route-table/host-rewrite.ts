@@ -1,0 +1,45 @@
+// RouteAction.host_rewrite_specifier, except auto_host_rewrite, which waits for the chosen endpoint.
+import type { RouteActionJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
+import { toWireText } from '../../base/index.ts'
+import { type CompileContext, type ConfigPath, compileRegexRewrite } from '../../config/index.ts'
+import { type HeaderMap, HeaderName, withoutQuery } from '../../http/index.ts'
+import { compileFormat, type StreamInfo } from '../../observability/index.ts'
+
+/** The new authority, or undefined to keep the request's. */
+export type HostRewrite = (headers: HeaderMap, info: StreamInfo) => string | undefined
+
+export function compileHostRewrite(
+  action: RouteActionJson,
+  context: CompileContext,
+  path: ConfigPath,
+): HostRewrite | null {
+  if (action.hostRewriteLiteral !== undefined) {
+    const literal = toWireText(action.hostRewriteLiteral)
+    return literal === '' ? null : () => literal
+  }
+  if (action.hostRewriteHeader !== undefined && action.hostRewriteHeader !== '') {
+    const name = HeaderName.of(action.hostRewriteHeader)
+    return headers => {
+      const value = headers.get(name)
+      return value === '' ? undefined : value
+    }
+  }
+  if (action.hostRewritePathRegex !== undefined) {
+    const rewrite = compileRegexRewrite(action.hostRewritePathRegex, context, path.field('host_rewrite_path_regex'))
+    return rewrite === undefined ? null : headers => rewrite(withoutQuery(headers.path))
+  }
+  return action.hostRewrite === undefined ? null : formatted(action.hostRewrite, context, path.field('host_rewrite'))
+}
+
+/** A format over the request; undefined when it yields nothing. */
+export function formatted(text: string, context: CompileContext, path: ConfigPath): HostRewrite | null {
+  const formatter = compileFormat(text, { missing: '' })
+  if ('error' in formatter) {
+    context.diagnostics.error(path, formatter.error, { found: text, code: 'bad-format' })
+    return null
+  }
+  return (requestHeaders, info) => {
+    const value = formatter.format({ requestHeaders, responseHeaders: null, responseTrailers: null, info })
+    return value === '' ? undefined : value
+  }
+}

@@ -1,0 +1,123 @@
+// route.v3.Route: a match and what is done with what matches.
+import type { RouteJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
+import { type ConfigPath, declareSupport, int64 } from '../../config/index.ts'
+import { compileMutationLevel, type HeaderMutations, type MutationLevel, type Route } from '../../http/index.ts'
+import { compileDirectResponse } from './direct-response-action.ts'
+import { compilePerFilterConfigs } from './per-filter-config.ts'
+import { compileRedirect } from './redirect-action.ts'
+import { compileRouteAction } from './route-action.ts'
+import { RouteEntry, type RouteEntryFields } from './route-entry.ts'
+import { compileRouteMatch, type RouteMatcher } from './route-match.ts'
+import type { VirtualHostScope } from './virtual-host-scope.ts'
+import { compileWeightedClusters, type RouteChoice } from './weighted-clusters.ts'
+
+declareSupport('envoy.config.route.v3.Route', {
+  supported: [
+    'name',
+    'match',
+    'route',
+    'redirect',
+    'direct_response',
+    'metadata',
+    'typed_per_filter_config',
+    'request_headers_to_add',
+    'request_headers_to_remove',
+    'response_headers_to_add',
+    'response_headers_to_remove',
+    'per_request_buffer_limit_bytes',
+    'request_body_buffer_limit',
+  ],
+  refused: {
+    filter_action: 'filter actions are not available; use route, redirect or direct_response',
+    non_forwarding_action: 'only servers that embed routing use it; use route, redirect or direct_response',
+    stat_prefix: 'stats by route are not part of this release; use virtual_clusters',
+    route_specifiers: 'route specifier extensions are not available',
+  },
+  accepted: {
+    decorator: 'names spans; tracing is not part of this release',
+    tracing: 'tracing is not part of this release',
+  },
+})
+
+export interface CompiledRoute {
+  readonly matcher: RouteMatcher
+  readonly choice: RouteChoice
+}
+
+class SingleChoice implements RouteChoice {
+  private readonly entry: RouteEntry
+
+  constructor(entry: RouteEntry) {
+    this.entry = entry
+  }
+
+  choose(): RouteEntry {
+    return this.entry
+  }
+}
+
+/** Undefined after a diagnostic. */
+export function compileRoute(route: RouteJson, scope: VirtualHostScope, path: ConfigPath): CompiledRoute | undefined {
+  const matcher = compileRouteMatch(route.match ?? {}, scope.context, path.field('match'))
+  const fields = compileFields(route, matcher, scope, path)
+  const weighted = route.route?.weightedClusters
+  const choice =
+    weighted === undefined
+      ? new SingleChoice(new RouteEntry(fields))
+      : compileWeightedClusters(weighted, fields, scope, path.field('route').field('weighted_clusters'))
+  return choice === undefined ? undefined : { matcher, choice }
+}
+
+function compileFields(
+  route: RouteJson,
+  matcher: RouteMatcher,
+  scope: VirtualHostScope,
+  path: ConfigPath,
+): RouteEntryFields {
+  const { context } = scope
+  const own = compileMutationLevel(route, context, path)
+  return {
+    ...compileRouteAction(route.route ?? {}, matcher, scope, path.field('route')),
+    name: route.name === undefined || route.name === '' ? null : route.name,
+    virtualHost: scope.plan,
+    kind: kindOf(route),
+    bufferLimitBytes: bufferLimit(route, scope.bufferLimitBytes),
+    statPrefix: null,
+    metadata: route.metadata?.filterMetadata ?? null,
+    filterConfigs: compilePerFilterConfigs(route.typedPerFilterConfig, scope.filterConfigs, context, path),
+    requestMutations: inOrder('request', own, scope),
+    responseMutations: inOrder('response', own, scope),
+    redirectPlan:
+      route.redirect === undefined ? null : compileRedirect(route.redirect, matcher, context, path.field('redirect')),
+    directResponse:
+      route.directResponse === undefined
+        ? null
+        : compileDirectResponse(
+            route.directResponse,
+            scope.maxDirectResponseBodyBytes,
+            context,
+            path.field('direct_response'),
+          ),
+  }
+}
+
+function kindOf(route: RouteJson): Route['kind'] {
+  if (route.redirect !== undefined) return 'redirect'
+  return route.directResponse === undefined ? 'cluster' : 'direct_response'
+}
+
+/** Route, virtual host, route configuration: the last one to overwrite a header wins. */
+function inOrder(kind: keyof MutationLevel, own: MutationLevel, scope: VirtualHostScope): readonly HeaderMutations[] {
+  const levels = [own[kind], scope.hostMutations[kind], scope.tableMutations[kind]]
+  if (scope.mostSpecificWins) levels.reverse()
+  return levels.filter(level => !level.isEmpty)
+}
+
+/** Bytes; `fallback` where neither field is set. The newer field replaces the older one. */
+export function bufferLimit(
+  limits: Pick<RouteJson, 'perRequestBufferLimitBytes' | 'requestBodyBufferLimit'>,
+  fallback: number,
+): number {
+  if (limits.requestBodyBufferLimit !== undefined) return int64(limits.requestBodyBufferLimit)
+  return limits.perRequestBufferLimitBytes ?? fallback
+}

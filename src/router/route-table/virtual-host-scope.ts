@@ -1,0 +1,26 @@
+// What the routes of one virtual host have in common while they are compiled.
+import type { CompileContext } from '../../config/index.ts'
+import type { MutationLevel, RetryPolicyPlan, VirtualHostPlan } from '../../http/index.ts'
+import type { ClusterCheck } from './cluster-check.ts'
+import type { PerFilterConfigs } from './per-filter-config.ts'
+
+/** Settings of the route configuration that reach down to its routes. */
+export interface TableScope {
+  readonly context: CompileContext
+  readonly clusters: ClusterCheck
+  readonly mutations: MutationLevel
+  readonly mostSpecificWins: boolean
+  readonly ignorePathParameters: boolean
+  readonly maxDirectResponseBodyBytes: number
+  readonly filterConfigs: PerFilterConfigs | null
+}
+
+export interface VirtualHostScope extends Omit<TableScope, 'mutations'> {
+  readonly plan: VirtualHostPlan
+  readonly retryPolicy: RetryPolicyPlan | null
+  /** -1: unset. */
+  readonly bufferLimitBytes: number
+  /** Of the route configuration and of the virtual host. */
+  readonly tableMutations: MutationLevel
+  readonly hostMutations: MutationLevel
+}

@@ -1,0 +1,130 @@
+// HOT FILE (docs/hot-path.md): route.v3.VirtualHost: the TLS requirement, then the first route that matches.
+import type { VirtualHostJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
+import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
+import {
+  compileHeaderMatchers,
+  compileMutationLevel,
+  type HeaderMap,
+  type Route,
+  type VirtualClusterPlan,
+  type VirtualHostPlan,
+  X_ENVOY_INTERNAL,
+  X_FORWARDED_PROTO,
+} from '../../http/index.ts'
+import type { StreamInfo } from '../../observability/index.ts'
+import { httpsRedirectRoute } from './https-redirect-route.ts'
+import { compilePerFilterConfigs } from './per-filter-config.ts'
+import { compileRetryPolicy } from './retry-policy.ts'
+import { bufferLimit, type CompiledRoute, compileRoute } from './route.ts'
+import { RouteIndex } from './route-index.ts'
+import type { TableScope, VirtualHostScope } from './virtual-host-scope.ts'
+import type { RouteChoice } from './weighted-clusters.ts'
+
+declareSupport('envoy.config.route.v3.VirtualHost', {
+  supported: [
+    'name',
+    'domains',
+    'routes',
+    'require_tls',
+    'virtual_clusters',
+    'request_headers_to_add',
+    'request_headers_to_remove',
+    'response_headers_to_add',
+    'response_headers_to_remove',
+    'typed_per_filter_config',
+    'include_request_attempt_count',
+    'include_attempt_count_in_response',
+    'retry_policy',
+    'per_request_buffer_limit_bytes',
+    'request_body_buffer_limit',
+    'metadata',
+  ],
+  refused: {
+    matcher: 'matcher trees are not part of this release; use routes',
+    cors: 'removed from the API; use the cors HTTP filter',
+    retry_policy_typed_config: 'use retry_policy',
+    hedge_policy: 'hedged requests are not part of this release; use retry_policy.per_try_timeout',
+    include_is_timeout_retry_header: 'x-envoy-is-timeout-retry is not part of this release; remove it',
+    request_mirror_policies: 'request mirroring is not part of this release; remove the policies',
+    route_specifiers: 'route specifier extensions are not available',
+  },
+  accepted: { rate_limits: 'read by the rate limit filter, which is not part of this release' },
+})
+declareSupport('envoy.config.route.v3.VirtualCluster', { supported: ['headers', 'name'] })
+
+type TlsRequirement = 'NONE' | 'EXTERNAL_ONLY' | 'ALL'
+
+export class VirtualHost {
+  private readonly index: RouteIndex
+  private readonly choices: readonly RouteChoice[]
+  private readonly requireTls: TlsRequirement
+  private readonly httpsRedirect: Route
+
+  constructor(plan: VirtualHostPlan, routes: readonly CompiledRoute[], tls: TlsRequirement, ignoreParameters: boolean) {
+    this.index = new RouteIndex(
+      routes.map(route => route.matcher),
+      ignoreParameters,
+    )
+    this.choices = routes.map(route => route.choice)
+    this.requireTls = tls
+    this.httpsRedirect = httpsRedirectRoute(plan)
+  }
+
+  route(headers: HeaderMap, info: StreamInfo, random: number): Route | null {
+    if (this.requireTls !== 'NONE' && this.lacksTls(headers)) return this.httpsRedirect
+    const index = this.index.find(headers, info, random)
+    return index < 0 ? null : this.choices[index]!.choose(headers, random)
+  }
+
+  private lacksTls(headers: HeaderMap): boolean {
+    if (headers.get(X_FORWARDED_PROTO) === 'https') return false
+    return this.requireTls === 'ALL' || headers.get(X_ENVOY_INTERNAL) !== 'true'
+  }
+}
+
+export function compileVirtualHost(host: VirtualHostJson, table: TableScope, path: ConfigPath): VirtualHost {
+  const { context } = table
+  const plan: VirtualHostPlan = Object.freeze({
+    name: host.name ?? '',
+    includeRequestAttemptCount: host.includeRequestAttemptCount === true,
+    includeAttemptCountInResponse: host.includeAttemptCountInResponse === true,
+    includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader === true,
+    virtualClusters: compileVirtualClusters(host, context, path.field('virtual_clusters')),
+    metadata: host.metadata?.filterMetadata ?? null,
+    rateLimits: host.rateLimits ?? [],
+  })
+  const { mutations, ...shared } = table
+  const scope: VirtualHostScope = {
+    ...shared,
+    plan,
+    retryPolicy:
+      host.retryPolicy === undefined ? null : compileRetryPolicy(host.retryPolicy, context, path.field('retry_policy')),
+    bufferLimitBytes: bufferLimit(host, -1),
+    filterConfigs: compilePerFilterConfigs(host.typedPerFilterConfig, table.filterConfigs, context, path),
+    tableMutations: mutations,
+    hostMutations: compileMutationLevel(host, context, path),
+  }
+  const routes: CompiledRoute[] = []
+  for (const [i, json] of (host.routes ?? []).entries()) {
+    const route = compileRoute(json, scope, path.field('routes').index(i))
+    if (route !== undefined) routes.push(route)
+  }
+  return new VirtualHost(plan, routes, host.requireTls ?? 'NONE', table.ignorePathParameters)
+}
+
+function compileVirtualClusters(
+  host: VirtualHostJson,
+  context: CompileContext,
+  path: ConfigPath,
+): readonly VirtualClusterPlan[] {
+  return (host.virtualClusters ?? []).map((cluster, i) => {
+    const matchers = compileHeaderMatchers(cluster.headers, context, path.index(i).field('headers'))
+    return {
+      name: cluster.name ?? '',
+      matches: headers => {
+        for (let m = 0; m < matchers.length; m++) if (!matchers[m]!.matches(headers)) return false
+        return true
+      },
+    }
+  })
+}
