@@ -38,6 +38,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** A value as a diagnostic shows it, cut short. */
 function shown(value: unknown): string {
+  if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`
   if (isObject(value)) return 'a mapping'
   const text = JSON.stringify(value)

@@ -1,4 +1,4 @@
-import { EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from 'js-yaml'
+import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml'
 import { snakeCase } from '../config-path.ts'
 
 /** UTF-16 offsets of one place in a text; `keyStart` is -1 for list items and the root. */
@@ -41,6 +41,8 @@ function wantedTree(paths: Iterable<string>): Wanted {
 class Locator {
   readonly places = new Map<string, Place>()
   private at = 0
+  /** Where the newest node ended: a key or value that is left out has no place of its own and stands there. */
+  private last = 0
   private readonly text: string
   private readonly events: readonly Event[]
 
@@ -84,13 +86,20 @@ class Locator {
   }
 
   private range(event: Event): readonly [number, number] {
+    const range = this.sourceRange(event)
+    this.last = range[1]
+    return range
+  }
+
+  private sourceRange(event: Event): readonly [number, number] {
     if (event.type === EVENT_ID.SCALAR) {
-      const quoted = event.style === 2 || event.style === 3 ? 1 : 0
+      if (event.valueStart < 0) return [this.last, this.last]
+      const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED ? 1 : 0
       return [event.valueStart - quoted, event.valueEnd + quoted]
     }
     if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.MAPPING) return [event.start, event.start + 1]
     if (event.type === EVENT_ID.ALIAS) return [event.anchorStart - 1, event.anchorEnd]
-    return [0, 0]
+    return [this.last, this.last]
   }
 
   private visitItems(wanted: Wanted): void {
@@ -126,6 +135,7 @@ class Locator {
     do {
       const event = this.events[this.at++]
       if (event === undefined) return
+      this.range(event)
       if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.MAPPING) depth++
       else if (event.type === EVENT_ID.POP) depth--
     } while (depth > 0)

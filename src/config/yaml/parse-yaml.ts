@@ -58,6 +58,8 @@ class ValueBuilder {
   private readonly stack: Frame[] = []
   private readonly anchors = new Map<string, Anchored>()
   private count = 0
+  /** End of the newest scalar: a key that is left out has no place of its own. */
+  private last = 0
 
   constructor(text: string) {
     this.text = text
@@ -70,7 +72,7 @@ class ValueBuilder {
           this.documents++
           if (this.documents > 1) {
             this.problem(
-              this.text.length,
+              Math.max(this.text.indexOf('\n---', this.last) + 1, this.last),
               'a configuration is one YAML document; this file holds another one',
               'second-document',
             )
@@ -93,7 +95,7 @@ class ValueBuilder {
   }
 
   private problem(offset: number, message: string, code: string): void {
-    this.problems.push({ offset, message, code })
+    this.problems.push({ offset: offset < 0 ? this.last : offset, message, code })
   }
 
   private scalar(event: Extract<Event, { valueStart: number }>): void {
@@ -105,6 +107,7 @@ class ValueBuilder {
         : event.fast
           ? text.slice(event.valueStart, event.valueEnd)
           : getScalarValue(text, event)
+    if (event.valueEnd >= 0) this.last = event.valueEnd
     const frame = this.stack.at(-1)
     if (frame !== undefined && frame.map !== null && frame.key === null) {
       this.key(frame, source, event)
