@@ -74,3 +74,5 @@ declareSupport(`${CORE}.SocketOption`, {
     ]),
   ),
 })
+
+declareSupport(`${CORE}.BackoffStrategy`, { supported: ['base_interval', 'max_interval'] })
