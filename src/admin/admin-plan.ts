@@ -1,6 +1,5 @@
 import type { AdminJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
-import { type CompileContext, type ConfigPath, declareSupport } from '../config/index.ts'
-import { compileStringMatcher } from '../http/index.ts'
+import { type CompileContext, type ConfigPath, compileStringMatcher, declareSupport } from '../config/index.ts'
 import { type AccessLogPlan, type Address, compileAccessLogs, parseAddress } from '../net/index.ts'
 
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'

@@ -240,6 +240,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
           this.info.routeName = route.name
           this.info.virtualHostName = route.virtualHost.name
           if (route.idleTimeoutMs >= 0) this.setIdleTimeout(route.idleTimeoutMs)
+          this.applyMaxDuration(route, requestHeaders)
         }
       }
     }
@@ -352,8 +353,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     info.responseCode = status
     const upgraded = status === 101 || (this.requestHeaders?.method === 'CONNECT' && status >= 200 && status < 300)
     mutateResponse(manager.plan, this.thread, headers, upgraded)
-    if (upgraded) manager.codec.upgradeToTunnel()
-    else {
+    if (!upgraded) {
       if (!this.requestComplete) {
         // The rest of the request would be taken for the next one.
         manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
@@ -367,6 +367,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     if (upgraded) manager.onUpgraded()
     this.encoder.encodeHeaders(headers, endStream)
     if (endStream) this.onResponseEnd()
+    else if (upgraded) manager.codec.upgradeToTunnel()
   }
 
   /** Says `connection: close` where this is the connection's last response. */
@@ -453,6 +454,25 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       this.durationTimer = new Timer(this, DURATION_TIMER)
       timers.arm(this.durationTimer, duration)
     }
+  }
+
+  /** max_stream_duration of the route, and with grpc_timeout_header_max the client's own deadline. */
+  private applyMaxDuration(route: Route, headers: HeaderMap): void {
+    let ms = route.maxStreamDurationMs
+    const max = route.grpcTimeoutHeaderMaxMs
+    if (max >= 0 && headers.has(http.GRPC_TIMEOUT)) {
+      const asked = http.parseGrpcTimeout(headers.get(http.GRPC_TIMEOUT) as string)
+      if (asked >= 0) {
+        ms = max > 0 && asked > max ? max : asked
+        const offset = route.grpcTimeoutHeaderOffsetMs
+        if (offset > 0 && ms > offset) ms -= offset
+      }
+    }
+    if (ms < 0) return
+    if (this.durationTimer !== null) this.thread.timers.disarm(this.durationTimer)
+    if (ms === 0) return
+    this.durationTimer ??= new Timer(this, DURATION_TIMER)
+    this.thread.timers.arm(this.durationTimer, ms)
   }
 
   private setIdleTimeout(ms: number): void {

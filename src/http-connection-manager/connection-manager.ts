@@ -217,7 +217,8 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.lastActiveMs = this.thread.clock.now
     const { connection } = this
     if (connection.closing) return
-    if (!requestComplete) {
+    if (this.upgraded) connection.close(CloseFlush)
+    else if (!requestComplete) {
       this.codec.stop()
       connection.close(CloseFlushAndHold, this.plan.delayedCloseTimeoutMs)
     } else if (this.closing) {

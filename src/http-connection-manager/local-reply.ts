@@ -1,6 +1,6 @@
 import type { AccessLogFilter, ThreadContext } from '../net/index.ts'
 import type { Formatter, FormatContext, StreamInfo } from '../observability/index.ts'
-import { CONTENT_LENGTH, CONTENT_TYPE, HeaderMap } from '../http/index.ts'
+import { CONTENT_LENGTH, CONTENT_TYPE, encodeGrpcMessage, GRPC_MESSAGE, GRPC_STATUS, grpcStatusOf, HeaderMap, isGrpcRequest } from '../http/index.ts'
 
 /** How answers of the proxy's own look; envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig. */
 export interface LocalReplyPlan {
@@ -64,8 +64,19 @@ export function buildLocalReply(
       contentType = format.contentType
     }
   }
+  if (request !== null && isGrpcRequest(request)) return asGrpc(headers, body)
   if (body !== '') addBodyFields(headers, body, contentType)
   return { headers, body }
+}
+
+/** To a gRPC client the answer is a trailers-only response: its status stands in grpc-status. */
+function asGrpc(headers: HeaderMap, body: string): LocalReply {
+  const grpcStatus = grpcStatusOf(headers.status)
+  headers.status = 200
+  headers.append(CONTENT_TYPE, 'application/grpc')
+  headers.append(GRPC_STATUS, String(grpcStatus))
+  if (body !== '') headers.append(GRPC_MESSAGE, encodeGrpcMessage(body))
+  return { headers, body: '' }
 }
 
 function addBodyFields(headers: HeaderMap, body: string, contentType: string): void {

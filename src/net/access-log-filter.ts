@@ -6,7 +6,7 @@ import type {
   RuntimeFilterJson,
 } from '#api/envoy/config/accesslog/v3/accesslog_pb.ts'
 import { type CompileContext, type ConfigPath, compileMetadataMatcher, fractionalPercent } from '../config/index.ts'
-import { type FormatContext, flagFromName } from '../observability/index.ts'
+import { type FormatContext, responseFlagOf } from '../observability/index.ts'
 import './access-log-support.ts'
 import { compileHeaderLookupMatcher } from './header-lookup-matcher.ts'
 import type { ThreadContext } from './thread.ts'
@@ -99,7 +99,7 @@ function compileRuntime(json: RuntimeFilterJson): Matches {
   const key = json.runtimeKey ?? ''
   const independent = json.useIndependentRandomness ?? false
   return ({ requestHeaders }, thread) => {
-    const id = independent ? undefined : requestHeaders?.get('x-request-id')
+    const id = independent ? undefined : requestHeaders?.lookup('x-request-id')
     const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16)
     const random = Number.isNaN(number) ? thread.random() : (number % 10_000) / 10_000
     return thread.runtime.snapshot.featureEnabled(key, fraction, random)
@@ -109,7 +109,7 @@ function compileRuntime(json: RuntimeFilterJson): Matches {
 function compileResponseFlags(flags: readonly string[]): Matches {
   if (flags.length === 0) return ({ info }) => info.flags !== 0
   let mask = 0
-  for (const flag of flags) mask |= flagFromName(flag) ?? 0
+  for (const flag of flags) mask |= responseFlagOf(flag) ?? 0
   return ({ info }) => (info.flags & mask) !== 0
 }
 
@@ -149,7 +149,7 @@ function compileGrpcStatus(json: GrpcStatusFilterJson): Matches {
   const wanted: ReadonlySet<string> = new Set(json.statuses ?? [])
   const exclude = json.exclude ?? false
   return ({ info, responseHeaders, responseTrailers }) => {
-    const said = responseTrailers?.get('grpc-status') ?? responseHeaders?.get('grpc-status')
+    const said = responseTrailers?.lookup('grpc-status') ?? responseHeaders?.lookup('grpc-status')
     const number = said === undefined ? (GRPC_STATUS_OF_HTTP[info.responseCode] ?? 2) : Number(said)
     return wanted.has(GRPC_STATUS_NAMES[number] ?? 'UNKNOWN') !== exclude
   }

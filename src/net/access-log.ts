@@ -9,7 +9,7 @@ export interface AccessLogger {
   log(context: FormatContext): void
 }
 
-/** What an access logger's configuration compiles to (extension category 'envoy.access_loggers'). */
+/** What an access logger's configuration compiles to (category 'envoy.access_loggers'); undefined after a diagnostic. */
 export interface AccessLoggerPlan {
   open(thread: ThreadContext): AccessLogger
 }
@@ -33,8 +33,8 @@ export function compileAccessLogs(
       resource.filter === undefined ? null : compileAccessLogFilter(resource.filter, context, at.field('filter'))
     const factory = context.extensions.find('envoy.access_loggers', resource, context, at)
     if (factory === undefined) return
-    const logger = factory.compile(resource.typedConfig!, context, at.field('typed_config')) as AccessLoggerPlan
-    plans.push({ filter, logger })
+    const logger = factory.compile(resource.typedConfig!, context, at.field('typed_config')) as AccessLoggerPlan | undefined
+    if (logger !== undefined) plans.push({ filter, logger })
   })
   return plans
 }

@@ -16,7 +16,7 @@ export function compileHeaderLookupMatcher(
   const missingIsEmpty = matcher.treatMissingHeaderAsEmpty ?? false
   const predicate = compilePredicate(matcher, context, path)
   return headers => {
-    const value = headers?.get(name) ?? (missingIsEmpty ? '' : undefined)
+    const value = headers?.lookup(name) ?? (missingIsEmpty ? '' : undefined)
     if (predicate === null) return (value !== undefined) === ((matcher.presentMatch ?? true) !== inverted)
     return value !== undefined && predicate(value) !== inverted
   }

@@ -105,3 +105,25 @@ export class LogFile {
     }
   }
 }
+
+const openFiles = new Map<string, LogFile>()
+
+/** This thread's file at `path`, opened once however many access logs write to it. Throws when it cannot be opened. */
+export function openLogFile(path: string, stats: LogFileStats): LogFile {
+  let file = openFiles.get(path)
+  if (file === undefined) {
+    file = new LogFile(path, stats)
+    openFiles.set(path, file)
+  }
+  return file
+}
+
+/** Opens all access logs of this thread anew (SIGUSR1, /reopen_logs). */
+export function reopenLogFiles(): void {
+  for (const file of openFiles.values()) file.reopen()
+}
+
+/** Writes out what this thread's access logs still hold; at exit. */
+export function flushLogFiles(): void {
+  for (const file of openFiles.values()) file.flushSync()
+}

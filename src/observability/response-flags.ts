@@ -26,9 +26,9 @@ const TABLE = [
   ['DurationTimeout', 'DT'],
   ['UpstreamProtocolError', 'UPE'],
   ['NoClusterFound', 'NC'],
-  ['OverloadManager', 'OM'],
+  ['OverloadManagerTerminated', 'OM'],
   ['DnsResolutionFailed', 'DF'],
-  ['DropOverLoad', 'DO'],
+  ['DropOverload', 'DO'],
   ['DownstreamRemoteReset', 'DR'],
   ['UnconditionalDropOverload', 'UDO'],
 ] as const

@@ -16,13 +16,6 @@ const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPST
 export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeouts {
   timeouts.globalMs = route.timeoutMs
   timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
-  if (route.grpcTimeoutHeaderMaxMs >= 0 && headers.has(http.GRPC_TIMEOUT)) {
-    const asked = parseGrpcTimeout(headers.get(http.GRPC_TIMEOUT) as string)
-    if (asked >= 0) {
-      const max = route.grpcTimeoutHeaderMaxMs
-      timeouts.globalMs = max > 0 && (asked === 0 || asked > max) ? max : asked
-    }
-  }
   if ((headers.known1 & TIMEOUT_BITS) !== 0) {
     const global = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS))
     if (global >= 0) timeouts.globalMs = global
@@ -37,14 +30,6 @@ export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeou
 
 function milliseconds(text: string | undefined): number {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : -1
-}
-
-const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3600000, M: 60000, S: 1000, m: 1, u: 0.001, n: 0.000001 }
-
-/** grpc-timeout in ms, rounded up; -1: malformed. */
-export function parseGrpcTimeout(text: string): number {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(text)
-  return match === null ? -1 : Math.ceil(Number(match[1]) * (GRPC_UNITS[match[2] as string] as number))
 }
 
 // Nearly all requests of a worker carry the same few timeouts.

@@ -1,12 +1,17 @@
 // HOT FILE (docs/hot-path.md): one pooled HTTP/1.1 connection: its socket, its codec and what the pool needs to know.
 import { Timer, type TimerOwner } from '../../base/index.ts'
-import { type ClientCodecCallbacks, Http1ClientCodec, type RequestEncoder, type ResponseDecoder } from '../../http/index.ts'
 import {
-  CloseNoFlush,
+  type ClientCodecCallbacks,
+  Http1ClientCodec,
+  type RequestEncoder,
+  type ResponseDecoder,
+} from '../../http/index.ts'
+import {
   type CloseEvent,
-  connect,
+  CloseNoFlush,
   type Connection,
   type ConnectionReader,
+  connect,
   type WatermarkCallbacks,
 } from '../../net/index.ts'
 import { CLUSTER_SLOTS as C, HOST_CX_ACTIVE, HOST_CX_CONNECT_FAIL, HOST_CX_TOTAL } from '../stats.ts'
@@ -137,7 +142,9 @@ export class Http1Connection implements ConnectionReader, ClientCodecCallbacks, 
     this.decoder = null
     if (decoder !== null) {
       cells[C.upstream_cx_destroy_with_active_rq]! += 1
-      cells[event === 'local' ? C.upstream_cx_destroy_local_with_active_rq : C.upstream_cx_destroy_remote_with_active_rq]! += 1
+      cells[
+        event === 'local' ? C.upstream_cx_destroy_local_with_active_rq : C.upstream_cx_destroy_remote_with_active_rq
+      ]! += 1
     }
     if (decoder !== null) this.pool.onStreamAborted()
     this.pool.onClosed(this, this.timedOut, errno)

@@ -2,9 +2,9 @@
 import { Timer, type TimerOwner } from '../../base/index.ts'
 import type { RequestEncoder, ResponseDecoder } from '../../http/index.ts'
 import { CloseNoFlush, type Connection, type ThreadContext } from '../../net/index.ts'
-import { Connections, PendingRequests, Requests, type ResourceLimits } from '../resource-limits.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Host } from '../host.ts'
+import { Connections, PendingRequests, Requests, type ResourceLimits } from '../resource-limits.ts'
 import { CLUSTER_SLOTS as C } from '../stats.ts'
 import { Http1Connection } from './http1-connection.ts'
 

@@ -19,3 +19,4 @@ export function http1Pool(thread: ThreadContext, cluster: Cluster, host: Host, p
   const pools = (host.pools ??= new HostPools()) as HostPools
   return (pools.http1[priority] ??= new Http1Pool(thread, cluster, host, cluster.limits(priority)))
 }
+export { type TcpConnectFailure, TcpUpstream, type TcpUpstreamCallbacks } from './tcp/tcp-upstream.ts'

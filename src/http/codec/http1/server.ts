@@ -1,11 +1,11 @@
 // HOT FILE (docs/hot-path.md): the server half of HTTP/1.1 (RFC 9112): request bytes in, response bytes out.
 import type { Connection } from '../../../net/index.ts'
 import { HeaderMap } from '../../headers.ts'
-import { CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
+import { CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE } from '../../known-headers.ts'
 import type { CodecError, RequestDecoder, ResponseEncoder, ServerCodec, ServerCodecCallbacks } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
 import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, put, statusLine, writeChunk, writeTrailers } from './encode.ts'
-import { contentLengthOf, isExactlyChunked } from './framing.ts'
+import { contentLengthOf, hasToken, isExactlyChunked } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
@@ -220,9 +220,10 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.headRequest = headers.method === 'HEAD'
     this.responseFraming = FramingNone
     this.decoder = this.callbacks.newStream(this)
-    if (headers.method === 'CONNECT') {
-      this.state = Tunnel
-      this.decoder.decodeHeaders(headers, false)
+    if (headers.method === 'CONNECT' || (headers.has(UPGRADE) && !chunked && length <= 0)) {
+      // What follows is no HTTP and no body: it waits until the upstream has agreed (upgradeToTunnel).
+      this.state = Complete
+      this.decoder.decodeHeaders(headers, headers.method !== 'CONNECT' && !asksForUpgrade(headers))
     } else if (chunked) {
       this.state = ChunkedBody
       this.chunks = new ChunkParser(options.limits)
@@ -353,6 +354,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (!this.dispatching && this.partial !== null && !this.partial.empty) this.runPartial()
   }
 
+
   private onResponseComplete(): void {
     this.streamOpen = false
     this.decoder = null
@@ -409,6 +411,11 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.forgetHeaders()
     decoder?.onResetStream('connection_termination', null)
   }
+}
+
+function asksForUpgrade(headers: HeaderMap): boolean {
+  const connection = headers.get(CONNECTION)
+  return connection !== undefined && hasToken(connection, 'upgrade')
 }
 
 function headError(failure: string): CodecError {
