@@ -49,12 +49,18 @@ function enumNames(rules: JsonValue, field: DescField): JsonValue {
   return { ...(rules as JsonObject), enum: Object.fromEntries(named) }
 }
 
+/** 'message.field' -> the rules that Envoy has today, in the JSON form of validate.FieldRules; null: none any more. */
+type NewerRules = Readonly<Record<string, JsonValue>>
+
 class TableWriter {
   private readonly registry: FileRegistry
   private readonly lines = new Map<string, string>()
 
-  constructor(registry: FileRegistry) {
+  private readonly newerRules: NewerRules
+
+  constructor(registry: FileRegistry, newerRules: NewerRules) {
     this.registry = registry
+    this.newerRules = newerRules
   }
 
   write(): string {
@@ -98,8 +104,9 @@ class TableWriter {
     if (field.fieldKind === 'map') extra['map'] = ScalarType[field.mapKey].toLowerCase()
     if (field.oneof !== undefined) extra['oneof'] = field.oneof.name
     if (field.jsonName !== lowerCamel(field.name)) extra['json'] = field.jsonName
-    const rules = this.option(field, 'validate.rules')
-    if (rules !== undefined) extra['rules'] = enumNames(numbersInPlace(rules, ''), field)
+    const newer = this.newerRules[`${field.parent.typeName}.${field.name}`]
+    const rules = newer === undefined ? this.option(field, 'validate.rules') : newer
+    if (rules !== undefined && rules !== null) extra['rules'] = enumNames(numbersInPlace(rules, ''), field)
     const row: JsonValue[] = [field.name, field.number, this.typeOf(field)]
     if (flags !== '' || Object.keys(extra).length > 0) row.push(flags)
     if (Object.keys(extra).length > 0) row.push(extra)
@@ -122,7 +129,7 @@ class TableWriter {
   }
 }
 
-/** The schema table of all messages and enums in a serialized FileDescriptorSet. */
-export function schemaTable(descriptors: Uint8Array): string {
-  return new TableWriter(createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors))).write()
+/** The schema table of all messages and enums in a serialized FileDescriptorSet, with rules that changed since. */
+export function schemaTable(descriptors: Uint8Array, newerRules: NewerRules): string {
+  return new TableWriter(createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors)), newerRules).write()
 }

@@ -57,7 +57,8 @@ try {
   mkdirSync(gen, { recursive: true })
   const descriptors = readFileSync(join(work, 'descriptors.binpb'))
   writeFileSync(join(gen, 'descriptors.binpb'), descriptors)
-  writeFileSync(join(gen, 'schema.json'), schemaTable(descriptors))
+  const newerRules = JSON.parse(readFileSync(join(root, 'proto-overlay', 'rules.json'), 'utf8'))
+  writeFileSync(join(gen, 'schema.json'), schemaTable(descriptors, newerRules))
   for (const folder of ['envoy', 'xds', 'udpa']) {
     rmSync(join(gen, folder), { recursive: true, force: true })
     cpSync(join(work, 'types', folder), join(gen, folder), { recursive: true })
