@@ -152,6 +152,12 @@ export class ListenerManager {
     }
   }
 
+  /** Ends the connections on which nothing is under way, of all listeners. */
+  closeIdle(): void {
+    for (const { listener } of this.active.values()) listener.closeIdle()
+    for (const listener of this.drainingListeners) listener.closeIdle()
+  }
+
   /** Ends every connection now. */
   closeConnections(): void {
     for (const { listener } of this.active.values()) listener.closeConnections(CloseNoFlush)

@@ -242,6 +242,11 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     callback()
   }
 
+  /** Ends the connections on which nothing is under way. */
+  closeIdle(): void {
+    for (const chain of this.chains) chain.closeIfIdle()
+  }
+
   /** Ends every open connection; what is buffered is sent first where `kind` says so. */
   closeConnections(kind: CloseKind = CloseFlush): void {
     for (const run of this.filterRuns) run.connection.close(CloseNoFlush)

@@ -93,6 +93,11 @@ export class NetworkFilterChain implements ConnectionReader, NetworkFilterCallba
     throw new Error('an accepted connection is connected from the start')
   }
 
+  /** Lets each filter end a connection on which nothing is under way. */
+  closeIfIdle(): void {
+    for (let i = 0; i < this.opened; i++) this.filters[i]!.onDrain?.()
+  }
+
   onClose(event: CloseEvent): void {
     for (let i = 0; i < this.filters.length; i++) this.filters[i]!.onClose(event)
     this.owner.onChainClosed(this)

@@ -235,20 +235,11 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.cells[S.CX_UPGRADES_ACTIVE]! += 1
   }
 
-  /** Nothing is under way: a drain may end the connection. */
-  get idle(): boolean {
-    return this.stream === null && !this.codec.hasPartialRequest
-  }
-
-  /** Requests seen so far; a connection without any is not idle, its first request may be on its way. */
-  get requestCount(): number {
-    return this.requests
-  }
-
-  /** Ends an idle connection of a draining listener; a busy one ends behind its response. */
-  drain(): void {
-    if (this.connection.closing) return
-    this.closing = true
-    if (this.idle) this.connection.close(CloseFlush)
+  /**
+   * An idle connection ends now, a busy one behind its response. One that has not sent its first request yet is not
+   * idle: that request may be on its way, and gets its answer.
+   */
+  onDrain(): void {
+    if (this.stream === null && !this.codec.hasPartialRequest && this.requests > 0) this.connection.close(CloseFlush)
   }
 }

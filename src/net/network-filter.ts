@@ -31,6 +31,8 @@ export interface NetworkFilter {
   onData(data: Buffer, start: number, end: number, endStream: boolean): FilterStatus
   /** The connection is gone; called exactly once, last. */
   onClose(event: CloseEvent): void
+  /** The listener drains: end the connection if nothing is under way on it. Without this method it is left alone. */
+  onDrain?(): void
 }
 
 /** What the configuration of a network filter compiles to: shared by all its connections. */
