@@ -1,0 +1,97 @@
+import type { Http1Options } from '../http/index.ts'
+import type { ConnectOptions } from '../net/index.ts'
+import type { EndpointPlan, Locality } from './host.ts'
+import type { LimitsPlan } from './resource-limits.ts'
+
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS'
+
+/** envoy.config.endpoint.v3.LocalityLbEndpoints. */
+export interface LocalityPlan {
+  readonly locality: Locality
+  /** 0: none given, so no traffic under locality weights. */
+  readonly weight: number
+  readonly priority: number
+  readonly endpoints: readonly EndpointPlan[]
+}
+
+/** envoy.config.endpoint.v3.ClusterLoadAssignment. */
+export interface AssignmentPlan {
+  readonly localities: readonly LocalityPlan[]
+  /** Percent; 140 by default. */
+  readonly overprovisioningFactor: number
+  /** Health of a priority is worked out by weights instead of host counts. */
+  readonly weightedPriorityHealth: boolean
+}
+
+export type BalancerPlan =
+  | { readonly kind: 'round_robin' }
+  | { readonly kind: 'random' }
+  | {
+      readonly kind: 'least_request'
+      readonly choiceCount: number
+      readonly fullScan: boolean
+      readonly activeRequestBias: number
+      readonly activeRequestBiasKey: string
+    }
+  | {
+      readonly kind: 'ring_hash'
+      readonly hashFunction: 'XX_HASH' | 'MURMUR_HASH_2'
+      readonly minimumRingSize: number
+      readonly maximumRingSize: number
+      readonly useHostname: boolean
+    }
+  | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostname: boolean }
+
+export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL'
+
+export interface DnsResolverPlan {
+  readonly kind: 'cares' | 'getaddrinfo'
+  /** 'ip:port' each; empty: those of the system. */
+  readonly servers: readonly string[]
+}
+
+export interface DnsPlan {
+  readonly lookupFamily: DnsLookupFamily
+  readonly refreshRateMs: number
+  readonly minRefreshRateMs: number
+  readonly respectTtl: boolean
+  readonly jitterMs: number
+  readonly failureBaseMs: number
+  readonly failureMaxMs: number
+  /** True: back off exponentially with jitter; false: retry at the refresh rate. */
+  readonly failureBackOff: boolean
+  readonly resolver: DnsResolverPlan
+}
+
+/** A cluster compiled for use: frozen, without anything that changes. */
+export interface ClusterPlan {
+  readonly name: string
+  /** alt_stat_name, or the name. */
+  readonly observabilityName: string
+  readonly discovery: DiscoveryType
+  readonly connectTimeoutMs: number
+  readonly perConnectionBufferLimitBytes: number
+  /** 0: unlimited. */
+  readonly maxRequestsPerConnection: number
+  /** 0: never. */
+  readonly idleTimeoutMs: number
+  /** 0: never. */
+  readonly maxConnectionDurationMs: number
+  /** 0: none. */
+  readonly maxStreamDurationMs: number
+  readonly http1: Http1Options
+  readonly connectOptions: ConnectOptions
+  readonly balancer: BalancerPlan
+  /** Percent; 0: never panic. */
+  readonly healthyPanicThreshold: number
+  readonly localityWeighted: boolean
+  /** By routing priority: DEFAULT, HIGH. */
+  readonly limits: readonly [LimitsPlan, LimitsPlan]
+  /** Null for STATIC. */
+  readonly dns: DnsPlan | null
+  /** As configured: of DNS clusters, host names that are not resolved yet. */
+  readonly assignment: AssignmentPlan
+  readonly closeConnectionsOnHostSetChange: boolean
+  /** envoy.config.core.v3.Metadata.filter_metadata. */
+  readonly metadata: Readonly<Record<string, object>> | null
+}

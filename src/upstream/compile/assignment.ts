@@ -1,0 +1,105 @@
+import { isIP } from 'node:net'
+import type { MetadataJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { LbEndpointJson, LocalityLbEndpointsJson } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
+import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
+import type { CompileContext, ConfigPath } from '../../config/index.ts'
+import { parseAddress } from '../../net/index.ts'
+import type { AssignmentPlan, DiscoveryType, LocalityPlan } from '../cluster-plan.ts'
+import { edsHealthFlags } from '../health.ts'
+import type { EndpointPlan } from '../host.ts'
+
+const DEFAULT_OVERPROVISIONING = 140
+const LB_METADATA = 'envoy.lb'
+
+export function filterMetadata(json: MetadataJson | undefined): Readonly<Record<string, object>> | null {
+  return (json?.filterMetadata as Readonly<Record<string, object>> | undefined) ?? null
+}
+
+function compileEndpoint(json: LbEndpointJson): EndpointPlan {
+  const metadata = filterMetadata(json.metadata)
+  const address = parseAddress(json.endpoint?.address ?? {})
+  return {
+    address,
+    hostname: json.endpoint?.hostname ?? '',
+    weight: json.loadBalancingWeight ?? 1,
+    healthFlags: edsHealthFlags(json.healthStatus),
+    canary: (metadata?.[LB_METADATA] as { canary?: unknown } | undefined)?.canary === true,
+    metadata,
+  }
+}
+
+function compileLocality(json: LocalityLbEndpointsJson): LocalityPlan {
+  return {
+    locality: {
+      region: json.locality?.region ?? '',
+      zone: json.locality?.zone ?? '',
+      subZone: json.locality?.subZone ?? '',
+    },
+    weight: json.loadBalancingWeight ?? 0,
+    priority: json.priority ?? 0,
+    endpoints: (json.lbEndpoints ?? []).map(compileEndpoint),
+  }
+}
+
+/** Compiles envoy.config.endpoint.v3.ClusterLoadAssignment; addresses may still be host names. */
+export function compileAssignment(json: ClusterLoadAssignmentJson | undefined): AssignmentPlan {
+  return {
+    localities: (json?.endpoints ?? []).map(compileLocality),
+    overprovisioningFactor: json?.policy?.overprovisioningFactor ?? DEFAULT_OVERPROVISIONING,
+    weightedPriorityHealth: json?.policy?.weightedPriorityHealth ?? false,
+  }
+}
+
+/** 'fe80::1%eth0' is an IPv6 address too. */
+export function isIpAddress(host: string): boolean {
+  return isIP(host) !== 0
+}
+
+/** Checks that the endpoints of a cluster suit the way it finds its hosts. */
+export function checkAssignment(
+  json: ClusterLoadAssignmentJson | undefined,
+  discovery: DiscoveryType,
+  context: CompileContext,
+  path: ConfigPath,
+): void {
+  const { diagnostics } = context
+  const localities = json?.endpoints ?? []
+  const endpoints = localities.flatMap(locality => locality.lbEndpoints ?? [])
+  if (discovery === 'LOGICAL_DNS' && (localities.length !== 1 || endpoints.length !== 1)) {
+    diagnostics.error(path, `a LOGICAL_DNS cluster has exactly one endpoint`, {
+      expected: 'one locality with one endpoint',
+      found: `${localities.length} localities with ${endpoints.length} endpoints`,
+    })
+  }
+  localities.forEach((locality, i) => {
+    ;(locality.lbEndpoints ?? []).forEach((endpoint, j) => {
+      const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint').field('address')
+      checkEndpoint(endpoint, discovery, context, at)
+    })
+  })
+}
+
+function checkEndpoint(
+  endpoint: LbEndpointJson,
+  discovery: DiscoveryType,
+  context: CompileContext,
+  path: ConfigPath,
+): void {
+  const { diagnostics } = context
+  const address = endpoint.endpoint?.address
+  if (address === undefined) {
+    diagnostics.error(path, 'an endpoint needs an address')
+    return
+  }
+  if (address.pipe !== undefined) {
+    if (discovery !== 'STATIC') diagnostics.error(path.field('pipe'), `a ${discovery} cluster resolves host names`)
+    return
+  }
+  const host = address.socketAddress?.address ?? ''
+  if (discovery === 'STATIC' && !isIpAddress(host)) {
+    diagnostics.error(path.field('socket_address').field('address'), `'${host}' is not an IP address`, {
+      expected: 'an IP address, or type STRICT_DNS or LOGICAL_DNS for host names',
+      found: host,
+    })
+  }
+}

@@ -1,0 +1,71 @@
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { PercentJson } from '#api/envoy/type/v3/percent_pb.ts'
+import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
+import type { ConnectOptions } from '../../net/index.ts'
+import type { ClusterPlan } from '../cluster-plan.ts'
+import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
+import { compileCircuitBreakers } from './circuit-breakers.ts'
+import { compileDiscovery } from './dns.ts'
+import { compileBalancing } from './load-balancing.ts'
+import { compileProtocolOptions } from './protocol-options.ts'
+import './support.ts'
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 5000
+const DEFAULT_BUFFER_LIMIT = 1_048_576
+const DEFAULT_PANIC_THRESHOLD = 50
+/** What Linux sends keep-alive probes after unless told otherwise. */
+const DEFAULT_KEEPALIVE_TIME_S = 7200
+
+function connectOptions(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ConnectOptions {
+  const keepalive = cluster.upstreamConnectionOptions?.tcpKeepalive
+  const source = cluster.upstreamBindConfig?.sourceAddress
+  if (source !== undefined) {
+    const at = path.field('upstream_bind_config').field('source_address')
+    if (!isIpAddress(source.address ?? '')) {
+      context.diagnostics.error(at.field('address'), 'the source address must be an IP address', {
+        found: source.address ?? '',
+      })
+    }
+    if ((source.portValue ?? 0) !== 0) {
+      context.diagnostics.error(at.field('port_value'), 'a fixed source port would allow one connection at a time', {
+        expected: '0',
+        found: String(source.portValue),
+      })
+    }
+  }
+  return {
+    ...(source?.address === undefined ? {} : { localAddress: source.address }),
+    ...(keepalive === undefined
+      ? {}
+      : { keepAliveInitialDelayMs: (keepalive.keepaliveTime ?? DEFAULT_KEEPALIVE_TIME_S) * 1000 }),
+  }
+}
+
+/** Whole percent, as Envoy reads it; an empty Percent message is 0, which switches panic off. */
+function panicThreshold(percent: PercentJson | undefined): number {
+  return percent === undefined ? DEFAULT_PANIC_THRESHOLD : Math.trunc(Number(percent.value ?? 0))
+}
+
+/** Compiles envoy.config.cluster.v3.Cluster. Errors go to `context.diagnostics`; the plan is then not to be used. */
+export function compileCluster(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ClusterPlan {
+  const name = cluster.name ?? ''
+  const discovery = compileDiscovery(cluster, context, path)
+  checkAssignment(cluster.loadAssignment, discovery.type, context, path.field('load_assignment'))
+  const { commonLbConfig } = cluster
+  return Object.freeze({
+    name,
+    observabilityName: cluster.altStatName === undefined || cluster.altStatName === '' ? name : cluster.altStatName,
+    discovery: discovery.type,
+    connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+    perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
+    ...compileProtocolOptions(cluster, context, path),
+    connectOptions: connectOptions(cluster, context, path),
+    ...compileBalancing(cluster, context, path),
+    healthyPanicThreshold: panicThreshold(commonLbConfig?.healthyPanicThreshold),
+    limits: compileCircuitBreakers(cluster.circuitBreakers, name),
+    dns: discovery.dns,
+    assignment: compileAssignment(cluster.loadAssignment),
+    closeConnectionsOnHostSetChange: commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
+    metadata: filterMetadata(cluster.metadata),
+  })
+}

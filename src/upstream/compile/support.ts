@@ -1,0 +1,179 @@
+// What this release does with every field of the messages a cluster consists of.
+import { declareSupport } from '../../config/index.ts'
+
+const CLUSTER = 'envoy.config.cluster.v3'
+const ENDPOINT = 'envoy.config.endpoint.v3'
+const CORE = 'envoy.config.core.v3'
+const LATER = 'comes in a later release'
+const NO_TLS = `TLS ${LATER}`
+const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS or LOGICAL_DNS`
+const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
+const NO_ORIGINAL_DST = `original destination clusters ${LATER}`
+
+declareSupport(`${CLUSTER}.Cluster`, {
+  supported: [
+    'name',
+    'alt_stat_name',
+    'type',
+    'cluster_type',
+    'connect_timeout',
+    'per_connection_buffer_limit_bytes',
+    'lb_policy',
+    'load_assignment',
+    'max_requests_per_connection',
+    'circuit_breakers',
+    'common_http_protocol_options',
+    'http_protocol_options',
+    'typed_extension_protocol_options',
+    'dns_refresh_rate',
+    'dns_failure_refresh_rate',
+    'respect_dns_ttl',
+    'dns_jitter',
+    'dns_lookup_family',
+    'dns_resolvers',
+    'typed_dns_resolver_config',
+    'dns_resolution_config',
+    'wait_for_warm_on_init',
+    'upstream_bind_config',
+    'ring_hash_lb_config',
+    'maglev_lb_config',
+    'least_request_lb_config',
+    'round_robin_lb_config',
+    'common_lb_config',
+    'load_balancing_policy',
+    'transport_socket',
+    'metadata',
+    'upstream_connection_options',
+  ],
+  values: {
+    type: { EDS: NO_XDS, ORIGINAL_DST: NO_ORIGINAL_DST },
+    lb_policy: { CLUSTER_PROVIDED: NO_ORIGINAL_DST },
+  },
+  refused: {
+    transport_socket_matches: NO_TLS,
+    transport_socket_matcher: NO_TLS,
+    eds_cluster_config: NO_XDS,
+    health_checks: `active health checking ${LATER}`,
+    outlier_detection: `outlier detection ${LATER}`,
+    http2_protocol_options: `HTTP/2 to upstream hosts ${LATER}`,
+    upstream_http_protocol_options: NO_TLS,
+    protocol_selection: `HTTP/2 ${LATER}`,
+    use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',
+    lb_subset_config: `subset load balancing ${LATER}`,
+    original_dst_lb_config: NO_ORIGINAL_DST,
+    filters: `upstream network filters ${LATER}`,
+    lrs_server: 'load reporting is not supported by this release',
+    lrs_report_endpoint_metrics: 'load reporting is not supported by this release',
+    upstream_config: 'the kind of upstream connection follows from the listener; leave it out',
+    preconnect_policy: `preconnecting ${LATER}`,
+    connection_pool_per_downstream_connection: 'connections to upstream hosts are always shared; leave it out',
+    per_connection_buffer_high_watermark_timeout: `buffer timeouts ${LATER}`,
+    stats_matcher: 'stats matchers are not supported by this release; filter when reading with /stats?filter=',
+    queuing_policies: `queuing policies ${LATER}`,
+    track_timeout_budgets: `timeout budget histograms ${LATER}`,
+    track_cluster_stats: `these histograms ${LATER}`,
+  },
+  accepted: {
+    cleanup_interval: 'only original destination clusters clean up',
+    close_connections_on_host_health_failure: 'without health checks no host fails one',
+    ignore_health_on_host_removal: 'without health checks a removed host always goes at once',
+  },
+})
+declareSupport(`${CLUSTER}.Cluster.CustomClusterType`, { supported: ['name', 'typed_config'] })
+declareSupport(`${CLUSTER}.Cluster.RefreshRate`, { supported: ['base_interval', 'max_interval'] })
+declareSupport(`${CLUSTER}.Cluster.CommonLbConfig`, {
+  supported: [
+    'healthy_panic_threshold',
+    'locality_weighted_lb_config',
+    'close_connections_on_host_set_change',
+    'consistent_hashing_lb_config',
+  ],
+  refused: {
+    zone_aware_lb_config: `zone aware routing ${LATER}`,
+    override_host_status: 'it belongs to stateful sessions, which are not supported by this release',
+  },
+  accepted: {
+    update_merge_window: 'health and weight changes reach the workers at once',
+    ignore_new_hosts_until_first_hc: 'without health checks a new host is used at once',
+  },
+})
+declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.LocalityWeightedLbConfig`, { supported: [] })
+declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.ConsistentHashingLbConfig`, {
+  supported: ['use_hostname_for_hashing'],
+  refused: { hash_balance_factor: `bounded loads ${LATER}` },
+})
+declareSupport(`${CLUSTER}.UpstreamConnectionOptions`, {
+  supported: ['tcp_keepalive'],
+  refused: {
+    set_local_interface_name_on_upstream_connections: 'Node.js does not tell the name of the interface',
+    happy_eyeballs_config: `several addresses for one endpoint ${LATER}`,
+  },
+})
+declareSupport(`${CORE}.TcpKeepalive`, {
+  supported: ['keepalive_time'],
+  refused: {
+    keepalive_probes: 'Node.js sets the keep-alive time only; set net.ipv4.tcp_keepalive_probes',
+    keepalive_interval: 'Node.js sets the keep-alive time only; set net.ipv4.tcp_keepalive_intvl',
+  },
+})
+declareSupport(`${CORE}.BindConfig`, {
+  supported: ['source_address'],
+  refused: {
+    freebind: NO_SOCKET_OPTIONS,
+    socket_options: NO_SOCKET_OPTIONS,
+    extra_source_addresses: 'one source address per cluster is supported',
+    additional_source_addresses: 'one source address per cluster is supported',
+    local_address_selector: 'one source address per cluster is supported',
+    validate_network_namespaces: 'Node.js cannot open sockets in another network namespace',
+  },
+})
+
+declareSupport(`${ENDPOINT}.ClusterLoadAssignment`, {
+  supported: ['cluster_name', 'endpoints', 'policy'],
+  refused: { named_endpoints: NO_XDS },
+})
+declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy`, {
+  supported: ['overprovisioning_factor', 'weighted_priority_health'],
+  refused: { drop_overloads: `dropping load by category ${LATER}`, endpoint_stale_after: NO_XDS },
+})
+declareSupport(`${ENDPOINT}.LocalityLbEndpoints`, {
+  supported: ['locality', 'lb_endpoints', 'load_balancing_weight', 'priority'],
+  refused: { load_balancer_endpoints: 'use lb_endpoints', leds_cluster_locality_config: NO_XDS },
+  accepted: { metadata: 'nothing in this release reads locality metadata', proximity: 'not read by Envoy either' },
+})
+declareSupport(`${ENDPOINT}.LbEndpoint`, {
+  supported: ['endpoint', 'health_status', 'metadata', 'load_balancing_weight'],
+  refused: { endpoint_name: NO_XDS },
+})
+declareSupport(`${ENDPOINT}.Endpoint`, {
+  supported: ['address', 'hostname'],
+  refused: {
+    additional_addresses: `several addresses for one endpoint ${LATER}`,
+    observability_name: `names for endpoints in stats ${LATER}`,
+  },
+  accepted: { health_check_config: 'there is no active health checking yet to read it' },
+})
+declareSupport(`${ENDPOINT}.Endpoint.HealthCheckConfig`, {
+  supported: ['port_value', 'hostname', 'address', 'disable_active_health_check'],
+})
+
+declareSupport(`${CLUSTER}.CircuitBreakers`, {
+  supported: ['thresholds'],
+  refused: { per_host_thresholds: `limits per host ${LATER}` },
+})
+declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds`, {
+  supported: [
+    'priority',
+    'max_connections',
+    'max_pending_requests',
+    'max_requests',
+    'max_retries',
+    'retry_budget',
+    'track_remaining',
+  ],
+  refused: { max_connection_pools: 'a host has one pool per worker and priority; there is nothing to limit' },
+})
+declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds.RetryBudget`, {
+  supported: ['budget_percent', 'min_retry_concurrency'],
+  refused: { budget_interval: `budgets over an interval ${LATER}` },
+})

@@ -1,0 +1,96 @@
+// Stats of hosts: one row per host and worker in shared memory, so main reads them without asking a worker.
+import type { Host } from './host.ts'
+import { hostKey } from './host.ts'
+import { HOST_CELLS } from './stats.ts'
+
+const ROWS_PER_BLOCK = 512
+
+/** New rows of one cluster in one worker; posted to main once. */
+export interface HostCellsReport {
+  readonly cluster: string
+  readonly workerIndex: number
+  readonly rows: readonly { readonly key: string; readonly memory: SharedArrayBuffer; readonly offset: number }[]
+}
+
+/** Allots rows; one per worker. A row is never used again, since main may still read it for a host that has gone. */
+export class HostCellMemory {
+  private readonly workerIndex: number
+  private readonly onHostCells: (report: HostCellsReport) => void
+  private block = new SharedArrayBuffer(0)
+  private used = ROWS_PER_BLOCK
+
+  constructor(workerIndex: number, onHostCells: (report: HostCellsReport) => void) {
+    this.workerIndex = workerIndex
+    this.onHostCells = onHostCells
+  }
+
+  allot(): Float64Array {
+    if (this.used === ROWS_PER_BLOCK) {
+      this.block = new SharedArrayBuffer(ROWS_PER_BLOCK * HOST_CELLS * 8)
+      this.used = 0
+    }
+    return new Float64Array(this.block, this.used++ * HOST_CELLS * 8, HOST_CELLS)
+  }
+
+  report(cluster: string, hosts: readonly Host[]): void {
+    this.onHostCells({
+      cluster,
+      workerIndex: this.workerIndex,
+      rows: hosts.map(host => ({
+        key: hostKey(host.address, host.hostname),
+        memory: host.cells.buffer as SharedArrayBuffer,
+        offset: host.cells.byteOffset,
+      })),
+    })
+  }
+}
+
+/** Main's side: the sums over all workers. */
+export class HostCellReader {
+  private readonly clusters = new Map<
+    string,
+    Map<string, { readonly workerIndex: number; readonly cells: Float64Array }[]>
+  >()
+  /** What workers that are gone had counted. */
+  private static readonly gauges: readonly number[] = [1, 7, 8]
+
+  add(report: HostCellsReport): void {
+    let hosts = this.clusters.get(report.cluster)
+    if (hosts === undefined) this.clusters.set(report.cluster, (hosts = new Map()))
+    for (const { key, memory, offset } of report.rows) {
+      const cells = new Float64Array(memory, offset, HOST_CELLS)
+      const rows = hosts.get(key)
+      if (rows === undefined) hosts.set(key, [{ workerIndex: report.workerIndex, cells }])
+      else rows.push({ workerIndex: report.workerIndex, cells })
+    }
+  }
+
+  /** Sums by HOST_* slot. */
+  sum(cluster: string, key: string): number[] {
+    const totals: number[] = new Array(HOST_CELLS).fill(0)
+    for (const { cells } of this.clusters.get(cluster)?.get(key) ?? []) {
+      for (let slot = 0; slot < HOST_CELLS; slot++) totals[slot]! += cells[slot] as number
+    }
+    return totals
+  }
+
+  /** A dead worker's counters stay, its gauges are void. */
+  onWorkerGone(workerIndex: number): void {
+    for (const hosts of this.clusters.values()) {
+      for (const rows of hosts.values()) {
+        for (const row of rows) {
+          if (row.workerIndex !== workerIndex) continue
+          for (const slot of HostCellReader.gauges) row.cells[slot] = 0
+        }
+      }
+    }
+  }
+
+  /** Forgets hosts that are no longer among `keys`; without keys, the whole cluster. */
+  retain(cluster: string, keys: ReadonlySet<string> | null): void {
+    const hosts = this.clusters.get(cluster)
+    if (hosts === undefined) return
+    if (keys === null) this.clusters.delete(cluster)
+    else for (const key of hosts.keys()) if (!keys.has(key)) hosts.delete(key)
+  }
+}

@@ -1,0 +1,79 @@
+// HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
+import type { Address } from '../net/index.ts'
+import { type Health, healthOf } from './health.ts'
+
+export interface Locality {
+  readonly region: string
+  readonly zone: string
+  readonly subZone: string
+}
+
+/** What the cluster must be able to tell the connections of a host; connection-pool implements it. */
+export interface DrainableHostPools {
+  /** Idle connections end now, busy ones behind their response. */
+  drain(): void
+}
+
+/** What a configuration or discovery says of one endpoint. */
+export interface EndpointPlan {
+  readonly address: Address
+  readonly hostname: string
+  readonly weight: number
+  /** Health flag bits (health.ts). */
+  readonly healthFlags: number
+  readonly canary: boolean
+  /** envoy.config.core.v3.Metadata.filter_metadata. */
+  readonly metadata: Readonly<Record<string, object>> | null
+}
+
+export class Host {
+  readonly address: Address
+  /** The address as it is printed and logged. */
+  readonly addressText: string
+  /** Endpoint.hostname, or the DNS name it was resolved from; '' when unknown. */
+  readonly hostname: string
+  weight: number
+  locality: Locality
+  /** 0 is the highest. */
+  priority: number
+  canary: boolean
+  metadata: Readonly<Record<string, object>> | null
+  /** Health flag bits; 0: healthy. */
+  healthFlags: number
+  /** HOST_* slots; a view on memory that main reads. */
+  readonly cells: Float64Array
+  /** Made by connection-pool at first use. */
+  pools: DrainableHostPools | null = null
+
+  constructor(endpoint: EndpointPlan, locality: Locality, priority: number, cells: Float64Array) {
+    this.address = endpoint.address
+    this.addressText = endpoint.address.toString()
+    this.hostname = endpoint.hostname
+    this.weight = endpoint.weight
+    this.locality = locality
+    this.priority = priority
+    this.canary = endpoint.canary
+    this.metadata = endpoint.metadata
+    this.healthFlags = endpoint.healthFlags
+    this.cells = cells
+  }
+
+  /** Takes over what may change while the host stays the same. */
+  update(endpoint: EndpointPlan, locality: Locality, priority: number): void {
+    this.weight = endpoint.weight
+    this.locality = locality
+    this.priority = priority
+    this.canary = endpoint.canary
+    this.metadata = endpoint.metadata
+    this.healthFlags = endpoint.healthFlags
+  }
+
+  get health(): Health {
+    return healthOf(this.healthFlags)
+  }
+}
+
+/** Two endpoints with the same key are the same host before and after an update. */
+export function hostKey(address: Address, hostname: string): string {
+  return hostname === '' ? address.toString() : `${address.toString()} ${hostname}`
+}

@@ -1,0 +1,86 @@
+// HOT FILE (docs/hot-path.md): stats by status code; a cell is resolved at the first response of its kind.
+import type { Histogram, StatCell, StatStore } from '../observability/index.ts'
+
+/** upstream_rq_completed, upstream_rq_<N>xx and upstream_rq_<NNN> below one prefix. */
+class CodeFamily {
+  private readonly stats: StatStore
+  private readonly prefix: string
+  private completed: StatCell | null = null
+  private readonly classes: (StatCell | null)[] = [null, null, null, null, null, null, null, null, null, null]
+  private readonly codes: (StatCell | undefined)[] = []
+
+  constructor(stats: StatStore, prefix: string) {
+    this.stats = stats
+    this.prefix = prefix
+  }
+
+  charge(status: number): void {
+    const index = status - 100
+    const code = this.codes[index] ?? this.resolve(status)
+    code.cells[code.slot]! += 1
+    const group = this.classes[(status / 100) | 0] as StatCell
+    group.cells[group.slot]! += 1
+    const completed = this.completed as StatCell
+    completed.cells[completed.slot]! += 1
+  }
+
+  private resolve(status: number): StatCell {
+    const { stats, prefix } = this
+    const group = Math.floor(status / 100)
+    this.completed ??= stats.counter(`${prefix}upstream_rq_completed`)
+    this.classes[group] ??= stats.counter(`${prefix}upstream_rq_${group}xx`)
+    const code = stats.counter(`${prefix}upstream_rq_${status}`)
+    // Filled up to the code, so that the array never turns into a hash table.
+    while (this.codes.length <= status - 100) this.codes.push(undefined)
+    this.codes[status - 100] = code
+    return code
+  }
+}
+
+/** Response stats of one cluster in one thread: plain, and again by origin of the request and for canaries. */
+export class ResponseCodeStats {
+  private readonly stats: StatStore
+  private readonly prefix: string
+  private readonly all: CodeFamily
+  private readonly internal: CodeFamily
+  private readonly external: CodeFamily
+  private readonly canary: CodeFamily
+  private readonly retry: CodeFamily
+  private time: Histogram | null = null
+  private internalTime: Histogram | null = null
+  private externalTime: Histogram | null = null
+  private canaryTime: Histogram | null = null
+
+  /** `prefix`: 'cluster.<name>.' */
+  constructor(stats: StatStore, prefix: string) {
+    this.stats = stats
+    this.prefix = prefix
+    this.all = new CodeFamily(stats, prefix)
+    this.internal = new CodeFamily(stats, `${prefix}internal.`)
+    this.external = new CodeFamily(stats, `${prefix}external.`)
+    this.canary = new CodeFamily(stats, `${prefix}canary.`)
+    this.retry = new CodeFamily(stats, `${prefix}retry.`)
+  }
+
+  /** Counts a response that goes down; `status` 100 to 999. */
+  charge(status: number, internal: boolean, canary: boolean): void {
+    this.all.charge(status)
+    if (internal) this.internal.charge(status)
+    else this.external.charge(status)
+    if (canary) this.canary.charge(status)
+  }
+
+  /** Counts a response that a retry discards. */
+  chargeRetry(status: number): void {
+    this.retry.charge(status)
+  }
+
+  /** Milliseconds from the request's end to the response's end. */
+  recordTime(ms: number, internal: boolean, canary = false): void {
+    const { stats, prefix } = this
+    ;(this.time ??= stats.histogram(`${prefix}upstream_rq_time`)).record(ms)
+    if (internal) (this.internalTime ??= stats.histogram(`${prefix}internal.upstream_rq_time`)).record(ms)
+    else (this.externalTime ??= stats.histogram(`${prefix}external.upstream_rq_time`)).record(ms)
+    if (canary) (this.canaryTime ??= stats.histogram(`${prefix}canary.upstream_rq_time`)).record(ms)
+  }
+}
