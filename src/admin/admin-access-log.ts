@@ -72,7 +72,7 @@ class NodeHeaders implements HeaderLookup {
     this.pseudo = pseudo
   }
 
-  get(lowerCaseName: string): string | undefined {
+  lookup(lowerCaseName: string): string | undefined {
     if (Object.hasOwn(this.pseudo, lowerCaseName)) return this.pseudo[lowerCaseName]
     if (!Object.hasOwn(this.headers, lowerCaseName)) return undefined
     const value = this.headers[lowerCaseName]

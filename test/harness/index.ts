@@ -1,0 +1,7 @@
+export { bootstrap, type HttpListener, httpListener, socketAddress, staticCluster } from './bootstraps.ts'
+export { freePorts } from './free-port.ts'
+export { parseRequests, type RawRequest } from './parse-requests.ts'
+export { parseResponses, type RawResponse } from './parse-responses.ts'
+export { type ProxyExit, type ProxyOptions, ProxyProcess } from './proxy-process.ts'
+export { exchange, RawClient } from './raw-client.ts'
+export { answering, type OriginConnection, type OriginScript, ScriptedOrigin } from './scripted-origin.ts'
