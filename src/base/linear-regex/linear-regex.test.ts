@@ -88,6 +88,24 @@ test('stays linear on hostile patterns', () => {
   assert.ok(performance.now() - started < 2000)
 })
 
+test('a literal prefix is what every match begins with', () => {
+  const rows: [string, string][] = [
+    ['/re/[0-9]+', '/re/'],
+    ['^/a\\.b/.*$', '/a.b/'],
+    ['/ab?', '/a'],
+    ['/ab{0}', '/a'],
+    ['a|b', ''],
+    ['ab(c)|d', ''],
+    ['ab(c|d)', 'ab'],
+    ['ab[|]c', 'ab'],
+    ['ab[]|]c', 'ab'],
+    ['(?i)ab', ''],
+    ['ab\\Q|\\E', ''],
+    ['a.b', 'a'],
+  ]
+  for (const [pattern, want] of rows) assert.equal(compiled(pattern).literalPrefix, want, pattern)
+})
+
 test('V8 and RE2JS agree on random patterns', () => {
   let seed = 7
   const random = (n: number): number => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % n
@@ -118,6 +136,7 @@ test('V8 and RE2JS agree on random patterns', () => {
     for (let i = 0; i < 6; i++) {
       const text = Array.from({ length: random(7) }, () => 'ab1/'[random(4)]).join('')
       assert.equal(regex.matches(text), reference.matches(text), `${pattern} on ${text}`)
+      if (regex.matches(text)) assert.ok(text.startsWith(regex.literalPrefix), `${pattern} on ${text}`)
     }
   }
   assert.ok(translated > 1000)

@@ -4,6 +4,7 @@
 // backtracks; it runs only patterns that unambiguous.ts proves unable to, on ASCII text. (bench: route-table)
 import { RE2JS } from 're2js'
 import { fromWireText, isAscii, toWireText } from '../wire-text.ts'
+import { literalPrefix } from './literal-prefix.ts'
 import type { Substitution } from './substitution.ts'
 import { translateUnambiguous } from './unambiguous.ts'
 
@@ -11,6 +12,8 @@ import { translateUnambiguous } from './unambiguous.ts'
 export interface LinearRegex {
   readonly pattern: string
   readonly groupCount: number
+  /** Every text that matches as a whole begins with this; '' when nothing is known. */
+  readonly literalPrefix: string
   /** True when the whole of `text` matches, as Envoy's safe_regex asks. */
   matches(text: string): boolean
   /** Every match, left to right, replaced (RE2's GlobalReplace). */
@@ -24,6 +27,7 @@ export interface RegexError {
 class CompiledRegex implements LinearRegex {
   readonly pattern: string
   readonly groupCount: number
+  readonly literalPrefix: string
   private readonly re2: RE2JS
   private readonly whole: RegExp | null
   private readonly search: RegExp | null
@@ -32,6 +36,7 @@ class CompiledRegex implements LinearRegex {
     this.pattern = pattern
     this.re2 = re2
     this.groupCount = re2.groupCount()
+    this.literalPrefix = literalPrefix(pattern)
     const translated = translateUnambiguous(pattern)
     this.whole = translated === null ? null : new RegExp(`^(?:${translated.source})$`)
     this.search = translated?.searchable ? new RegExp(translated.anchoredSource, 'g') : null

@@ -25,7 +25,16 @@ export class PathTrieNode {
 
 /** An object instead of a closure: nothing is allocated per request. */
 export interface CandidateVisitor {
-  visit(list: CandidateList, best: number, headers: HeaderMap, info: StreamInfo, random: number): number
+  /** `path` up to `end`: without query. */
+  visit(
+    list: CandidateList,
+    best: number,
+    path: string,
+    end: number,
+    headers: HeaderMap,
+    info: StreamInfo,
+    random: number,
+  ): number
 }
 
 export type PathKind = 'exact' | 'prefix' | 'separated'
@@ -76,11 +85,12 @@ export function searchPath(
   let node = root
   let at = 0
   for (;;) {
-    if (node.prefix !== null) best = visitor.visit(node.prefix, best, headers, info, random)
+    if (node.prefix !== null) best = visitor.visit(node.prefix, best, path, end, headers, info, random)
     if (node.separated !== null && (at === end || path.charCodeAt(at) === SLASH)) {
-      best = visitor.visit(node.separated, best, headers, info, random)
+      best = visitor.visit(node.separated, best, path, end, headers, info, random)
     }
-    if (at === end) return node.exact === null ? best : visitor.visit(node.exact, best, headers, info, random)
+    if (at === end)
+      return node.exact === null ? best : visitor.visit(node.exact, best, path, end, headers, info, random)
     const child = node.children.get(path.charCodeAt(at))
     if (child === undefined) return best
     const { label } = child

@@ -1,7 +1,7 @@
 // HOT FILE (docs/hot-path.md): the first route of a virtual host that matches, as if they were tried in order.
 //
-// Paths and prefixes stand in a radix tree (a second one for case-insensitive routes); all else (regexes, templates,
-// CONNECT) is tried one by one. Whatever finds a match, only a lower index can replace it.
+// Paths and prefixes stand in a radix tree (a second one for case-insensitive routes), and so do regexes and templates
+// that begin with plain text. All else is tried one by one. Whatever matches, only a lower index can replace it.
 import { asciiLowerCase } from '../../config/index.ts'
 import { type HeaderMap, pathLength } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
@@ -32,12 +32,12 @@ export class RouteIndex implements CandidateVisitor {
     const others: number[] = []
     const lists = new Set<CandidateList>()
     matchers.forEach((matcher, index) => {
-      if (matcher.kind === 'other') others.push(index)
-      else lists.add(this.place(matcher, matcher.kind, index))
+      if (matcher.inTree) lists.add(this.place(matcher, matcher.kind === 'other' ? 'prefix' : matcher.kind, index))
+      else others.push(index)
     })
     for (const list of lists) list.seal()
     this.others = others
-    const inTree = matchers.filter(matcher => matcher.kind !== 'other')
+    const inTree = matchers.filter(matcher => matcher.inTree)
     this.hasSensitive = inTree.some(matcher => matcher.caseSensitive)
     this.hasInsensitive = inTree.some(matcher => !matcher.caseSensitive)
   }
@@ -47,7 +47,7 @@ export class RouteIndex implements CandidateVisitor {
     const node = insertPath(root, matcher.caseSensitive ? matcher.text : asciiLowerCase(matcher.text))
     node[kind] ??= new CandidateList()
     const { exactHeader } = matcher
-    node[kind].add({ index, unconditional: matcher.conditions.length === 0, exactHeader })
+    node[kind].add({ index, unconditional: matcher.unconditional, exactHeader })
     return node[kind]
   }
 
@@ -69,23 +69,42 @@ export class RouteIndex implements CandidateVisitor {
     return best === none ? -1 : best
   }
 
-  visit(list: CandidateList, best: number, headers: HeaderMap, info: StreamInfo, random: number): number {
-    best = this.scan(list.scanned, best, headers, info, random)
+  visit(
+    list: CandidateList,
+    best: number,
+    path: string,
+    end: number,
+    headers: HeaderMap,
+    info: StreamInfo,
+    random: number,
+  ): number {
+    best = this.scan(list.scanned, best, path, end, headers, info, random)
     for (const { name, lowest, byValue } of list.keyed) {
       if (lowest >= best) continue
       for (let i = headers.find(name, 0); i >= 0; i = headers.find(name, i + 1)) {
         const indexes = byValue.get(headers.valueAt(i))
-        if (indexes !== undefined) best = this.scan(indexes, best, headers, info, random)
+        if (indexes !== undefined) best = this.scan(indexes, best, path, end, headers, info, random)
       }
     }
     return best
   }
 
-  private scan(indexes: readonly number[], best: number, headers: HeaderMap, info: StreamInfo, random: number): number {
+  private scan(
+    indexes: readonly number[],
+    best: number,
+    path: string,
+    end: number,
+    headers: HeaderMap,
+    info: StreamInfo,
+    random: number,
+  ): number {
     for (let i = 0; i < indexes.length; i++) {
       const index = indexes[i]!
       if (index >= best) return best
-      if (this.matchers[index]!.conditionsHold(headers, info, random)) return index
+      const matcher = this.matchers[index]!
+      // Whoever stands in a tree by a literal prefix alone still has to look at the whole path.
+      if (matcher.kind === 'other' && !matcher.pathHolds(path.slice(0, end), headers)) continue
+      if (matcher.conditionsHold(headers, info, random)) return index
     }
     return best
   }

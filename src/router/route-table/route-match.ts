@@ -51,6 +51,7 @@ export type Condition = (headers: HeaderMap, info: StreamInfo, random: number) =
 export class RouteMatcher {
   /** 'other': only `pathHolds` knows. */
   readonly kind: PathKind | 'other'
+  /** The path or prefix; for kind 'other' what the path must begin with, '' when nothing is known. */
   readonly text: string
   readonly caseSensitive: boolean
   readonly conditions: readonly Condition[]
@@ -66,7 +67,8 @@ export class RouteMatcher {
   ) {
     this.kind = path.kind
     this.text = path.text
-    this.caseSensitive = caseSensitive
+    // Patterns say themselves whether case matters.
+    this.caseSensitive = caseSensitive || path.kind === 'other'
     this.conditions = conditions
     this.template = path.template
     this.otherPath = path.test
@@ -75,6 +77,16 @@ export class RouteMatcher {
       keyed === undefined || keyed.header === null || keyed.exact === null
         ? null
         : { name: keyed.header, value: keyed.exact }
+  }
+
+  /** Can stand in a tree of paths. */
+  get inTree(): boolean {
+    return this.kind !== 'other' || this.text !== ''
+  }
+
+  /** Matches every path that leads to it. */
+  get unconditional(): boolean {
+    return this.kind !== 'other' && this.conditions.length === 0
   }
 
   conditionsHold(headers: HeaderMap, info: StreamInfo, random: number): boolean {
@@ -110,20 +122,26 @@ function compilePath(match: RouteMatchJson, context: CompileContext, path: Confi
     const kind = match.prefix !== undefined ? 'prefix' : match.path !== undefined ? 'exact' : 'separated'
     return { kind, text: toWireText(text), template: null, test: never }
   }
-  const other = (test: PathTest['test'], template: UriTemplate | null = null): PathTest => ({
+  const other = (test: PathTest['test'], prefix = '', template: UriTemplate | null = null): PathTest => ({
     kind: 'other',
-    text: '',
+    text: prefix,
     template,
     test,
   })
   if (match.safeRegex !== undefined) {
     const regex = compileRegexMatcher(match.safeRegex, context, path.field('safe_regex'))
-    return other(regex === undefined ? never : (requestPath, headers) => headers.hasPath && regex.matches(requestPath))
+    if (regex === undefined) return other(never)
+    const test: PathTest['test'] = (requestPath, headers) => headers.hasPath && regex.matches(requestPath)
+    return other(test, toWireText(regex.literalPrefix))
   }
   if (match.pathMatchPolicy !== undefined) {
     const template = compileUriTemplateMatch(match.pathMatchPolicy, context, path.field('path_match_policy'))
     if (template === undefined) return other(never)
-    return other((requestPath, headers) => headers.hasPath && template.matches(requestPath), template)
+    return other(
+      (requestPath, headers) => headers.hasPath && template.matches(requestPath),
+      template.literalPrefix,
+      template,
+    )
   }
   return other((_path, headers) => isConnect(headers))
 }

@@ -5,7 +5,13 @@ import { finalizedRequest, head, routeOf, table } from './testing.ts'
 const direct = (name: string, match: object): object => ({ name, match, directResponse: { status: 200 } })
 
 test('virtual hosts by domain', () => {
-  const hosts = { exact: ['a.test'], suffix: ['*.test'], longer: ['*.b.test'], prefix: ['a.*', 'abc.*'], port: ['b.test:8080'] }
+  const hosts = {
+    exact: ['a.test'],
+    suffix: ['*.test'],
+    longer: ['*.b.test'],
+    prefix: ['a.*', 'abc.*'],
+    port: ['b.test:8080'],
+  }
   const compiled = table({
     virtualHosts: Object.entries(hosts).map(([name, domains]) => ({
       name,
@@ -56,8 +62,7 @@ test('paths', () => {
           direct('template', {
             pathMatchPolicy: {
               typedConfig: {
-                '@type':
-                  'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig',
+                '@type': 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig',
                 pathTemplate: '/t/{a}/{b=**}',
               },
             },

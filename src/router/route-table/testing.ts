@@ -68,7 +68,12 @@ export function routeOf(compiled: RouteTable, headers: HeaderMap, random = 0): R
 }
 
 /** [path, authority, 'name: value', ...] of what goes upstream; the authority is not repeated as a line. */
-export function finalizedRequest(compiled: RouteTable, headers: HeaderMap, random = 0, suppress = false): readonly string[] {
+export function finalizedRequest(
+  compiled: RouteTable,
+  headers: HeaderMap,
+  random = 0,
+  suppress = false,
+): readonly string[] {
   routeOf(compiled, headers, random)?.finalizeRequest(headers, streamInfo(), suppress)
   const lines: string[] = []
   headers.forEach((name, value) => {

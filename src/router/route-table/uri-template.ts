@@ -33,6 +33,10 @@ export class UriTemplate {
     this.regex = regex
   }
 
+  get literalPrefix(): string {
+    return this.regex.literalPrefix
+  }
+
   matches(path: string): boolean {
     return this.regex.matches(path)
   }
