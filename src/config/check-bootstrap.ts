@@ -92,6 +92,12 @@ export function checkBootstrap(bootstrap: BootstrapJson, diagnostics: Diagnostic
   const resources = ConfigPath.root.field('static_resources')
   checkNames('listener', bootstrap.staticResources?.listeners ?? [], resources.field('listeners'), diagnostics)
   checkNames('cluster', bootstrap.staticResources?.clusters ?? [], resources.field('clusters'), diagnostics)
+  checkNames(
+    'runtime layer',
+    bootstrap.layeredRuntime?.layers ?? [],
+    ConfigPath.root.field('layered_runtime').field('layers'),
+    diagnostics,
+  )
   checkAddresses(bootstrap, resources.field('listeners'), diagnostics)
   checkLocalCluster(bootstrap, diagnostics)
 }

@@ -33,6 +33,7 @@ test('what Envoy accepts comes out in canonical form', () => {
     ['{name: c, connect_timeout: {seconds: "1", nanos: 500000}}', { name: 'c', connectTimeout: '1.000500s' }],
     ['{name: c, per_connection_buffer_limit_bytes: "2"}', { name: 'c', perConnectionBufferLimitBytes: 2 }],
     ['{name: c, per_connection_buffer_limit_bytes: 1e3}', { name: 'c', perConnectionBufferLimitBytes: 1000 }],
+    ['{name: c, per_connection_buffer_limit_bytes: "0x20"}', { name: 'c', perConnectionBufferLimitBytes: 32 }],
     ['{name: c, per_connection_buffer_limit_bytes: 2.0}', { name: 'c', perConnectionBufferLimitBytes: 2 }],
     ['{name: c, per_connection_buffer_limit_bytes: 0}', { name: 'c', perConnectionBufferLimitBytes: 0 }],
     [
@@ -63,7 +64,7 @@ test('one element stands for a list, lists in lists are joined, null items are e
 test('64-bit integers, bytes and floats keep every digit', () => {
   const wrappers = 'envoy.config.core.v3.RuntimeDouble'
   assert.deepEqual(resource(wrappers, '{runtime_key: k, default_value: 1.5}'), { runtimeKey: 'k', defaultValue: 1.5 })
-  assert.deepEqual(resource(wrappers, '{runtime_key: k, default_value: .inf}'), {
+  assert.deepEqual(resource(wrappers, '{runtime_key: k, default_value: Infinity}'), {
     runtimeKey: 'k',
     defaultValue: 'Infinity',
   })

@@ -41,6 +41,7 @@ function integerOf(value: unknown): bigint | undefined {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : undefined
   if (typeof value !== 'string') return undefined
   if (/^-?\d+$/.test(value)) return BigInt(value)
+  if (/^0x[0-9a-fA-F]{1,16}$/.test(value)) return BigInt(value)
   if (!/^-?\d+(?:\.\d*)?(?:[eE][-+]?\d{1,3})?$/.test(value)) return undefined
   const number = Number(value)
   return Number.isInteger(number) ? BigInt(number) : undefined

@@ -106,6 +106,10 @@ test('a binary bootstrap gives the same resource as its YAML', () => {
   assert.equal(garbage.diagnostics.list[0]?.code, 'syntax')
 })
 
+test('a file without content is no configuration', () => {
+  for (const text of ['', '# nothing yet\n', '---\n']) assert.equal(load(text).diagnostics.list[0]?.code, 'empty')
+})
+
 test('text protobufs are refused with the way out', () => {
   const { diagnostics } = load('node { id: "a" }', 'envoy.pb_text')
   assert.match(diagnostics.list[0]?.message ?? '', /use YAML, JSON or binary/)

@@ -57,12 +57,16 @@ function parseText(
   listOffsets: ReadonlyMap<string, number>,
   diagnostics: Diagnostics,
 ): Parsed {
+  const json = path.endsWith('.json')
   // Tabs may indent JSON; in YAML they may not, and the parser then says so.
-  const { value, problems, shared } = parseLargeYaml(/^\s*[{[]/.test(text) ? text.replaceAll('\t', ' ') : text)
+  const { value, problems, shared } = parseLargeYaml(json ? text.replaceAll('\t', ' ') : text, json)
   for (const { offset, message, code } of problems) {
     diagnostics.list.push({ severity: 'error', path: '', message, file: path, ...lineAndColumn(text, offset), code })
   }
-  return { source: { path, text, listOffsets }, value: value ?? (problems.length === 0 ? {} : undefined), shared }
+  if (value === null && problems.length === 0) {
+    diagnostics.list.push({ severity: 'error', path: '', message: 'holds no configuration', file: path, code: 'empty' })
+  }
+  return { source: { path, text, listOffsets }, value: value ?? undefined, shared }
 }
 
 function parseFile(file: ConfigFile, diagnostics: Diagnostics, offsets: ReadonlyMap<string, number>): Parsed {

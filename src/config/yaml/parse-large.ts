@@ -81,8 +81,8 @@ function setList(value: unknown, items: readonly unknown[]): boolean {
 }
 
 /** parseYaml() with less memory for a big text; whatever is unusual or wrong is left to a parse of the whole. */
-export function parseLargeYaml(text: string): YamlResult {
-  if (text.length < LARGE || TIED.test(text)) return parseYaml(text)
+export function parseLargeYaml(text: string, json = false): YamlResult {
+  if (json || text.length < LARGE || TIED.test(text)) return parseYaml(text, json)
   const region = listRegion(text)
   return (region === undefined ? undefined : parsePieces(text, region)) ?? parseYaml(text)
 }

@@ -1,5 +1,5 @@
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml'
-import { plainScalar } from './scalars.ts'
+import { jsonScalar, plainScalar } from './scalars.ts'
 
 /** Something wrong with the text itself, at a UTF-16 offset. */
 export interface YamlProblem {
@@ -61,8 +61,11 @@ class ValueBuilder {
   /** End of the newest scalar: a key that is left out has no place of its own. */
   private last = 0
 
-  constructor(text: string) {
+  private readonly plain: (source: string) => unknown
+
+  constructor(text: string, json: boolean) {
     this.text = text
+    this.plain = json ? jsonScalar : plainScalar
   }
 
   build(events: readonly Event[]): void {
@@ -113,7 +116,7 @@ class ValueBuilder {
       this.key(frame, source, event)
       return
     }
-    const value = event.style === PLAIN ? plainScalar(source) : source
+    const value = event.style === PLAIN ? this.plain(source) : source
     this.count++
     if (event.anchorStart >= 0)
       this.anchors.set(text.slice(event.anchorStart, event.anchorEnd), { value, size: 1, depth: 0 })
@@ -209,10 +212,10 @@ class ValueBuilder {
   }
 }
 
-/** YAML or JSON text to plain values, by Envoy's rules. Never throws. */
-export function parseYaml(text: string): YamlResult {
+/** YAML text, or JSON where `json` is set, to plain values by Envoy's rules. Never throws. */
+export function parseYaml(text: string, json = false): YamlResult {
   try {
-    const builder = new ValueBuilder(text)
+    const builder = new ValueBuilder(text, json)
     builder.build(parseEvents(text, {}))
     return { value: builder.root, problems: builder.problems, shared: builder.shared }
   } catch (error) {

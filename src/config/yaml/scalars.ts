@@ -1,4 +1,4 @@
-// Envoy's reading of plain (unquoted) YAML scalars: yaml-cpp's words for booleans, then integers, then floating point, else
+// Envoy's reading of plain (unquoted) YAML scalars: yaml-cpp's words for booleans, then integers, else
 // text. Quoted scalars never come here.
 
 const TRUE = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'])
@@ -6,9 +6,7 @@ const FALSE = new Set(['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'o
 const NULL = new Set(['', '~', 'null', 'Null', 'NULL'])
 
 const INTEGER = /^[-+]?(?:0x[0-9a-fA-F]+|[0-9]+)$/
-const FLOAT = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/
-const INFINITE = /^([-+]?)\.(?:inf|Inf|INF)$/
-const NOT_A_NUMBER = /^\.(?:nan|NaN|NAN)$/
+const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/
 
 /** 0x20 is 32 and 010 is 8. Outside int32 the value stays text, which every 64-bit field takes and no digit is lost. */
 function integer(text: string): number | string | undefined {
@@ -36,8 +34,13 @@ export function plainScalar(text: string): string | number | boolean | null {
     const value = integer(text)
     if (value !== undefined) return value
   }
-  if (FLOAT.test(text)) return Number(text)
-  const sign = INFINITE.exec(text)?.[1]
-  if (sign !== undefined) return sign === '-' ? '-Infinity' : 'Infinity'
-  return NOT_A_NUMBER.test(text) ? 'NaN' : text
+  // Fractions stay text as well: number fields take them so, and a Struct keeps them as they are written.
+  return text
+}
+
+/** The value of an unquoted scalar of a JSON text, where numbers are numbers unless a double would lose digits. */
+export function jsonScalar(text: string): string | number | boolean | null {
+  if (!JSON_NUMBER.test(text)) return plainScalar(text)
+  const number = Number(text)
+  return Number.isInteger(number) && !Number.isSafeInteger(number) ? text : number
 }
