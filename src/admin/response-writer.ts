@@ -9,7 +9,7 @@ const CHUNK_CHARS = 65_536
 /** How long rendering may hold the main thread, which also runs health checks and DNS, before others get a turn. */
 const SLICE_MS = 5
 /** The clock is read once per this many pieces; a piece takes microseconds. */
-const PIECES_PER_LOOK = 32
+const PIECES_PER_LOOK = 8
 
 /** Resolves when the response can take more (true) or has gone away (false). */
 function writable(response: ServerResponse): Promise<boolean> {

@@ -4,7 +4,7 @@ const TLS = 'envoy.extensions.transport_sockets.tls.v3'
 const REDIS = 'envoy.extensions.filters.network.redis_proxy.v3'
 const BASIC_AUTH = 'envoy.extensions.filters.http.basic_auth.v3'
 
-const SENSITIVE: ReadonlySet<string> = new Set([
+export const SENSITIVE_FIELDS: ReadonlySet<string> = new Set([
   `${TLS}.TlsCertificate.private_key`,
   `${TLS}.TlsCertificate.pkcs12`,
   `${TLS}.TlsCertificate.password`,
@@ -29,5 +29,5 @@ export const REDACTED_TEXT = '[redacted]'
 export const REDACTED_BYTES = 'W3JlZGFjdGVkXQ=='
 
 export function isSensitive(messageTypeName: string, fieldName: string): boolean {
-  return SENSITIVE.has(`${messageTypeName}.${fieldName}`)
+  return SENSITIVE_FIELDS.has(`${messageTypeName}.${fieldName}`)
 }
