@@ -59,10 +59,8 @@ export async function writeBody(exchange: AdminExchange, body: Body): Promise<vo
       exchange.bodyBytes += Buffer.byteLength(pending)
       const full = !response.write(pending)
       pending = ''
-      if (full) {
-        if (!(await writable(response))) return
-        sliceStartMs = performance.now()
-      }
+      // When the kernel takes it all, 'drain' comes within this very turn: the slice goes on, it does not begin anew.
+      if (full && !(await writable(response))) return
     }
     if (++pieces % PIECES_PER_LOOK === 0 && performance.now() - sliceStartMs >= SLICE_MS) {
       await nextTurn()
