@@ -1,14 +1,17 @@
 // User-written patterns: RE2 syntax, and time linear in the text whatever the pattern.
 //
 // RE2JS accepts or rejects the pattern and can always run it, at 0.2 to 2 us. V8's own engine is ten times as fast but
-// backtracks; it runs only patterns that unambiguous.ts proves unable to, on ASCII text. (bench: route-table)
+// backtracks; it runs only patterns that unambiguous.ts proves unable to. (bench: route-table)
+//
+// Texts are bytes, one character each, and so are patterns: '.' is one byte, and 'é' the two bytes of its UTF-8 form, as
+// in Envoy, which runs RE2 on Latin-1.
 import { RE2JS } from 're2js'
-import { fromWireText, isAscii, toWireText } from '../wire-text.ts'
+import { toWireText } from '../wire-text.ts'
 import { literalPrefix } from './literal-prefix.ts'
 import type { Substitution } from './substitution.ts'
 import { translateUnambiguous } from './unambiguous.ts'
 
-/** A compiled pattern. Texts are wire texts: latin1 strings, one character per byte, matched as UTF-8. */
+/** A compiled pattern. Texts are wire texts: latin1 strings, one character per byte. */
 export interface LinearRegex {
   readonly pattern: string
   readonly groupCount: number
@@ -43,16 +46,12 @@ class CompiledRegex implements LinearRegex {
   }
 
   matches(text: string): boolean {
-    if (isAscii(text)) return this.whole !== null ? this.whole.test(text) : this.re2.testExact(text)
-    return this.re2.testExact(fromWireText(text))
+    return this.whole !== null ? this.whole.test(text) : this.re2.testExact(text)
   }
 
-  replaceAll(wire: string, substitution: Substitution): string {
-    const ascii = isAscii(wire)
-    const text = ascii ? wire : fromWireText(wire)
-    const next = this.search !== null && ascii ? this.searchWithV8(this.search, text) : this.searchWithRe2(text)
-    const replaced = globalReplace(text, next, substitution)
-    return replaced === null ? wire : toWireText(replaced)
+  replaceAll(text: string, substitution: Substitution): string {
+    const next = this.search !== null ? this.searchWithV8(this.search, text) : this.searchWithRe2(text)
+    return globalReplace(text, next, substitution)
   }
 
   private searchWithV8(search: RegExp, text: string): Search {
@@ -76,8 +75,8 @@ class CompiledRegex implements LinearRegex {
 
 type Search = (from: number) => { start: number; groups: readonly (string | undefined)[] } | null
 
-/** RE2's rules: an empty match right behind the previous match does not count. Null when nothing matched. */
-function globalReplace(text: string, next: Search, substitution: Substitution): string | null {
+/** RE2's rules: an empty match right behind the previous match does not count. */
+function globalReplace(text: string, next: Search, substitution: Substitution): string {
   let out = ''
   let at = 0
   let lastEnd = -1
@@ -87,19 +86,19 @@ function globalReplace(text: string, next: Search, substitution: Substitution): 
     const whole = found.groups[0] ?? ''
     out += text.slice(at, found.start)
     if (whole === '' && found.start === lastEnd) {
-      const width = (text.codePointAt(found.start) ?? 0) > 0xffff ? 2 : 1
-      out += text.slice(found.start, found.start + width)
-      at = found.start + width
+      out += text.slice(found.start, found.start + 1)
+      at = found.start + 1
       continue
     }
     out += substitution.expand(found.groups)
     at = lastEnd = found.start + whole.length
   }
-  return lastEnd < 0 ? null : out + text.slice(at)
+  return out + text.slice(at)
 }
 
 /** Compiles RE2 syntax; what RE2 rejects is answered with its own words. */
-export function compileLinearRegex(pattern: string): LinearRegex | RegexError {
+export function compileLinearRegex(text: string): LinearRegex | RegexError {
+  const pattern = toWireText(text)
   try {
     return new CompiledRegex(pattern, RE2JS.compile(pattern))
   } catch (error) {

@@ -1,4 +1,4 @@
-// Parses the plain part of RE2's syntax over ASCII. Answers null for all else: the caller then uses RE2JS.
+// Parses the plain part of RE2's syntax over bytes. Answers null for all else: the caller then uses RE2JS.
 
 export type RegexNode =
   | { readonly kind: 'chars'; readonly set: bigint; readonly min: number; readonly max: number }
@@ -12,7 +12,7 @@ export interface ParsedPattern {
   readonly anchoredEnd: boolean
 }
 
-const ALL = (1n << 128n) - 1n
+const ALL = (1n << 256n) - 1n
 const bit = (code: number): bigint => 1n << BigInt(code)
 const range = (low: number, high: number): bigint => (bit(high + 1) - 1n) & ~(bit(low) - 1n)
 const setOf = (characters: string): bigint => [...characters].reduce((set, c) => set | bit(c.charCodeAt(0)), 0n)

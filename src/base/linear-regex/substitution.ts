@@ -1,4 +1,5 @@
 // The right-hand side of a regex rewrite: text with \0 to \9 for captured groups and \\ for a backslash (RE2's syntax).
+import { toWireText } from '../wire-text.ts'
 import type { RegexError } from './linear-regex.ts'
 
 export interface Substitution {
@@ -30,6 +31,7 @@ class CompiledSubstitution implements Substitution {
 export function compileSubstitution(text: string, groupCount: number): Substitution | RegexError {
   const parts: (string | number)[] = []
   let literal = ''
+  text = toWireText(text)
   for (let i = 0; i < text.length; i++) {
     if (text[i] !== '\\') {
       literal += text[i]

@@ -6,7 +6,7 @@
 import { parsePattern, type RegexNode } from './pattern-parser.ts'
 
 export interface TranslatedRegex {
-  /** V8 source without anchors, for ASCII text. */
+  /** V8 source without anchors, for wire text. */
   readonly source: string
   /** The same with the pattern's own anchors. */
   readonly anchoredSource: string
@@ -23,7 +23,7 @@ interface Verdict {
 }
 
 interface FirstSet {
-  /** Bit c: the ASCII character c can come first. */
+  /** Bit c: the byte c can come first. */
   readonly first: bigint
   readonly nullable: boolean
 }
@@ -107,10 +107,10 @@ function emitCount(min: number, max: number): string {
 /** Written from the set itself, so that no construct of the source reaches V8 with another meaning. */
 function emitSet(set: bigint): string {
   let ranges = ''
-  for (let c = 0; c < 128; c++) {
+  for (let c = 0; c < 256; c++) {
     if (((set >> BigInt(c)) & 1n) === 0n) continue
     let end = c
-    while (end < 127 && ((set >> BigInt(end + 1)) & 1n) === 1n) end++
+    while (end < 255 && ((set >> BigInt(end + 1)) & 1n) === 1n) end++
     ranges += end === c ? hex(c) : `${hex(c)}-${hex(end)}`
     c = end
   }

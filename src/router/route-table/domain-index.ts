@@ -78,6 +78,5 @@ function addWildcard<T>(lengths: WildcardLength<T>[], text: string, target: T): 
 export function withoutPort(authority: string): string {
   const colon = authority.lastIndexOf(':')
   if (colon < 0 || authority.indexOf(']', colon) >= 0) return authority
-  if (authority.indexOf(':') !== colon && !authority.startsWith('[')) return authority
   return authority.slice(0, colon)
 }

@@ -63,8 +63,9 @@ class CompiledRouteTable implements RouteTable {
 
   private virtualHost(headers: HeaderMap): VirtualHost | null {
     const { hostHeader } = this
-    const authority = hostHeader === null ? headers.authority : (headers.get(hostHeader) ?? '')
-    if (authority === '') return hostHeader === null ? null : this.domains.catchAll
+    const authority = hostHeader === null ? headers.authority : headers.get(hostHeader)
+    // A request without the header that chooses has no virtual host, not even '*'.
+    if (authority === undefined) return null
     return this.domains.find(this.ignorePort ? withoutPort(authority) : authority)
   }
 }

@@ -110,5 +110,6 @@ test('path parameters are left out of matching where asked', () => {
   })
   assert.equal(routeOf(compiled, head({ path: '/a;v=1' }))?.name, 'r')
   assert.equal(routeOf(compiled, head({ path: '/a;v=1?q' }))?.name, 'r')
+  assert.equal(routeOf(compiled, head({ path: '/;x/a' })), null)
   assert.equal(routeOf(compiled, head({ path: '/ab;v=1' })), null)
 })

@@ -127,7 +127,10 @@ function startsWithSlash(headers: HeaderMap): boolean {
   return headers.pathEnd > headers.pathStart && headers.bytes[headers.pathStart] === SLASH
 }
 
+const PARAMETERS = /;[^/?#]*/g
+
+/** '/a;v=1/b?c;d' -> '/a/b?c': each segment loses what stands behind its semicolon; the query is not matched anyway. */
 function withoutParameters(path: string): string {
-  for (let i = 0; i < path.length; i++) if (path.charCodeAt(i) === SEMICOLON) return path.slice(0, i)
+  for (let i = 0; i < path.length; i++) if (path.charCodeAt(i) === SEMICOLON) return path.replace(PARAMETERS, '')
   return path
 }

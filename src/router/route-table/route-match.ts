@@ -132,7 +132,7 @@ function compilePath(match: RouteMatchJson, context: CompileContext, path: Confi
     const regex = compileRegexMatcher(match.safeRegex, context, path.field('safe_regex'))
     if (regex === undefined) return other(never)
     const test: PathTest['test'] = (requestPath, headers) => headers.hasPath && regex.matches(requestPath)
-    return other(test, toWireText(regex.literalPrefix))
+    return other(test, regex.literalPrefix)
   }
   if (match.pathMatchPolicy !== undefined) {
     const template = compileUriTemplateMatch(match.pathMatchPolicy, context, path.field('path_match_policy'))

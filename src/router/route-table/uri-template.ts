@@ -1,7 +1,7 @@
 // Path templates: extensions/path/match/uri_template and extensions/path/rewrite/uri_template.
 //
 // '*' is one segment, '**' any number of characters and only the last operator; '{name}', '{name=*}' and
-// '{name=a/**}' give what they cover a name, which the rewrite may use. Literals are compared byte for byte.
+// '{name=a/**}' give what they cover a name, which the rewrite may use; text may stand beside a variable.
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
 import type { UriTemplateMatchConfigJson } from '#api/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts'
 import type { UriTemplateRewriteConfigJson } from '#api/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts'
@@ -15,8 +15,8 @@ declareSupport(REWRITE, { supported: ['path_template_rewrite'] })
 declareSupport('envoy.config.core.v3.TypedExtensionConfig', { supported: ['name', 'typed_config'] })
 
 /** Characters of a path segment (RFC 3986 pchar). */
-const SEGMENT = "[a-zA-Z0-9-._~%!$&'()+,;:@=]+"
-const REST = "[a-zA-Z0-9-._~%!$&'()+,;:@=*/]*"
+const SEGMENT = "[a-zA-Z0-9-._~%!$&'()*+,;:@=]+"
+const REST = "[a-zA-Z0-9-._~%!$&'()*+,;:@=/]*"
 const LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/
 const NAME = /^[a-zA-Z][a-zA-Z0-9_]{0,15}$/
 const MAX_VARIABLES = 5
@@ -68,59 +68,57 @@ export class UriTemplate {
 /** The template, or why it is none. */
 export function parseUriTemplate(text: string): UriTemplate | string {
   if (!text.startsWith('/')) return 'must start with a slash'
-  const variables: string[] = []
+  const parser = new TemplateParser()
+  const segments = text.slice(1).split(/\/(?![^{]*\})/)
   let source = ''
-  let restSeen = false
-  for (const segment of splitSegments(text.slice(1))) {
-    if (restSeen) return 'nothing may follow **'
-    const translated = translateSegment(segment, variables)
-    if (translated.error !== undefined) return translated.error
-    source += `/${translated.source}`
-    restSeen = translated.rest
+  for (const [i, segment] of segments.entries()) {
+    if (segment === '' && i < segments.length - 1) return 'has an empty segment'
+    source += `/${segment === '' ? '' : parser.segment(segment)}`
+    if (parser.error !== '') return parser.error
   }
-  if (variables.length > MAX_VARIABLES) return `has more than ${MAX_VARIABLES} variables`
+  if (parser.variables.length > MAX_VARIABLES) return `has more than ${MAX_VARIABLES} variables`
   const regex = compileLinearRegex(`^${source}$`)
-  return 'error' in regex ? regex.error : new UriTemplate(text, variables, regex)
+  return 'error' in regex ? regex.error : new UriTemplate(text, parser.variables, regex)
 }
 
-/** Splits at slashes outside braces. */
-function splitSegments(text: string): readonly string[] {
-  return text.split(/\/(?![^{]*\})/)
-}
+/** Turns segments into regex source; the first mistake stands in `error`. */
+class TemplateParser {
+  readonly variables: string[] = []
+  error = ''
+  private restSeen = false
 
-interface TranslatedSegment {
-  readonly source: string
-  readonly rest: boolean
-  readonly error?: string
-}
-
-const failed = (error: string): TranslatedSegment => ({ source: '', rest: false, error })
-
-function translateSegment(segment: string, variables: string[]): TranslatedSegment {
-  if (segment === '*') return { source: SEGMENT, rest: false }
-  if (segment === '**') return { source: REST, rest: true }
-  if (segment === '') return { source: '', rest: false }
-  const variable = /^\{([^=}]*)(?:=([^}]*))?\}(.*)$/.exec(segment)
-  if (variable === null) {
-    if (!LITERAL.test(segment)) return failed(`${segment} is not a path segment`)
-    return { source: segment.replace(/[.$()+]/g, '\\$&'), rest: false }
+  segment(text: string): string {
+    const variable = /^([^{}]*)\{([^{}=]*)(=[^{}]*)?\}([^{}]*)$/.exec(text)
+    if (variable === null) return this.plain(text)
+    const [, before = '', name = '', pattern = '=*', after = ''] = variable
+    if (!NAME.test(name))
+      return this.fail(`${name} is not a variable name (a letter, then up to 15 letters, digits or _)`)
+    if (this.variables.includes(name)) return this.fail(`variable ${name} appears twice`)
+    this.variables.push(name)
+    const inner = pattern
+      .slice(1)
+      .split('/')
+      .map(part => this.plain(part))
+    return `${this.literal(before)}(${inner.join('/')})${this.literal(after)}`
   }
-  const [, name = '', pattern = '*', suffix = ''] = variable
-  if (!NAME.test(name)) return failed(`${name} is not a variable name (a letter, then up to 15 letters, digits or _)`)
-  if (variables.includes(name)) return failed(`variable ${name} appears twice`)
-  if (suffix !== '' && !LITERAL.test(suffix)) return failed(`${suffix} is not text`)
-  variables.push(name)
-  let inner = ''
-  let rest = false
-  for (const part of pattern.split('/')) {
-    if (rest) return failed('nothing may follow **')
-    const translated = part.startsWith('{') ? failed('variables do not nest') : translateSegment(part, variables)
-    if (translated.error !== undefined) return translated
-    inner += inner === '' ? translated.source : `/${translated.source}`
-    rest = translated.rest
+
+  /** An operator or text. */
+  private plain(text: string): string {
+    if (text !== '*' && text !== '**') return text === '' ? this.fail('has an empty part') : this.literal(text)
+    if (this.restSeen) return this.fail('no operator may follow **')
+    this.restSeen = text === '**'
+    return this.restSeen ? REST : SEGMENT
   }
-  if (rest && suffix !== '') return failed('nothing may follow **')
-  return { source: `(${inner})${suffix.replace(/[.$()+]/g, '\\$&')}`, rest }
+
+  private literal(text: string): string {
+    if (text !== '' && !LITERAL.test(text)) return this.fail(`${text} is neither text nor an operator`)
+    return text.replace(/[.$()+]/g, '\\$&')
+  }
+
+  private fail(error: string): string {
+    if (this.error === '') this.error = error
+    return ''
+  }
 }
 
 export function compileUriTemplateMatch(
