@@ -18,5 +18,11 @@ export interface FormatContext {
 }
 
 /** What an operator yields: null where there is nothing. */
-export type FieldValue = string | number | boolean | null | readonly FieldValue[] | { readonly [key: string]: FieldValue }
+export type FieldValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly FieldValue[]
+  | { readonly [key: string]: FieldValue }
 export type Field = (context: FormatContext) => FieldValue

@@ -37,14 +37,16 @@ function parse(text: string): Part[] | FormatError {
     }
     OPERATOR.lastIndex = at
     const match = OPERATOR.exec(text)
-    if (match === null) return { error: 'this % begins no operator; a percent sign is written %%', offset: at, known: operatorNames }
+    if (match === null)
+      return { error: 'this % begins no operator; a percent sign is written %%', offset: at, known: operatorNames }
     at = OPERATOR.lastIndex
     if (match[1] === undefined) {
       literal += '%'
       continue
     }
     const field = compileOperator(match[1], match[2], match[3] === undefined ? -1 : Number(match[3]))
-    if (field === undefined) return { error: `unknown operator or argument: ${match[0]}`, offset: match.index, known: operatorNames }
+    if (field === undefined)
+      return { error: `unknown operator or argument: ${match[0]}`, offset: match.index, known: operatorNames }
     if (literal !== '') parts.push(bytes(literal))
     literal = ''
     parts.push(field)
@@ -86,7 +88,13 @@ export function isFormatError(result: Formatter | FormatError): result is Format
 }
 
 /** A JSON value as configuration gives it. */
-export type JsonFormat = string | number | boolean | null | readonly JsonFormat[] | { readonly [key: string]: JsonFormat }
+export type JsonFormat =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonFormat[]
+  | { readonly [key: string]: JsonFormat }
 
 function compileJsonValue(value: JsonFormat, omitEmpty: boolean): Field | FormatError {
   if (typeof value === 'string') {
@@ -98,7 +106,8 @@ function compileJsonValue(value: JsonFormat, omitEmpty: boolean): Field | Format
     return context => formatter.format(context)
   }
   if (Array.isArray(value)) return compileList(value, omitEmpty)
-  if (value !== null && typeof value === 'object') return compileObject(value as { readonly [key: string]: JsonFormat }, omitEmpty)
+  if (value !== null && typeof value === 'object')
+    return compileObject(value as { readonly [key: string]: JsonFormat }, omitEmpty)
   return () => value as FieldValue
 }
 
@@ -130,7 +139,10 @@ function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty
 }
 
 /** Compiles json_format: keys sorted, an operator alone keeps its type. One line with its newline. */
-export function compileJsonFormat(object: { readonly [key: string]: JsonFormat }, omitEmpty: boolean): Formatter | FormatError {
+export function compileJsonFormat(
+  object: { readonly [key: string]: JsonFormat },
+  omitEmpty: boolean,
+): Formatter | FormatError {
   const field = compileObject(object, omitEmpty)
   if (typeof field !== 'function') return field
   return { format: context => `${JSON.stringify(field(context))}\n` }

@@ -43,13 +43,25 @@ export class Histogram {
 
 /** Left edge of a bucket. */
 export function bucketStart(page: number, bucket: number): number {
-  if (page === ZERO_PAGE) return 0
-  const decade = Math.floor(page / 9)
-  return ((page % 9) + 1 + bucket / 100) * POWERS[decade]!
+  return page === ZERO_PAGE ? 0 : scaled(((page % 9) + 1) * 100 + bucket, page)
 }
 
 export function bucketWidth(page: number): number {
-  return page === ZERO_PAGE ? 0 : POWERS[Math.floor(page / 9)]! / 100
+  return page === ZERO_PAGE ? 0 : scaled(1, page)
+}
+
+/** `digits` times the width of the page's buckets: divided where the factor is a fraction, which keeps 8.29 exact. */
+function scaled(digits: number, page: number): number {
+  const exponent = Math.floor(page / 9) + MIN_DECADE - 2
+  return exponent < 0 ? digits / 10 ** -exponent : digits * 10 ** exponent
+}
+
+export interface HistogramBucket {
+  /** Values from `start` up to but not including `start + width`. */
+  readonly start: number
+  /** 0 for the bucket of zeroes. */
+  readonly width: number
+  readonly count: number
 }
 
 /** A merged histogram: counts by page, summed over threads. */
@@ -73,7 +85,7 @@ export class HistogramSnapshot {
   }
 
   /** Buckets that hold something, by value. */
-  *buckets(): Generator<{ start: number; width: number; count: number }> {
+  *buckets(): Generator<HistogramBucket> {
     const order = [...this.pages.keys()].sort((a, b) => (a === ZERO_PAGE ? -1 : b === ZERO_PAGE ? 1 : a - b))
     for (const page of order) {
       const cells = this.pages.get(page) as Float64Array
@@ -81,6 +93,10 @@ export class HistogramSnapshot {
         if (cells[i]! > 0) yield { start: bucketStart(page, i), width: bucketWidth(page), count: cells[i]! }
       }
     }
+  }
+
+  get isEmpty(): boolean {
+    return this.buckets().next().done === true
   }
 
   get count(): number {

@@ -17,7 +17,7 @@ export interface LogFileStats {
 
 /** One access log file of one thread. Whole lines are appended with O_APPEND, so threads share a file. */
 export class LogFile {
-  private readonly path: string
+  private readonly path: string | number
   private readonly stats: LogFileStats
   private descriptor: number
   private pending: string[] = []
@@ -26,12 +26,12 @@ export class LogFile {
   private timer: NodeJS.Timeout | null = null
   private readonly flushMs: number
 
-  /** Throws when the file cannot be opened. */
-  constructor(path: string, stats: LogFileStats, flushMs = FLUSH_MS) {
+  /** `path`: a file's, or a descriptor that is open already (standard output). Throws when it cannot be opened. */
+  constructor(path: string | number, stats: LogFileStats, flushMs = FLUSH_MS) {
     this.path = path
     this.stats = stats
     this.flushMs = flushMs
-    this.descriptor = openSync(path, 'a')
+    this.descriptor = typeof path === 'number' ? path : openSync(path, 'a')
   }
 
   /** Appends a line of latin1 text, newline included. Never blocks, never throws. */
@@ -83,6 +83,7 @@ export class LogFile {
   /** Opens the path anew: the old file was moved away. Lines so far go to the old one. */
   reopen(): void {
     this.flushSync()
+    if (typeof this.path === 'number') return
     open(this.path, 'a', (error, descriptor) => {
       if (error !== null) {
         this.stats.reopenFailed()
@@ -104,26 +105,4 @@ export class LogFile {
       this.stats.writeFailed()
     }
   }
-}
-
-const openFiles = new Map<string, LogFile>()
-
-/** This thread's file at `path`, opened once however many access logs write to it. Throws when it cannot be opened. */
-export function openLogFile(path: string, stats: LogFileStats): LogFile {
-  let file = openFiles.get(path)
-  if (file === undefined) {
-    file = new LogFile(path, stats)
-    openFiles.set(path, file)
-  }
-  return file
-}
-
-/** Opens all access logs of this thread anew (SIGUSR1, /reopen_logs). */
-export function reopenLogFiles(): void {
-  for (const file of openFiles.values()) file.reopen()
-}
-
-/** Writes out what this thread's access logs still hold; at exit. */
-export function flushLogFiles(): void {
-  for (const file of openFiles.values()) file.flushSync()
 }

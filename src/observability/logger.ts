@@ -6,7 +6,22 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critic
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export const LOG_COMPONENTS = [
-  'admin', 'config', 'connection', 'dns', 'filter', 'http', 'hc', 'init', 'main', 'misc', 'pool', 'router', 'runtime', 'server', 'stats', 'upstream',
+  'admin',
+  'config',
+  'connection',
+  'dns',
+  'filter',
+  'http',
+  'hc',
+  'init',
+  'main',
+  'misc',
+  'pool',
+  'router',
+  'runtime',
+  'server',
+  'stats',
+  'upstream',
 ] as const
 export type LogComponent = (typeof LOG_COMPONENTS)[number]
 
@@ -121,7 +136,9 @@ export class Logger {
 
   private write(level: LogLevel, message: string, fields: object | undefined): void {
     if (!this.enabled(level)) return
-    const line = settings.json ? jsonLine(this.name, level, message, fields) : textLine(this.name, level, message, fields)
+    const line = settings.json
+      ? jsonLine(this.name, level, message, fields)
+      : textLine(this.name, level, message, fields)
     try {
       writeSync(descriptor, line)
     } catch {

@@ -7,7 +7,10 @@ import type { StreamInfo } from './stream-info.ts'
 
 const present = (text: string | null): FieldValue => (text === null || text === '' ? null : text)
 const ms = (us: number): FieldValue => (us < 0 ? null : Math.floor(us / 1000))
-const info = (read: (info: StreamInfo) => FieldValue): Field => context => read(context.info)
+const info =
+  (read: (info: StreamInfo) => FieldValue): Field =>
+  context =>
+    read(context.info)
 const nothing: Field = () => null
 
 /** '10.0.0.1' of '10.0.0.1:80'. */
@@ -40,7 +43,11 @@ const PLAIN: Readonly<Record<string, Field>> = {
   REQUEST_DURATION: info(i => ms(i.lastDownstreamRxByteUs)),
   REQUEST_TX_DURATION: info(i => ms(i.lastUpstreamTxByteUs)),
   RESPONSE_DURATION: info(i => ms(i.firstUpstreamRxByteUs)),
-  RESPONSE_TX_DURATION: info(i => (i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0 ? null : ms(i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs))),
+  RESPONSE_TX_DURATION: info(i =>
+    i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0
+      ? null
+      : ms(i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs),
+  ),
   UPSTREAM_CONNECTION_POOL_READY_DURATION: info(i => ms(i.upstreamPoolReadyUs)),
   ROUTE_NAME: info(i => present(i.routeName)),
   VIRTUAL_HOST_NAME: info(i => present(i.virtualHostName)),
@@ -50,7 +57,11 @@ const PLAIN: Readonly<Record<string, Field>> = {
   UPSTREAM_REQUEST_ATTEMPT_COUNT: info(i => i.upstreamRequestAttemptCount),
   UPSTREAM_HOST: info(i => present(i.upstreamHostAddress)),
   UPSTREAM_HOST_NAME: info(i => present(i.upstreamHostName ?? i.upstreamHostAddress)),
-  UPSTREAM_HOST_NAME_WITHOUT_PORT: info(i => (i.upstreamHostName ?? i.upstreamHostAddress) === null ? null : host((i.upstreamHostName ?? i.upstreamHostAddress) as string)),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: info(i =>
+    (i.upstreamHostName ?? i.upstreamHostAddress) === null
+      ? null
+      : host((i.upstreamHostName ?? i.upstreamHostAddress) as string),
+  ),
   UPSTREAM_HOSTS_ATTEMPTED: info(i => i.upstreamHostsAttempted?.join(',') ?? null),
   UPSTREAM_CONNECTION_ID: info(i => i.upstreamConnectionId || null),
   UPSTREAM_TRANSPORT_FAILURE_REASON: info(i => i.upstreamTransportFailureReason?.replaceAll(' ', '_') ?? null),
@@ -104,8 +115,20 @@ for (const [prefix, read] of Object.entries(ADDRESSES)) {
 }
 
 /** Known operators that can have no value before TLS is there. */
-const TLS_ONLY = /^(DOWNSTREAM|UPSTREAM)_(LOCAL|PEER|TLS)_|^TLS_JA[34]_FINGERPRINT$|^(TRACE|SPAN)_ID$|^UPSTREAM_SERVER_NAME$/
-const EMPTY_HERE = new Set(['BYTES_RETRANSMITTED', 'PACKETS_RETRANSMITTED', 'ROUNDTRIP_DURATION', 'DOWNSTREAM_HANDSHAKE_DURATION', 'CUSTOM_FLAGS', 'DOWNSTREAM_LOCAL_CLOSE_REASON', 'UPSTREAM_LOCAL_CLOSE_REASON', 'DOWNSTREAM_DETECTED_CLOSE_TYPE', 'UPSTREAM_DETECTED_CLOSE_TYPE', 'UPSTREAM_FILTER_STATE'])
+const TLS_ONLY =
+  /^(DOWNSTREAM|UPSTREAM)_(LOCAL|PEER|TLS)_|^TLS_JA[34]_FINGERPRINT$|^(TRACE|SPAN)_ID$|^UPSTREAM_SERVER_NAME$/
+const EMPTY_HERE = new Set([
+  'BYTES_RETRANSMITTED',
+  'PACKETS_RETRANSMITTED',
+  'ROUNDTRIP_DURATION',
+  'DOWNSTREAM_HANDSHAKE_DURATION',
+  'CUSTOM_FLAGS',
+  'DOWNSTREAM_LOCAL_CLOSE_REASON',
+  'UPSTREAM_LOCAL_CLOSE_REASON',
+  'DOWNSTREAM_DETECTED_CLOSE_TYPE',
+  'UPSTREAM_DETECTED_CLOSE_TYPE',
+  'UPSTREAM_FILTER_STATE',
+])
 
 type Headers = (context: FormatContext) => HeaderLookup | null
 const REQUEST: Headers = context => context.requestHeaders
@@ -224,7 +247,9 @@ export function compileOperator(name: string, argument: string | undefined, maxL
     case 'COMMON_DURATION':
       return argument === undefined ? undefined : commonDuration(argument)
     case 'ENVIRONMENT':
-      return argument === undefined ? undefined : () => process.env[argument]?.slice(0, maxLength < 0 ? undefined : maxLength) ?? null
+      return argument === undefined
+        ? undefined
+        : () => process.env[argument]?.slice(0, maxLength < 0 ? undefined : maxLength) ?? null
     case 'DYNAMIC_METADATA':
       return metadata(i => (i.dynamicMetadata === null ? null : Object.fromEntries(i.dynamicMetadata)), argument ?? '')
     case 'UPSTREAM_METADATA':
@@ -246,5 +271,20 @@ export function compileOperator(name: string, argument: string | undefined, maxL
 
 /** Names of all operators, for suggestions. */
 export const operatorNames: readonly string[] = [
-  ...Object.keys(PLAIN), 'REQ', 'RESP', 'TRAILER', 'PATH', 'QUERY_PARAM', 'START_TIME', 'EMIT_TIME', 'COMMON_DURATION', 'ENVIRONMENT', 'DYNAMIC_METADATA', 'UPSTREAM_METADATA', 'CLUSTER_METADATA', 'FILTER_STATE', 'UNIQUE_ID', 'REQ_WITHOUT_QUERY',
+  ...Object.keys(PLAIN),
+  'REQ',
+  'RESP',
+  'TRAILER',
+  'PATH',
+  'QUERY_PARAM',
+  'START_TIME',
+  'EMIT_TIME',
+  'COMMON_DURATION',
+  'ENVIRONMENT',
+  'DYNAMIC_METADATA',
+  'UPSTREAM_METADATA',
+  'CLUSTER_METADATA',
+  'FILTER_STATE',
+  'UNIQUE_ID',
+  'REQ_WITHOUT_QUERY',
 ]

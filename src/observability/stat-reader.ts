@@ -1,4 +1,5 @@
 import { HistogramSnapshot } from './histogram.ts'
+import { type KnownTemplate, orderStats, type StatGroup } from './stat-order.ts'
 import type { StatDefinition, TemplateNames } from './stat-store.ts'
 
 /** A number that several threads keep parts of. */
@@ -12,7 +13,7 @@ interface Parts {
 
 interface BlockEntry extends Parts {
   readonly prefix: string
-  readonly template: TemplateNames
+  readonly template: KnownTemplate
 }
 
 interface SingleEntry extends Parts {
@@ -34,6 +35,8 @@ export interface NamedStat {
   readonly name: string
   readonly value: number
   readonly kind: 'counter' | 'gauge'
+  /** Whether any thread has written it, even if it is 0 again. */
+  readonly used: boolean
 }
 
 export interface NamedHistogram {
@@ -49,7 +52,9 @@ export class StatReader {
   private readonly blocks = new Map<string, BlockEntry>()
   private readonly singles = new Map<string, SingleEntry>()
   private readonly histograms = new Map<string, HistogramEntry>()
-  private sortedBlocks: BlockEntry[] | null = null
+  private readonly templates = new Map<string, KnownTemplate>()
+  /** Everything in order; made when asked for after something was defined. */
+  private ordered: StatGroup<BlockEntry | SingleEntry>[] | null = null
 
   /** Takes a thread's report. */
   define(thread: string, definitions: readonly StatDefinition[]): void {
@@ -61,15 +66,26 @@ export class StatReader {
   }
 
   private defineBlock(thread: string, { prefix, template, cells }: StatDefinition & { kind: 'block' }): void {
-    const key = `${prefix} ${template.key}`
+    const known = this.knownTemplate(template)
+    const key = `${known.id} ${prefix}`
     let entry = this.blocks.get(key)
     if (entry === undefined) {
-      entry = { prefix, template, live: [], retired: null, baseline: null }
+      entry = { prefix, template: known, live: [], retired: null, baseline: null }
       this.blocks.set(key, entry)
-      this.sortedBlocks = null
+      this.ordered = null
       for (const name of template.histograms) this.histogramEntry(prefix + name)
     }
     entry.live.push({ thread, cells })
+  }
+
+  /** Threads send equal templates as separate objects; one is kept. */
+  private knownTemplate(names: TemplateNames): KnownTemplate {
+    let known = this.templates.get(names.key)
+    if (known === undefined) {
+      known = { id: this.templates.size, names }
+      this.templates.set(names.key, known)
+    }
+    return known
   }
 
   private defineSingle(thread: string, { kind, name, cells }: StatDefinition & { kind: 'counter' | 'gauge' }): void {
@@ -77,6 +93,7 @@ export class StatReader {
     if (entry === undefined) {
       entry = { name, kind, live: [], retired: null, baseline: null }
       this.singles.set(name, entry)
+      this.ordered = null
     }
     entry.live.push({ thread, cells })
   }
@@ -88,7 +105,14 @@ export class StatReader {
   private histogramEntry(name: string): HistogramEntry {
     let entry = this.histograms.get(name)
     if (entry === undefined) {
-      entry = { name, live: [], retired: new HistogramSnapshot(), flushed: undefined, interval: undefined, baseline: undefined }
+      entry = {
+        name,
+        live: [],
+        retired: new HistogramSnapshot(),
+        flushed: undefined,
+        interval: undefined,
+        baseline: undefined,
+      }
       this.histograms.set(name, entry)
     }
     return entry
@@ -96,7 +120,7 @@ export class StatReader {
 
   /** A thread has died: what it counted stays, its gauges vanish. */
   detach(thread: string): void {
-    for (const entry of this.blocks.values()) retire(entry, thread, entry.template.counters.length)
+    for (const entry of this.blocks.values()) retire(entry, thread, entry.template.names.counters.length)
     for (const entry of this.singles.values()) retire(entry, thread, entry.kind === 'counter' ? 1 : 0)
     for (const entry of this.histograms.values()) {
       for (const part of entry.live) if (part.thread === thread) entry.retired.add(part.page, part.cells)
@@ -109,26 +133,28 @@ export class StatReader {
     for (const [key, entry] of this.blocks) if (entry.prefix.startsWith(prefix)) this.blocks.delete(key)
     for (const name of this.singles.keys()) if (name.startsWith(prefix)) this.singles.delete(name)
     for (const name of this.histograms.keys()) if (name.startsWith(prefix)) this.histograms.delete(name)
-    this.sortedBlocks = null
+    this.ordered = null
   }
 
-  /** Counters and gauges, blocks in the order of their prefixes; within a block in the order of the template. */
+  /** Counters and gauges of all threads, by name. */
   *numbers(): Generator<NamedStat> {
-    for (const entry of this.orderedBlocks()) {
-      const { counters, gauges } = entry.template
-      for (let i = 0; i < counters.length; i++) {
-        yield { name: entry.prefix + counters[i], value: sum(entry, i), kind: 'counter' }
-      }
-      for (let i = 0; i < gauges.length; i++) {
-        yield { name: entry.prefix + gauges[i], value: sum(entry, counters.length + i), kind: 'gauge' }
+    for (const { root, members, lines } of this.groups()) {
+      for (const { rest, kind, member, slot } of lines) {
+        const entry = members[member] as Parts
+        const count = raw(entry, slot)
+        yield {
+          name: root + rest,
+          value: count - (entry.baseline?.[slot] ?? 0),
+          kind,
+          used: kind === 'counter' ? count !== 0 : touched(entry, slot),
+        }
       }
     }
-    for (const entry of this.singles.values()) yield { name: entry.name, value: sum(entry, 0), kind: entry.kind }
   }
 
-  private orderedBlocks(): BlockEntry[] {
-    this.sortedBlocks ??= [...this.blocks.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : 0))
-    return this.sortedBlocks
+  private groups(): StatGroup<BlockEntry | SingleEntry>[] {
+    this.ordered ??= orderStats<BlockEntry | SingleEntry>([...this.blocks.values(), ...this.singles.values()])
+    return this.ordered
   }
 
   *allHistograms(): Generator<NamedHistogram> {
@@ -148,13 +174,14 @@ export class StatReader {
   value(name: string): number | undefined {
     const single = this.singles.get(name)
     if (single !== undefined) return sum(single, 0)
-    for (const entry of this.orderedBlocks()) {
+    for (const entry of this.blocks.values()) {
       if (!name.startsWith(entry.prefix)) continue
       const rest = name.slice(entry.prefix.length)
-      let slot = entry.template.counters.indexOf(rest)
+      const { counters, gauges } = entry.template.names
+      let slot = counters.indexOf(rest)
       if (slot >= 0) return sum(entry, slot)
-      slot = entry.template.gauges.indexOf(rest)
-      if (slot >= 0) return sum(entry, entry.template.counters.length + slot)
+      slot = gauges.indexOf(rest)
+      if (slot >= 0) return sum(entry, counters.length + slot)
     }
     return undefined
   }
@@ -171,7 +198,7 @@ export class StatReader {
 
   /** Counters and histograms begin again at 0; threads are not disturbed. */
   resetCounters(): void {
-    for (const entry of this.blocks.values()) entry.baseline = rawValues(entry, entry.template.counters.length)
+    for (const entry of this.blocks.values()) entry.baseline = rawValues(entry, entry.template.names.counters.length)
     for (const entry of this.singles.values()) if (entry.kind === 'counter') entry.baseline = rawValues(entry, 1)
     for (const entry of this.histograms.values()) entry.baseline = total(entry)
   }
@@ -181,6 +208,12 @@ function raw(entry: Parts, slot: number): number {
   let value = entry.retired?.[slot] ?? 0
   for (let i = 0; i < entry.live.length; i++) value += entry.live[i]!.cells[slot]!
   return value
+}
+
+/** A gauge nobody has written holds minus zero, see StatStore. */
+function touched(entry: Parts, slot: number): boolean {
+  for (let i = 0; i < entry.live.length; i++) if (!Object.is(entry.live[i]!.cells[slot], -0)) return true
+  return false
 }
 
 function sum(entry: Parts, slot: number): number {

@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): an increment is one write to an array; everything else here happens once per stat.
 import { Histogram, PAGE_BUCKETS } from './histogram.ts'
-import { StatTemplate } from './stat-template.ts'
+import type { StatTemplate } from './stat-template.ts'
 
 /** What a thread has defined; sent to main as it is, the memory itself is shared. */
 export type StatDefinition =
@@ -72,10 +72,12 @@ export class StatStore {
     }
     let block = byTemplate.get(template.key)
     if (block === undefined) {
-      block = new StatBlock(this, prefix, template, this.allocate(template.cellCount))
+      const cells = this.allocate(template.cellCount)
+      // Minus zero marks a gauge that nobody has written: any sum leaves plus zero behind. /stats?usedonly tells them apart.
+      cells.fill(-0, template.counters.length)
+      block = new StatBlock(this, prefix, template, cells)
       byTemplate.set(template.key, block)
-      const { key, counters, gauges, histograms } = template
-      this.define({ kind: 'block', prefix, template: { key, counters, gauges, histograms }, cells: block.cells })
+      this.define({ kind: 'block', prefix, template: template.names, cells })
     }
     return block
   }
@@ -92,6 +94,7 @@ export class StatStore {
     let cell = this.singles.get(name)
     if (cell === undefined) {
       cell = { cells: this.allocate(1), slot: 0 }
+      if (kind === 'gauge') cell.cells[0] = -0
       this.singles.set(name, cell)
       this.define({ kind, name, cells: cell.cells })
     }

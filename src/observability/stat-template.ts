@@ -5,6 +5,8 @@ export class StatTemplate {
   readonly histograms: readonly string[]
   /** Equal in all threads for equal templates. */
   readonly key: string
+  /** What other threads are told: one object, so that a message with many blocks carries the names once. */
+  readonly names: StatNames & { readonly key: string }
   private readonly slots = new Map<string, number>()
 
   constructor(counters: readonly string[], gauges: readonly string[], histograms: readonly string[]) {
@@ -12,6 +14,7 @@ export class StatTemplate {
     this.gauges = gauges
     this.histograms = histograms
     this.key = [counters.join(), gauges.join(), histograms.join()].join(';')
+    this.names = { key: this.key, counters, gauges, histograms }
     for (const name of [...counters, ...gauges, ...histograms]) {
       if (this.slots.has(name)) throw new Error(`the stat ${name} stands twice in one template`)
       this.slots.set(name, this.slots.size)
