@@ -8,8 +8,6 @@ export type Body = string | Iterable<string> | AsyncIterable<string | Uint8Array
 const CHUNK_CHARS = 65_536
 /** How long rendering may hold the main thread, which also runs health checks and DNS, before others get a turn. */
 const SLICE_MS = 5
-/** The clock is read once per this many pieces; a piece takes microseconds. */
-const PIECES_PER_LOOK = 8
 
 /** Resolves when the response can take more (true) or has gone away (false). */
 function writable(response: ServerResponse): Promise<boolean> {
@@ -51,7 +49,6 @@ export async function writeBody(exchange: AdminExchange, body: Body): Promise<vo
     return
   }
   let pending = ''
-  let pieces = 0
   let sliceStartMs = performance.now()
   for (const piece of body) {
     pending += piece
@@ -62,7 +59,7 @@ export async function writeBody(exchange: AdminExchange, body: Body): Promise<vo
       // When the kernel takes it all, 'drain' comes within this very turn: the slice goes on, it does not begin anew.
       if (full && !(await writable(response))) return
     }
-    if (++pieces % PIECES_PER_LOOK === 0 && performance.now() - sliceStartMs >= SLICE_MS) {
+    if (performance.now() - sliceStartMs >= SLICE_MS) {
       await nextTurn()
       if (response.destroyed) return
       sliceStartMs = performance.now()

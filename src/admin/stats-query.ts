@@ -33,25 +33,38 @@ const BUCKETS: readonly string[] = ['cumulative', 'disjoint', 'detailed', 'summa
 export function parseStatsQuery(params: QueryParams, impliedFormat: StatsFormat): StatsQuery | InvalidQuery {
   const matches = statFilter(params)
   if (matches !== null && 'invalid' in matches) return matches
-  const format = params.get('format') ?? impliedFormat
-  const type = params.get('type') ?? 'All'
-  const hidden = params.get('hidden') ?? 'exclude'
-  const buckets = params.get('histogram_buckets')
-  if (buckets !== undefined && !BUCKETS.includes(buckets)) {
+  // An empty value counts as none.
+  const format = params.get('format') || impliedFormat
+  const type = params.get('type') || 'All'
+  const hidden = params.get('hidden') || 'exclude'
+  const buckets = params.get('histogram_buckets') || 'unset'
+  if (buckets !== 'unset' && !BUCKETS.includes(buckets)) {
     return { invalid: `usage: /stats?histogram_buckets=(${BUCKETS.join('|')})\n` }
   }
   if (!TYPES.includes(type)) return { invalid: 'invalid &type= param' }
   if (!FORMATS.includes(format)) return { invalid: `usage: /stats?format=(${FORMATS.join('|')})\n\n` }
   if (!HIDDEN.includes(hidden)) return { invalid: `usage: /stats?hidden=(${HIDDEN.join('|')})\n\n` }
+  const clash = bucketsClash(format, buckets)
+  if (clash !== undefined) return { invalid: clash }
   return {
     format: format as StatsFormat,
     type: type as StatType,
     usedOnly: params.has('usedonly'),
     hidden: hidden as StatsQuery['hidden'],
-    histogramBuckets: (buckets ?? 'unset') as HistogramBuckets,
+    histogramBuckets: buckets as HistogramBuckets,
     textReadouts: params.has('text_readouts'),
     matches: matches?.matches ?? null,
   }
+}
+
+/** Why this way of printing buckets does not go with the format. */
+function bucketsClash(format: string, buckets: string): string | undefined {
+  if (format !== 'prometheus') {
+    return buckets === 'prometheusnative' ? 'Invalid histogram_buckets type for non prometheus stats type' : undefined
+  }
+  if (buckets === 'disjoint' || buckets === 'detailed') return 'unsupported prometheus histogram bucket mode'
+  if (buckets !== 'prometheusnative') return undefined
+  return 'unsupported prometheusnative histogram type when not using protobuf exposition format'
 }
 
 function statFilter(params: QueryParams): { readonly matches: (name: string) => boolean } | InvalidQuery | null {
