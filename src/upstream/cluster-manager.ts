@@ -11,7 +11,7 @@ import type { LimitsLocation } from './limits-memory.ts'
 
 /** A serialised resource (v8.serialize) in memory that all threads share. */
 export interface SharedBytes {
-  readonly sab: SharedArrayBuffer
+  readonly memory: SharedArrayBuffer
   readonly offset: number
   readonly length: number
 }
@@ -70,8 +70,8 @@ export class ClusterManager {
   }
 
   private inflate(entry: Entry): Cluster {
-    const { sab, offset, length } = entry.resource
-    const resource = deserialize(Buffer.from(new Uint8Array(sab, offset, length))) as ClusterJson
+    const { memory, offset, length } = entry.resource
+    const resource = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
     // Main has compiled the same resource before it sent it, so there is nothing left to diagnose.
     const plan = compileCluster(resource, this.context, ConfigPath.root.field('cluster'))
     const cluster = new Cluster(plan, entry.limits, this.thread, this.memory)

@@ -1,0 +1,257 @@
+// Main's side of the clusters: resolves names, keeps what new workers need, and speaks for all workers in stats.
+import { deserialize } from 'node:v8'
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
+import type { RuntimeSnapshot } from '../config/index.ts'
+import { type StatBlock, type StatStore, statTemplate } from '../observability/index.ts'
+import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
+import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
+import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
+import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
+import { compileAssignment } from './compile/assignment.ts'
+import { DnsCluster } from './dns/dns-cluster.ts'
+import type { Schedule } from './dns/dns-target.ts'
+import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
+import { Degraded, Healthy, healthOf, isExcluded } from './health.ts'
+import { hostKey } from './host.ts'
+import { HostCellReader, type HostCellsReport } from './host-cells.ts'
+import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
+import type { LimitsPlan } from './resource-limits.ts'
+import { CLUSTER_SLOTS as C, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
+
+const MANAGER_STATS = statTemplate({
+  counters: [
+    'cluster_added',
+    'cluster_modified',
+    'cluster_removed',
+    'cluster_updated',
+    'cluster_updated_via_merge',
+    'update_merge_cancelled',
+    'update_out_of_merge_window',
+  ],
+  gauges: ['active_clusters', 'warming_clusters'],
+  histograms: [],
+})
+const ADDED = MANAGER_STATS.slot('cluster_added')
+const MODIFIED = MANAGER_STATS.slot('cluster_modified')
+const REMOVED = MANAGER_STATS.slot('cluster_removed')
+const ACTIVE = MANAGER_STATS.slot('active_clusters')
+const WARMING = MANAGER_STATS.slot('warming_clusters')
+
+/** Names that nobody answers must not keep the proxy from starting. */
+const DEFAULT_INIT_TIMEOUT_MS = 5000
+
+export interface ClusterDirectoryOptions {
+  readonly workers: number
+  /** Main's own store. */
+  readonly stats: StatStore
+  readonly runtime: { readonly snapshot: RuntimeSnapshot }
+  /** Sends an update to every worker. */
+  readonly publish: (update: ClusterUpdate) => void
+  readonly resolvers?: DnsResolverFactory
+  readonly schedule?: Schedule
+  readonly random?: () => number
+  readonly initTimeoutMs?: number
+}
+
+interface Entry {
+  readonly name: string
+  readonly resource: SharedBytes
+  readonly addedViaApi: boolean
+  readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
+  readonly limits: LimitsLocation
+  readonly stats: StatBlock
+  readonly dns: DnsCluster | null
+  /** Resolved hosts of a DNS cluster; null before the first answer. */
+  assignment: ClusterLoadAssignmentJson | null
+  /** Made when a worker first uses the cluster. */
+  breakers: BreakerGauges | null
+}
+
+const systemSchedule: Schedule = (ms, callback) => {
+  const timer = setTimeout(callback, ms).unref()
+  return () => clearTimeout(timer)
+}
+
+export class ClusterDirectory {
+  private readonly options: ClusterDirectoryOptions
+  private readonly schedule: Schedule
+  private readonly resolvers: DnsResolverFactory
+  private readonly limits: LimitsMemory
+  private readonly cells = new HostCellReader()
+  private readonly entries = new Map<string, Entry>()
+  private readonly manager: StatBlock
+  private readonly warming = new Set<string>()
+  private readonly warmed = Promise.withResolvers<void>()
+
+  constructor(options: ClusterDirectoryOptions) {
+    this.options = options
+    this.schedule = options.schedule ?? systemSchedule
+    this.resolvers = options.resolvers ?? nodeResolvers()
+    this.limits = new LimitsMemory(options.workers)
+    this.manager = options.stats.block('cluster_manager.', MANAGER_STATS)
+    this.manager.cells[ACTIVE] = 0
+    this.manager.cells[WARMING] = 0
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name)
+  }
+
+  names(): Iterable<string> {
+    return this.entries.keys()
+  }
+
+  /** Adds or replaces a cluster whose resource `plan` was compiled from, and tells the workers. */
+  add(plan: ClusterPlan, cluster: ClusterJson, resource: SharedBytes, addedViaApi = false): void {
+    const before = this.entries.get(plan.name)
+    if (before !== undefined) this.close(before)
+    const stats = this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS)
+    const entry: Entry = {
+      name: plan.name,
+      resource,
+      addedViaApi,
+      limitsPlan: plan.limits,
+      limits: this.limits.allot(),
+      stats,
+      dns: this.dnsCluster(plan, cluster, stats),
+      assignment: null,
+      breakers: null,
+    }
+    this.entries.set(plan.name, entry)
+    this.manager.cells[before === undefined ? ADDED : MODIFIED]! += 1
+    this.manager.cells[ACTIVE] = this.entries.size
+    this.setMembership(entry, entry.dns === null ? plan.assignment : compileAssignment(undefined))
+    this.options.publish({ kind: 'cluster', name: entry.name, resource, limits: entry.limits })
+    if (entry.dns !== null) {
+      this.setWarming(entry.name, true)
+      entry.dns.start()
+    }
+  }
+
+  remove(name: string): void {
+    const entry = this.entries.get(name)
+    if (entry === undefined) return
+    this.close(entry)
+    this.entries.delete(name)
+    this.setMembership(entry, compileAssignment(undefined))
+    this.manager.cells[REMOVED]! += 1
+    this.manager.cells[ACTIVE] = this.entries.size
+    this.options.publish({ kind: 'cluster_removed', name })
+  }
+
+  private close(entry: Entry): void {
+    entry.dns?.stop()
+    this.setWarming(entry.name, false)
+    this.limits.giveBack(entry.limits)
+    this.cells.retain(entry.name, null)
+  }
+
+  /** Stops all lookups. */
+  stop(): void {
+    for (const entry of this.entries.values()) entry.dns?.stop()
+  }
+
+  /** Everything that a worker which starts now has to know. */
+  *updates(): Iterable<ClusterUpdate> {
+    for (const { name, resource, limits, assignment } of this.entries.values()) {
+      yield { kind: 'cluster', name, resource, limits }
+      if (assignment !== null) yield { kind: 'hosts', name, assignment }
+    }
+  }
+
+  // ---- discovery
+
+  /** Settles when every name has been answered once, or after the init timeout. */
+  ready(): Promise<void> {
+    if (this.warming.size === 0) return Promise.resolve()
+    const cancel = this.schedule(this.options.initTimeoutMs ?? DEFAULT_INIT_TIMEOUT_MS, () => this.warmed.resolve())
+    return this.warmed.promise.then(cancel)
+  }
+
+  private setWarming(name: string, warming: boolean): void {
+    if (warming) this.warming.add(name)
+    else this.warming.delete(name)
+    this.manager.cells[WARMING] = this.warming.size
+    if (!warming && this.warming.size === 0) this.warmed.resolve()
+  }
+
+  private dnsCluster(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): DnsCluster | null {
+    const { dns } = plan
+    if (dns === null) return null
+    const environment = {
+      resolver: this.resolvers(dns.resolver),
+      schedule: this.schedule,
+      random: this.options.random ?? Math.random,
+    }
+    const { cells } = stats
+    return new DnsCluster(cluster.loadAssignment ?? {}, plan.discovery === 'LOGICAL_DNS', dns, environment, {
+      onAttempt: () => {
+        cells[C.update_attempt]! += 1
+      },
+      onUpdate: (kind, changed, elapsedMs) => {
+        stats.histogram(C.update_duration).record(elapsedMs)
+        if (kind === 'failure') cells[C.update_failure]! += 1
+        else cells[C.update_success]! += 1
+        if (kind === 'empty') cells[C.update_empty]! += 1
+        if (changed) this.setHosts(plan.name)
+        else if (kind !== 'failure') cells[C.update_no_rebuild]! += 1
+      },
+      onReady: () => this.setWarming(plan.name, false),
+    })
+  }
+
+  private setHosts(name: string): void {
+    const entry = this.entries.get(name)
+    if (entry === undefined || entry.dns === null) return
+    const assignment = entry.dns.assignment()
+    const plan = compileAssignment(assignment)
+    entry.assignment = assignment
+    this.setMembership(entry, plan)
+    const endpoints = plan.localities.flatMap(locality => locality.endpoints)
+    this.cells.retain(name, new Set(endpoints.map(({ address, hostname }) => hostKey(address, hostname))))
+    this.options.publish({ kind: 'hosts', name, assignment })
+  }
+
+  private setMembership(entry: Entry, plan: AssignmentPlan): void {
+    const { cells } = entry.stats
+    const endpoints = plan.localities.flatMap(locality => locality.endpoints)
+    const healths = endpoints.map(({ healthFlags }) => healthOf(healthFlags))
+    if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
+    cells[C.membership_total] = endpoints.length
+    cells[C.membership_healthy] = healths.filter(health => health === Healthy).length
+    cells[C.membership_degraded] = healths.filter(health => health === Degraded).length
+    cells[C.membership_excluded] = endpoints.filter(({ healthFlags }) => isExcluded(healthFlags)).length
+    cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
+  }
+
+  // ---- what workers report
+
+  onHostCells(report: HostCellsReport): void {
+    const entry = this.entries.get(report.cluster)
+    if (entry === undefined) return
+    this.cells.add(report)
+    entry.breakers ??= breakerGauges(entry, this.options.stats, this.options.runtime)
+  }
+
+  /** A worker has died: what it held of the limits is free again, its gauges are void. */
+  onWorkerGone(workerIndex: number): void {
+    this.limits.releaseShareOf(workerIndex)
+    this.cells.onWorkerGone(workerIndex)
+  }
+
+  /** Brings the circuit breaker gauges up to date; call it before stats are read. */
+  refreshGauges(): void {
+    for (const { breakers } of this.entries.values()) breakers?.refresh()
+  }
+
+  /** What /clusters shows, cluster by cluster. */
+  *describe(): Iterable<ClusterStatus> {
+    for (const entry of this.entries.values()) {
+      const { memory, offset, length } = entry.resource
+      const cluster = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
+      const assignment = entry.dns === null ? cluster.loadAssignment : (entry.assignment ?? undefined)
+      yield clusterStatus(cluster, entry, compileAssignment(assignment), this.cells)
+    }
+  }
+}

@@ -1,0 +1,135 @@
+// One cluster as /clusters shows it.
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { AssignmentPlan, LocalityPlan } from './cluster-plan.ts'
+import { edsHealthStatus, healthFlagsText } from './health.ts'
+import { type EndpointPlan, hostKey } from './host.ts'
+import type { HostCellReader } from './host-cells.ts'
+import type { LimitsPlan } from './resource-limits.ts'
+import {
+  HOST_CX_ACTIVE,
+  HOST_CX_CONNECT_FAIL,
+  HOST_CX_TOTAL,
+  HOST_RQ_ACTIVE,
+  HOST_RQ_ERROR,
+  HOST_RQ_PENDING_ACTIVE,
+  HOST_RQ_SUCCESS,
+  HOST_RQ_TIMEOUT,
+  HOST_RQ_TOTAL,
+} from './stats.ts'
+
+export interface BreakerLimits {
+  readonly maxConnections: number
+  readonly maxPendingRequests: number
+  readonly maxRequests: number
+  readonly maxRetries: number
+}
+
+export interface HostStatus {
+  /** 'ip:port' or a path. */
+  readonly address: string
+  /** Null for pipes. */
+  readonly ip: { readonly host: string; readonly port: number } | null
+  readonly hostname: string
+  readonly counters: {
+    readonly cx_connect_fail: number
+    readonly cx_total: number
+    readonly rq_error: number
+    readonly rq_success: number
+    readonly rq_timeout: number
+    readonly rq_total: number
+  }
+  readonly gauges: { readonly cx_active: number; readonly rq_active: number; readonly rq_pending_active: number }
+  /** Such as '/failed_eds_health'; '' when healthy. */
+  readonly healthFlags: string
+  /** envoy.config.core.v3.HealthStatus name. */
+  readonly edsHealthStatus: string
+  readonly weight: number
+  readonly region: string
+  readonly zone: string
+  readonly subZone: string
+  readonly canary: boolean
+  readonly priority: number
+  /** Percent; -1: unknown. */
+  readonly successRate: number
+  readonly localOriginSuccessRate: number
+}
+
+export interface ClusterStatus {
+  readonly name: string
+  readonly observabilityName: string
+  readonly addedViaApi: boolean
+  readonly edsServiceName: string
+  readonly defaultPriority: BreakerLimits
+  readonly highPriority: BreakerLimits
+  /** Outlier detection; null while there is none. */
+  readonly outlier: null
+  readonly hosts: Iterable<HostStatus>
+}
+
+function breakerLimits({ max }: LimitsPlan): BreakerLimits {
+  return { maxConnections: max[0], maxPendingRequests: max[1], maxRequests: max[2], maxRetries: max[3] }
+}
+
+function hostStatus(endpoint: EndpointPlan, locality: LocalityPlan, sums: readonly number[]): HostStatus {
+  const { address, healthFlags } = endpoint
+  const at = (slot: number): number => sums[slot] as number
+  return {
+    address: address.toString(),
+    ip: address.kind === 'ip' ? { host: address.host, port: address.port } : null,
+    hostname: endpoint.hostname,
+    counters: {
+      cx_connect_fail: at(HOST_CX_CONNECT_FAIL),
+      cx_total: at(HOST_CX_TOTAL),
+      rq_error: at(HOST_RQ_ERROR),
+      rq_success: at(HOST_RQ_SUCCESS),
+      rq_timeout: at(HOST_RQ_TIMEOUT),
+      rq_total: at(HOST_RQ_TOTAL),
+    },
+    gauges: {
+      cx_active: at(HOST_CX_ACTIVE),
+      rq_active: at(HOST_RQ_ACTIVE),
+      rq_pending_active: at(HOST_RQ_PENDING_ACTIVE),
+    },
+    healthFlags: healthFlagsText(healthFlags),
+    edsHealthStatus: edsHealthStatus(healthFlags),
+    weight: endpoint.weight,
+    ...locality.locality,
+    canary: endpoint.canary,
+    priority: locality.priority,
+    successRate: -1,
+    localOriginSuccessRate: -1,
+  }
+}
+
+function* hostStatuses(name: string, plan: AssignmentPlan, cells: HostCellReader): Iterable<HostStatus> {
+  const seen = new Set<string>()
+  for (const locality of plan.localities) {
+    for (const endpoint of locality.endpoints) {
+      const key = hostKey(endpoint.address, endpoint.hostname)
+      if (seen.has(key)) continue
+      seen.add(key)
+      yield hostStatus(endpoint, locality, cells.sum(name, key))
+    }
+  }
+}
+
+/** `plan`: the hosts at the moment, addresses resolved. */
+export function clusterStatus(
+  cluster: ClusterJson,
+  facts: { readonly addedViaApi: boolean; readonly limitsPlan: readonly [LimitsPlan, LimitsPlan] },
+  plan: AssignmentPlan,
+  cells: HostCellReader,
+): ClusterStatus {
+  const name = cluster.name ?? ''
+  const observabilityName = cluster.altStatName === undefined || cluster.altStatName === '' ? name : cluster.altStatName
+  return {
+    name,
+    observabilityName,
+    addedViaApi: facts.addedViaApi,
+    edsServiceName: '',
+    defaultPriority: breakerLimits(facts.limitsPlan[0]),
+    highPriority: breakerLimits(facts.limitsPlan[1]),
+    outlier: null,
+    hosts: { [Symbol.iterator]: () => hostStatuses(name, plan, cells)[Symbol.iterator]() },
+  }
+}

@@ -1,0 +1,117 @@
+import type { LbEndpointJson } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
+import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
+import type { DnsPlan } from '../cluster-plan.ts'
+import { type DnsEnvironment, DnsTarget } from './dns-target.ts'
+import type { DnsAnswer } from './resolver.ts'
+
+export interface DnsClusterOwner {
+  onAttempt(): void
+  /** `changed`: the assignment is another one now. */
+  onUpdate(kind: 'success' | 'empty' | 'failure', changed: boolean, elapsedMs: number): void
+  /** Every name has been answered once, with success or not. */
+  onReady(): void
+}
+
+/** The names of one STRICT_DNS or LOGICAL_DNS cluster and the hosts that they stand for at the moment. */
+export class DnsCluster {
+  private readonly configured: ClusterLoadAssignmentJson
+  private readonly logical: boolean
+  private readonly owner: DnsClusterOwner
+  private readonly targets: DnsTarget[] = []
+  /** By target; null until the first good answer. */
+  private readonly addresses: (readonly string[] | null)[] = []
+  private unanswered: number
+
+  constructor(
+    configured: ClusterLoadAssignmentJson,
+    logical: boolean,
+    plan: DnsPlan,
+    environment: DnsEnvironment,
+    owner: DnsClusterOwner,
+  ) {
+    this.configured = configured
+    this.logical = logical
+    this.owner = owner
+    for (const endpoint of (configured.endpoints ?? []).flatMap(locality => locality.lbEndpoints ?? [])) {
+      const index = this.targets.length
+      let answered = false
+      const target = new DnsTarget(nameOf(endpoint), plan, environment, {
+        onAttempt: () => owner.onAttempt(),
+        onAnswer: (answer, elapsedMs) => {
+          this.onAnswer(index, answer, elapsedMs)
+          if (!answered && --this.unanswered === 0) owner.onReady()
+          answered = true
+        },
+      })
+      this.targets.push(target)
+      this.addresses.push(null)
+    }
+    this.unanswered = this.targets.length
+  }
+
+  start(): void {
+    if (this.targets.length === 0) this.owner.onReady()
+    for (const target of this.targets) target.start()
+  }
+
+  stop(): void {
+    for (const target of this.targets) target.stop()
+  }
+
+  private onAnswer(index: number, answer: DnsAnswer, elapsedMs: number): void {
+    if (answer.kind === 'failure') {
+      this.owner.onUpdate('failure', false, elapsedMs)
+      return
+    }
+    const found = [...new Set(answer.records.map(({ address }) => address))]
+    const known = this.addresses[index] ?? null
+    if (found.length === 0) {
+      // A logical host keeps its last address; strict names lose their hosts.
+      const changed = !this.logical && known !== null && known.length > 0
+      if (!this.logical) this.addresses[index] = []
+      this.owner.onUpdate('empty', changed, elapsedMs)
+      return
+    }
+    const wanted = this.logical ? found.slice(0, 1) : found
+    const changed = known === null || !sameSet(known, wanted)
+    // Answers in another order are no change, and the order in use stays.
+    if (changed) this.addresses[index] = wanted
+    this.owner.onUpdate('success', changed, elapsedMs)
+  }
+
+  /** The configured endpoints with addresses in place of names. */
+  assignment(): ClusterLoadAssignmentJson {
+    let index = 0
+    const endpoints = (this.configured.endpoints ?? []).map(locality => ({
+      ...locality,
+      lbEndpoints: (locality.lbEndpoints ?? []).flatMap(endpoint => {
+        const addresses = this.addresses[index++] ?? []
+        return addresses.map(address => resolvedEndpoint(endpoint, address))
+      }),
+    }))
+    return { ...this.configured, endpoints }
+  }
+}
+
+function nameOf(endpoint: LbEndpointJson): string {
+  return endpoint.endpoint?.address?.socketAddress?.address ?? ''
+}
+
+function resolvedEndpoint(configured: LbEndpointJson, address: string): LbEndpointJson {
+  const { endpoint } = configured
+  const hostname = endpoint?.hostname ?? ''
+  return {
+    ...configured,
+    endpoint: {
+      ...endpoint,
+      hostname: hostname === '' ? nameOf(configured) : hostname,
+      address: { socketAddress: { ...endpoint?.address?.socketAddress, address } },
+    },
+  }
+}
+
+function sameSet(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false
+  const known = new Set(left)
+  return right.every(address => known.has(address))
+}
