@@ -10,7 +10,7 @@ const FILESYSTEM_STATS = statTemplate({
 /** The access log files of one thread, each opened once however many loggers write to it. */
 class LogFiles {
   flushMs: number | undefined
-  readonly byPath = new Map<string, LogFile>()
+  readonly byPath = new Map<string | number, LogFile>()
   readonly stats: LogFileStats
 
   constructor(thread: ThreadContext) {
@@ -47,8 +47,8 @@ export function setLogFlushInterval(thread: ThreadContext, flushMs: number): voi
   filesOf(thread).flushMs = flushMs
 }
 
-/** The thread's log file of `path`. Throws the system's error when it cannot be opened. */
-export function openLogFile(thread: ThreadContext, path: string): LogFile {
+/** The thread's log file of `path`, or of an open descriptor. Throws the system's error when it cannot be opened. */
+export function openLogFile(thread: ThreadContext, path: string | number): LogFile {
   const files = filesOf(thread)
   let file = files.byPath.get(path)
   if (file === undefined) {

@@ -1,24 +1,28 @@
 import type { FileAccessLogJson } from '#api/envoy/extensions/access_loggers/file/v3/file_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, type ExtensionFactory } from '../../../config/index.ts'
-import { type AccessLoggerPlan, compileSubstitutionFormat, compileTextFormat, type ThreadContext } from '../../../net/index.ts'
+import {
+  type AccessLoggerPlan,
+  compileSubstitutionFormat,
+  compileTextFormat,
+  openLogFile,
+  type ThreadContext,
+} from '../../../net/index.ts'
 import {
   compileFormat,
   compileJsonFormat,
   DEFAULT_ACCESS_LOG_FORMAT,
   type Formatter,
   type JsonFormat,
-  type LogFileStats,
   log,
-  openLogFile,
-  type StatStore,
 } from '../../../observability/index.ts'
+import { whyNotWritable } from './writable.ts'
 
 declareSupport('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
   supported: ['path', 'format', 'json_format', 'typed_json_format', 'log_format'],
 })
 
 /** envoy.access_loggers.file: one line per entry, appended to a file. */
-export const fileAccessLogFactory: ExtensionFactory<AccessLoggerPlan> = {
+export const fileAccessLoggerFactory: ExtensionFactory<AccessLoggerPlan> = {
   name: 'envoy.access_loggers.file',
   category: 'envoy.access_loggers',
   typeNames: ['envoy.extensions.access_loggers.file.v3.FileAccessLog'],
@@ -26,14 +30,19 @@ export const fileAccessLogFactory: ExtensionFactory<AccessLoggerPlan> = {
     const json = config as FileAccessLogJson
     const formatter = compileFormatter(json, context, path)
     const file = json.path ?? ''
+    const problem = whyNotWritable(file)
+    if (problem !== null)
+      context.diagnostics.error(path.field('path'), `cannot write ${file}: ${problem}`, { code: 'unwritable' })
     return { open: thread => openLogger(file, formatter, thread) }
   },
 }
 
 function compileFormatter(json: FileAccessLogJson, context: CompileContext, path: ConfigPath): Formatter {
   const fallback = compileFormat(DEFAULT_ACCESS_LOG_FORMAT) as Formatter
-  if (json.logFormat !== undefined) return compileSubstitutionFormat(json.logFormat, context, path.field('log_format')) ?? fallback
-  if (json.format !== undefined && json.format !== '') return compileTextFormat(json.format, context, path.field('format')) ?? fallback
+  if (json.logFormat !== undefined)
+    return compileSubstitutionFormat(json.logFormat, context, path.field('log_format')) ?? fallback
+  if (json.format !== undefined && json.format !== '')
+    return compileTextFormat(json.format, context, path.field('format')) ?? fallback
   const object = json.typedJsonFormat ?? json.jsonFormat
   if (object === undefined) return fallback
   const compiled = compileJsonFormat(object as { readonly [key: string]: JsonFormat }, false)
@@ -44,10 +53,10 @@ function compileFormatter(json: FileAccessLogJson, context: CompileContext, path
 
 function openLogger(path: string, formatter: Formatter, thread: ThreadContext): ReturnType<AccessLoggerPlan['open']> {
   try {
-    const file = openLogFile(path, fileStats(thread.stats))
+    const file = openLogFile(thread, path)
     return { log: context => file.append(formatter.format(context)) }
   } catch (error) {
-    // The main thread has opened the file once to check it; it has gone since. Traffic goes on without this log.
+    // It was writable when the configuration was checked. Traffic goes on without this log.
     const failed = thread.stats.counter('filesystem.write_failed')
     log('misc').error(`cannot open access log ${path}`, { error: String(error) })
     return {
@@ -55,22 +64,5 @@ function openLogger(path: string, formatter: Formatter, thread: ThreadContext): 
         failed.cells[failed.slot]! += 1
       },
     }
-  }
-}
-
-/** `filesystem.*`, shared by all files of a thread. */
-function fileStats(stats: StatStore): LogFileStats {
-  const count = (name: string): (() => void) => {
-    const cell = stats.counter(`filesystem.${name}`)
-    return () => {
-      cell.cells[cell.slot]! += 1
-    }
-  }
-  return {
-    writeBuffered: count('write_buffered'),
-    writeCompleted: count('write_completed'),
-    writeFailed: count('write_failed'),
-    flushedByTimer: count('flushed_by_timer'),
-    reopenFailed: count('reopen_failed'),
   }
 }
