@@ -1,0 +1,31 @@
+import type { Output } from './output.ts'
+
+/** A sub-command; its module is loaded only when it is asked for, which keeps the start of the proxy short. */
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<(argv: readonly string[], output: Output) => Promise<number>>
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'validate',
+    summary: 'Check configuration files; exit 0 when all are good.',
+    load: async () => (await import('./validate.ts')).validate,
+  },
+  {
+    name: 'compat',
+    summary: 'Say which parts of a configuration are supported, and which are refused and why.',
+    load: async () => (await import('./compat.ts')).compat,
+  },
+  {
+    name: 'reverse-proxy',
+    summary: 'Proxy one address to another without a configuration file.',
+    load: async () => (await import('./reverse-proxy.ts')).reverseProxy,
+  },
+  {
+    name: 'demo',
+    summary: 'Run a small mesh on this machine, with traffic and a live summary.',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+]

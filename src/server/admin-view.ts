@@ -1,0 +1,143 @@
+import type {
+  AdminSources,
+  ConfigDumpSource,
+  DrainOptions,
+  ListenerStatus,
+  RuntimeStatus,
+  ServerInfo,
+  StatsQuery,
+} from '../admin/index.ts'
+import { schemaTable } from '../config/index.ts'
+import { currentLogLevels, type LogLevel, setLogLevel } from '../observability/index.ts'
+import { commandLineOptions } from './command-line-options.ts'
+import type { Server } from './server.ts'
+import { packageVersion } from './version.ts'
+
+/** What the admin interface sees of a running server. */
+export class AdminView implements AdminSources {
+  readonly schema = schemaTable()
+  readonly loggers = {
+    list: () => [...currentLogLevels()].map(([name, level]) => ({ name, level })),
+    set: (name: string | null, level: string) => setLogLevel(level as LogLevel, name ?? undefined),
+  }
+  private readonly server: Server
+  private readonly loadedMs = Date.now()
+
+  constructor(server: Server) {
+    this.server = server
+  }
+
+  state() {
+    return this.server.state
+  }
+
+  serverInfo(): ServerInfo {
+    const uptimeS = (performance.now() - this.server.startedMs) / 1000
+    return {
+      version: `outrider/${packageVersion()}/Clean/RELEASE/node-${process.versions.node}`,
+      uptimeCurrentEpochS: uptimeS,
+      uptimeAllEpochsS: uptimeS,
+      commandLineOptions: commandLineOptions(this.server.options, this.server.concurrency),
+      node: this.server.configuration!.node,
+    }
+  }
+
+  stats(query: StatsQuery): Iterable<string> {
+    return this.server.renderStats(query)
+  }
+
+  resetCounters(): void {
+    this.server.reader.resetCounters()
+  }
+
+  clusters() {
+    return this.server.clusters.describe()
+  }
+
+  *listeners(): Iterable<ListenerStatus> {
+    for (const { name, addresses } of this.server.pool.listeners()) {
+      yield { name, addresses: addresses.map(text => ({ text, ip: ipOf(text) })) }
+    }
+  }
+
+  configDump(): ConfigDumpSource {
+    const { server, loadedMs } = this
+    const dumped = (resource: object, lastUpdatedMs: number, isStatic: boolean) => ({
+      resource,
+      lastUpdatedMs,
+      versionInfo: isStatic ? null : '',
+      phase: isStatic ? ('static' as const) : ('active' as const),
+    })
+    return {
+      bootstrap: { resource: server.configuration!.bootstrap, lastUpdatedMs: loadedMs },
+      clustersVersion: '',
+      listenersVersion: '',
+      *clusters() {
+        for (const { resource, lastUpdatedMs, isStatic } of server.resources.clusters.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic)
+        }
+      },
+      *listeners() {
+        for (const { resource, lastUpdatedMs, isStatic } of server.resources.listeners.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic)
+        }
+      },
+      *routes() {
+        for (const { resource, lastUpdatedMs, isStatic } of server.resources.routeTables()) {
+          yield dumped(resource, lastUpdatedMs, isStatic)
+        }
+      },
+      *endpoints() {
+        for (const { resource, lastUpdatedMs, isStatic } of server.resources.clusters.values()) {
+          if (resource.loadAssignment !== undefined) yield dumped(resource.loadAssignment, lastUpdatedMs, isStatic)
+        }
+      },
+    }
+  }
+
+  initDump() {
+    return this.server.state === 'INITIALIZING' ? [{ name: 'server', targets: ['clusters', 'listeners'] }] : []
+  }
+
+  certs() {
+    return []
+  }
+
+  runtime(): RuntimeStatus {
+    return this.server.runtime.status()
+  }
+
+  modifyRuntime(values: ReadonlyMap<string, string>): boolean {
+    return this.server.runtime.modify(values)
+  }
+
+  failHealthChecks(): void {
+    this.server.failHealthChecks()
+  }
+
+  okHealthChecks(): void {
+    this.server.okHealthChecks()
+  }
+
+  drainListeners(options: DrainOptions): void {
+    this.server.drainListeners(options)
+  }
+
+  reopenLogs(): void {
+    this.server.reopenLogs()
+  }
+
+  quit(): void {
+    this.server.quit()
+  }
+
+  hotRestartVersion(): string {
+    return 'disabled'
+  }
+}
+
+/** '127.0.0.1:80' and '[::1]:80' are sockets, everything else is a path. */
+function ipOf(address: string): { readonly host: string; readonly port: number } | null {
+  const match = /^(?:\[([^\]]+)\]|([^:/]+)):(\d+)$/.exec(address)
+  return match === null ? null : { host: (match[1] ?? match[2])!, port: Number(match[3]) }
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import { type CompileContext, Diagnostics, type ExtensionRegistry, type RuntimeSnapshot } from '../config/index.ts'
+
+/** The clusters a configuration may name; looked up late, since they come and go. */
+export interface KnownClusters {
+  has(name: string): boolean
+  names(): Iterable<string>
+}
+
+export interface CompileContextParts {
+  readonly extensions: ExtensionRegistry
+  readonly node: NodeJson
+  readonly runtime: RuntimeSnapshot
+  readonly clusters: KnownClusters
+  readonly diagnostics?: Diagnostics
+}
+
+/** The context of compile functions, with its own diagnostics unless some are given. */
+export function compileContext(parts: CompileContextParts): CompileContext {
+  const { clusters } = parts
+  return {
+    diagnostics: parts.diagnostics ?? new Diagnostics(),
+    extensions: parts.extensions,
+    node: parts.node,
+    runtime: parts.runtime,
+    hasCluster: name => clusters.has(name),
+    clusterNames: () => clusters.names(),
+    readFile: path => readFileSync(path),
+  }
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
+import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import { type AdminPlan, compileAdmin } from '../admin/index.ts'
+import {
+  type CompileContext,
+  type ConfigFile,
+  ConfigPath,
+  type ConfigSources,
+  checkBootstrap,
+  Diagnostics,
+  type LoadedBootstrap,
+  loadBootstrap,
+  renderDiagnostics,
+  runtimeSnapshot,
+  staticRuntimeLayers,
+} from '../config/index.ts'
+import { compileListener } from '../downstream/index.ts'
+import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
+import { compileContext } from './compile-context.ts'
+import { extensionRegistry } from './extensions.ts'
+import type { ServerOptions } from './options.ts'
+
+/** A configuration that has passed every check. */
+export interface Configuration {
+  readonly bootstrap: BootstrapJson
+  /** bootstrap.node with the command line's overrides. */
+  readonly node: NodeJson
+  readonly admin: AdminPlan | null
+  /** Of static_resources.clusters, in that order. */
+  readonly clusterPlans: readonly ClusterPlan[]
+}
+
+export interface ConfigurationOutcome {
+  /** Absent when there is any error. */
+  readonly configuration?: Configuration
+  /** Findings, ready to print; '' when there are none. */
+  readonly report: string
+}
+
+function readFiles(paths: readonly string[], diagnostics: Diagnostics): readonly ConfigFile[] {
+  return paths.flatMap(path => {
+    try {
+      return [{ path, content: readFileSync(path) }]
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException
+      const message = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`
+      diagnostics.list.push({ severity: 'error', path: '', message, file: path, code: 'unreadable' })
+      return []
+    }
+  })
+}
+
+/** Reads and checks names, types, rules and support; what a file as such can show. */
+export function readConfiguration(options: ServerOptions, checkSupport = true): LoadedBootstrap {
+  const unreadable = new Diagnostics()
+  const files = readFiles(options.configPaths, unreadable)
+  const loaded = loadBootstrap({
+    files,
+    ...(options.configYaml === null ? {} : { yamlOverlay: options.configYaml }),
+    options: { allowUnknownStaticFields: options.allowUnknownStaticFields, checkSupport },
+  })
+  if (!unreadable.failed) return loaded
+  loaded.diagnostics.list.unshift(...unreadable.list)
+  const { diagnostics, notes, sources } = loaded
+  return { diagnostics, notes, sources }
+}
+
+function nodeOf({ node = {} }: BootstrapJson, options: ServerOptions): NodeJson {
+  const { serviceNode, serviceCluster, serviceZone } = options
+  return {
+    ...node,
+    ...(serviceNode === null ? {} : { id: serviceNode }),
+    ...(serviceCluster === null ? {} : { cluster: serviceCluster }),
+    ...(serviceZone === null ? {} : { locality: { ...node.locality, zone: serviceZone } }),
+  }
+}
+
+/** Compiles everything once to find what only compiling shows; workers compile for themselves. */
+function compileAll(bootstrap: BootstrapJson, context: CompileContext): Omit<Configuration, 'bootstrap' | 'node'> {
+  const { listeners = [], clusters = [] } = bootstrap.staticResources ?? {}
+  const path = ConfigPath.root.field('static_resources')
+  const [clustersPath, listenersPath] = [path.field('clusters'), path.field('listeners')]
+  const clusterPlans = clusters.map((cluster, i) => compileCluster(cluster, context, clustersPath.index(i)))
+  listeners.forEach((listener, i) => void compileListener(listener, context, listenersPath.index(i)))
+  return { clusterPlans, admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')) }
+}
+
+/** Loads the configuration that `options` name, all findings at once. */
+export function loadConfiguration(options: ServerOptions): ConfigurationOutcome {
+  const { bootstrap, diagnostics, sources } = readConfiguration(options)
+  if (bootstrap === undefined) return { report: report(diagnostics, sources, options) }
+  const node = nodeOf(bootstrap, options)
+  const names = new Set((bootstrap.staticResources?.clusters ?? []).map(cluster => cluster.name ?? ''))
+  const context = compileContext({
+    extensions: extensionRegistry(),
+    node,
+    runtime: runtimeSnapshot(staticRuntimeLayers(bootstrap)),
+    clusters: { has: name => names.has(name), names: () => names },
+    diagnostics,
+  })
+  checkBootstrap(bootstrap, diagnostics)
+  const compiled = compileAll(bootstrap, context)
+  const text = report(diagnostics, sources, options)
+  return diagnostics.failed ? { report: text } : { configuration: { bootstrap, node, ...compiled }, report: text }
+}
+
+function report(diagnostics: Diagnostics, sources: ConfigSources, { findingsFormat }: ServerOptions): string {
+  return renderDiagnostics(diagnostics.list, sources, findingsFormat)
+}
+
+/** `outrider validate`: the same checks as a start, without starting. */
+export function checkConfiguration(options: ServerOptions): { readonly valid: boolean; readonly report: string } {
+  const { configuration, report: text } = loadConfiguration(options)
+  return { valid: configuration !== undefined, report: text }
+}

@@ -1,0 +1,83 @@
+import { type CompileContext, ConfigPath, type Diagnostic, loadResource } from '../config/index.ts'
+import { compileListener } from '../downstream/index.ts'
+import { compileRouteConfiguration } from '../router/index.ts'
+import { compileCluster } from '../upstream/index.ts'
+import type { UpdateFailure } from './messages.ts'
+import type { ResourceChange } from './resource-store.ts'
+
+const MESSAGE_TYPES = {
+  cluster: 'envoy.config.cluster.v3.Cluster',
+  listener: 'envoy.config.listener.v3.Listener',
+  route_configuration: 'envoy.config.route.v3.RouteConfiguration',
+} as const
+
+/** A resource as it arrives: any JSON, or null to remove it. */
+export interface DynamicUpdate {
+  readonly kind: keyof typeof MESSAGE_TYPES
+  readonly name: string
+  readonly resource: unknown
+}
+
+export interface DynamicOutcome {
+  /** Why nothing was changed; empty when all was applied. */
+  readonly rejected: readonly Diagnostic[]
+  /** Workers that could not apply it, such as an address that is taken. */
+  readonly failures: readonly UpdateFailure[]
+}
+
+export interface DynamicTarget {
+  context(): CompileContext
+  applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]>
+}
+
+/** The door for resources that change while traffic runs: all of a batch is checked first, then applied, or none. */
+export class DynamicResources {
+  private readonly target: DynamicTarget
+
+  constructor(target: DynamicTarget) {
+    this.target = target
+  }
+
+  async apply(updates: readonly DynamicUpdate[]): Promise<DynamicOutcome> {
+    const base = this.target.context()
+    const added = new Set(updates.filter(({ kind }) => kind === 'cluster').map(({ name }) => name))
+    const context = { ...base, hasCluster: (name: string) => added.has(name) || base.hasCluster(name) }
+    const changes: ResourceChange[] = []
+    const rejected: Diagnostic[] = []
+    for (const update of updates) {
+      const change = checked(update, context, rejected)
+      if (change !== undefined) changes.push(change)
+    }
+    rejected.push(...context.diagnostics.list.filter(({ severity }) => severity === 'error'))
+    if (rejected.length > 0) return { rejected, failures: [] }
+    return { rejected, failures: await this.target.applyChanges(changes, false) }
+  }
+}
+
+function checked(update: DynamicUpdate, context: CompileContext, rejected: Diagnostic[]): ResourceChange | undefined {
+  const { kind, name } = update
+  if (update.resource === null) return removal(kind, name)
+  const { resource, diagnostics } = loadResource(MESSAGE_TYPES[kind], { json: update.resource })
+  rejected.push(...diagnostics.list.filter(({ severity }) => severity === 'error'))
+  return resource === undefined ? undefined : compiled(kind, name, resource, context)
+}
+
+function removal(kind: DynamicUpdate['kind'], name: string): ResourceChange | undefined {
+  if (kind === 'cluster') return { kind, name, cluster: null }
+  // A route table goes with the listener that uses it.
+  return kind === 'listener' ? { kind, name, resource: null } : undefined
+}
+
+function compiled(
+  kind: DynamicUpdate['kind'],
+  name: string,
+  resource: object,
+  context: CompileContext,
+): ResourceChange {
+  if (kind === 'cluster') {
+    return { kind, name, cluster: { resource, plan: compileCluster(resource, context, ConfigPath.root) } }
+  }
+  if (kind === 'listener') compileListener(resource, context, ConfigPath.root)
+  else compileRouteConfiguration(resource, context, ConfigPath.root)
+  return { kind, name, resource }
+}

@@ -1,0 +1,35 @@
+// The one list of extensions: what is not here does not exist.
+import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
+import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
+import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
+import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
+import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
+import { tlsInspectorFactory } from '../extensions/listener-filters/tls_inspector/index.ts'
+import { connectionLimitFactory } from '../extensions/network-filters/connection_limit/index.ts'
+import { directResponseFactory } from '../extensions/network-filters/direct_response/index.ts'
+import { echoFactory } from '../extensions/network-filters/echo/index.ts'
+import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
+import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
+import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
+
+const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] => [
+  httpInspectorFactory,
+  proxyProtocolFactory,
+  tlsInspectorFactory,
+  connectionLimitFactory,
+  directResponseFactory,
+  echoFactory,
+  tcpProxyFactory,
+  httpConnectionManagerFactory(compileRoutes),
+  routerFactory,
+  fileAccessLoggerFactory,
+  stdoutAccessLoggerFactory,
+  stderrAccessLoggerFactory,
+]
+
+/** A registry of all extensions; each thread makes its own. */
+export function extensionRegistry(compileRoutes: CompileRoutes = compileRouteConfiguration): ExtensionRegistry {
+  const registry = new ExtensionRegistry()
+  for (const extension of extensions(compileRoutes)) registry.register(extension)
+  return registry
+}

@@ -1,0 +1,6 @@
+export { checkConfiguration, loadConfiguration } from './configuration.ts'
+export { type DynamicOutcome, DynamicResources, type DynamicUpdate } from './dynamic-resources.ts'
+export type { LoggingOptions, ServerOptions } from './options.ts'
+export { type RunOptions, runServer } from './run-server.ts'
+export { Server } from './server.ts'
+export { packageVersion } from './version.ts'

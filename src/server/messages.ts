@@ -1,0 +1,85 @@
+// What main and its workers say to each other: plain data and shared memory.
+import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
+import type { StatDefinition } from '../observability/index.ts'
+import type { ClusterUpdate, HostCellsReport } from '../upstream/index.ts'
+import type { LoggingOptions } from './options.ts'
+
+export type ListenerUpdate =
+  | { readonly kind: 'listener'; readonly name: string; readonly resource: ListenerJson }
+  | { readonly kind: 'listener_removed'; readonly name: string }
+
+/** Replaces the route tables of that name, also for connections that are open. */
+export interface RouteUpdate {
+  readonly kind: 'route_configuration'
+  readonly name: string
+  readonly resource: RouteConfigurationJson
+}
+
+/** One change of configuration; static resources at start-up are the first ones. */
+export type ResourceUpdate =
+  | ClusterUpdate
+  | ListenerUpdate
+  | RouteUpdate
+  | { readonly kind: 'runtime'; readonly layers: readonly object[] }
+
+/** A descriptor that came listening from whoever started this process. */
+export interface InheritedSocket {
+  readonly fd: number
+  /** 'ip:port' or a path. */
+  readonly address: string
+}
+
+/** What a worker is born with: before the configuration is read, so that both take place at the same time. */
+export interface WorkerData {
+  readonly workerIndex: number
+  readonly workers: number
+  readonly connectionCounters: SharedArrayBuffer
+  readonly logLevels: Int32Array
+  readonly logging: LoggingOptions
+  readonly drainTimeMs: number
+  readonly fileFlushIntervalMs: number
+  readonly inherited: readonly InheritedSocket[]
+}
+
+/** What every worker must know before its first resource. */
+export interface WorkerSettings {
+  readonly node: NodeJson
+  readonly runtimeLayers: readonly object[]
+}
+
+export type ToWorker =
+  /** First of all, once. */
+  | { readonly type: 'configure'; readonly settings: WorkerSettings }
+  | { readonly type: 'apply'; readonly id: number; readonly updates: readonly ResourceUpdate[] }
+  /** Share of responses that ask their client to go elsewhere, from 0 to 1; null: no drain. */
+  | { readonly type: 'drain'; readonly closeProbability: number | null }
+  | { readonly type: 'stop_accepting'; readonly inboundOnly: boolean }
+  /** Connections on which nothing is under way. */
+  | { readonly type: 'close_idle' }
+  | { readonly type: 'reopen_logs' }
+  /** Flush what is buffered and end. */
+  | { readonly type: 'exit' }
+
+export interface UpdateFailure {
+  readonly name: string
+  readonly message: string
+}
+
+export interface BoundListener {
+  readonly name: string
+  readonly addresses: readonly string[]
+}
+
+export type FromWorker =
+  | {
+      readonly type: 'applied'
+      readonly id: number
+      readonly failures: readonly UpdateFailure[]
+      readonly listeners: readonly BoundListener[]
+    }
+  | { readonly type: 'stats'; readonly definitions: readonly StatDefinition[] }
+  | { readonly type: 'host_cells'; readonly report: HostCellsReport }
+  /** Nothing is listened on any more and the last connection has gone. */
+  | { readonly type: 'idle' }

@@ -1,0 +1,341 @@
+import { availableParallelism } from 'node:os'
+import { type CompileContext, durationMs, runtimeSnapshot } from '../config/index.ts'
+import { ConnectionCounters } from '../net/index.ts'
+import {
+  DEFAULT_STATS_SETTINGS,
+  log,
+  logLevels,
+  renderStats,
+  reopenLog,
+  StatReader,
+  StatStore,
+  type StatsView,
+} from '../observability/index.ts'
+import { ClusterDirectory, type ClusterUpdate } from '../upstream/index.ts'
+import { Admin } from './admin.ts'
+import { compileContext } from './compile-context.ts'
+import type { Configuration } from './configuration.ts'
+import { Drain } from './drain.ts'
+import { extensionRegistry } from './extensions.ts'
+import { inheritedSockets } from './inherited-sockets.ts'
+import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerData, WorkerSettings } from './messages.ts'
+import type { ServerOptions } from './options.ts'
+import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
+import { Runtime } from './runtime.ts'
+import { type ServerState, ServerStats } from './server-stats.ts'
+import { shareResources } from './shared-resources.ts'
+import { WorkerPool } from './worker-pool.ts'
+
+const logger = log('main')
+const DEFAULT_FLUSH_INTERVAL_MS = 5000
+const WORKER_EXIT_TIMEOUT_MS = 2000
+const MAIN = 'main'
+
+/** The main thread's work: configuration, workers, stats, admin, drain. */
+export class Server {
+  readonly options: ServerOptions
+  readonly concurrency: number
+  readonly startedMs = performance.now()
+  readonly reader = new StatReader()
+  readonly stats: StatStore
+  readonly clusters: ClusterDirectory
+  readonly resources = new ResourceStore()
+  /** Resolves when the process may end. */
+  readonly stopped: Promise<void>
+  readonly pool: WorkerPool
+  configuration: Configuration | null = null
+  runtime = new Runtime({}, () => {})
+  state: ServerState = 'PRE_INITIALIZING'
+  healthChecksFail = false
+  private readonly serverStats: ServerStats
+  private readonly statsSettings = DEFAULT_STATS_SETTINGS
+  private readonly counters: ConnectionCounters
+  private readonly countersMemory: SharedArrayBuffer
+  private readonly inherited = inheritedSockets(process.env, process.pid)
+  private readonly drain: Drain
+  private readonly resolveStopped: () => void
+  private admin: Admin | null = null
+  private flushTimer: NodeJS.Timeout | undefined
+  private ending = false
+  private batch: ClusterUpdate[] | null = null
+
+  constructor(options: ServerOptions) {
+    this.options = options
+    this.concurrency = Math.max(1, options.concurrency ?? availableParallelism())
+    this.countersMemory = ConnectionCounters.allocate(this.concurrency)
+    this.counters = new ConnectionCounters(this.countersMemory, this.concurrency, 0)
+    this.stats = new StatStore(definitions => this.reader.define(MAIN, definitions))
+    this.serverStats = new ServerStats(this.stats, this.concurrency, options.restartEpoch)
+    // The runtime is read with the bootstrap, later than this.
+    const currentRuntime = () => this.runtime.snapshot
+    const runtime = {
+      get snapshot() {
+        return currentRuntime()
+      },
+    }
+    this.clusters = new ClusterDirectory({
+      workers: this.concurrency,
+      stats: this.stats,
+      runtime,
+      publish: update => this.publish(update),
+    })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.stopped = promise
+    this.resolveStopped = resolve
+    // Before the configuration is read: loading code and reading files take place at the same time.
+    this.pool = new WorkerPool(this.concurrency, index => this.workerData(index), {
+      settings: () => this.workerSettings(),
+      catchUp: () => this.allUpdates(),
+      onStats: (index, { definitions }) => this.reader.define(`worker_${index}`, definitions),
+      onHostCells: ({ report }) => this.clusters.onHostCells(report),
+      onDied: index => this.onWorkerDied(index),
+    })
+    const { drainDelayMs, drainTimeMs, drainStrategy } = options
+    this.drain = new Drain(this.pool, { delayMs: drainDelayMs, totalMs: drainTimeMs, strategy: drainStrategy })
+  }
+
+  private workerData(workerIndex: number): WorkerData {
+    const { logging, drainTimeMs, fileFlushIntervalMs } = this.options
+    return {
+      workerIndex,
+      workers: this.concurrency,
+      connectionCounters: this.countersMemory,
+      logLevels: logLevels(),
+      logging,
+      drainTimeMs,
+      fileFlushIntervalMs,
+      inherited: this.inherited,
+    }
+  }
+
+  private workerSettings(): WorkerSettings {
+    return { node: this.configuration!.node, runtimeLayers: this.runtime.values() }
+  }
+
+  private allUpdates(): readonly ResourceUpdate[] {
+    return [...this.clusters.updates(), ...this.resources.updates()]
+  }
+
+  /** Brings everything up. Returns what went wrong, or null. */
+  async start(configuration: Configuration): Promise<string | null> {
+    const { bootstrap } = configuration
+    this.configuration = configuration
+    this.runtime = new Runtime(bootstrap, layers => this.onRuntimeChange(layers))
+    this.noteRuntime()
+    this.pool.configure()
+    this.state = 'INITIALIZING'
+    const problem = await this.startAdmin(configuration)
+    if (problem !== null) return problem
+    const failures = await this.applyChanges(staticChanges(configuration), true)
+    if (failures.length > 0) return failureText(failures)
+    this.state = this.healthChecksFail ? 'DRAINING' : 'LIVE'
+    this.serverStats.started(performance.now() - this.startedMs)
+    const interval = durationMs(bootstrap.statsFlushInterval, DEFAULT_FLUSH_INTERVAL_MS)
+    this.flushTimer = setInterval(() => this.flushStats(), interval)
+    logger.info('all listeners are up', {
+      concurrency: this.concurrency,
+      startMs: Math.round(performance.now() - this.startedMs),
+    })
+    return null
+  }
+
+  private async startAdmin(configuration: Configuration): Promise<string | null> {
+    if (configuration.admin === null) return null
+    try {
+      this.admin = await Admin.start(configuration.admin, this)
+      return null
+    } catch (error) {
+      return `admin interface: ${(error as Error).message}`
+    }
+  }
+
+  private onRuntimeChange(layers: readonly object[]): void {
+    this.noteRuntime()
+    void this.pool.apply([{ kind: 'runtime', layers }])
+  }
+
+  private noteRuntime(): void {
+    const { layers } = this.runtime.status()
+    this.serverStats.runtimeLoaded(layers.length, this.runtime.keyCount)
+  }
+
+  context(): CompileContext {
+    return compileContext({
+      extensions: extensionRegistry(),
+      node: this.configuration!.node,
+      runtime: runtimeSnapshot(this.runtime.values()),
+      clusters: this.clusters,
+    })
+  }
+
+  /** Applies resources that have passed every check, on all workers; what failed where. */
+  async applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]> {
+    const clusters = changes.filter(change => change.kind === 'cluster')
+    const before = this.collect(() => this.addClusters(clusters, isStatic))
+    await this.pool.apply(before)
+    // Listeners open once the clusters behind them have hosts.
+    await this.clusters.ready()
+    const others = changes.flatMap(change => (change.kind === 'cluster' ? [] : [this.noteChange(change, isStatic)]))
+    // Last, so that what names a cluster is gone before it is.
+    const after = this.collect(() => this.removeClusters(clusters))
+    const failures = await this.pool.apply([...others, ...after])
+    for (const { name } of failures) {
+      if (this.resources.listeners.has(name)) this.serverStats.listenerEvent('create_failure')
+    }
+    return failures
+  }
+
+  private addClusters(changes: readonly ClusterChange[], isStatic: boolean): void {
+    const added = changes.flatMap(({ cluster }) => cluster ?? [])
+    const shared = shareResources(added.map(({ resource }) => resource))
+    added.forEach(({ plan, resource }, i) => void this.clusters.add(plan, resource, shared[i]!, !isStatic))
+    for (const change of changes) if (change.cluster !== null) this.resources.noteCluster(change, isStatic)
+  }
+
+  private removeClusters(changes: readonly ClusterChange[]): void {
+    for (const change of changes) {
+      if (change.cluster !== null) continue
+      this.clusters.remove(change.name)
+      this.resources.noteCluster(change, false)
+    }
+  }
+
+  /** Updates that `act` makes the cluster directory publish, to be posted as one. */
+  private collect(act: () => void): readonly ClusterUpdate[] {
+    const batch: ClusterUpdate[] = []
+    this.batch = batch
+    act()
+    this.batch = null
+    return batch
+  }
+
+  private publish(update: ClusterUpdate): void {
+    if (this.batch === null) void this.pool.apply([update])
+    else this.batch.push(update)
+  }
+
+  private noteChange(change: Exclude<ResourceChange, ClusterChange>, isStatic: boolean): ResourceUpdate {
+    if (change.kind === 'listener') {
+      const known = this.resources.listeners.has(change.name)
+      this.serverStats.listenerEvent(change.resource === null ? 'removed' : known ? 'modified' : 'added')
+      if (change.resource !== null) {
+        for (let i = 0; i < this.concurrency; i++) this.serverStats.listenerEvent('create_success')
+      }
+    }
+    return this.resources.note(change, isStatic)
+  }
+
+  private onWorkerDied(index: number): void {
+    this.serverStats.workerRestarted()
+    this.reader.detach(`worker_${index}`)
+    this.counters.clearWorker(index)
+    this.clusters.onWorkerGone(index)
+  }
+
+  /** Brings main's own gauges up to date; histograms begin a new interval. */
+  flushStats(): void {
+    this.updateGauges()
+    this.reader.flushHistograms()
+  }
+
+  /** What /stats prints. */
+  renderStats(query: StatsView): Iterable<string> {
+    this.updateGauges()
+    return renderStats(this.reader, query, this.statsSettings)
+  }
+
+  private updateGauges(): void {
+    this.clusters.refreshGauges()
+    this.serverStats.update({
+      state: this.state,
+      uptimeS: (performance.now() - this.startedMs) / 1000,
+      live: this.state === 'LIVE',
+      totalConnections: this.counters.counter('(all listeners)').total(),
+      activeListeners: this.resources.listeners.size,
+    })
+  }
+
+  /** Ends before anything is served. */
+  async abandon(): Promise<void> {
+    this.clusters.stop()
+    await this.admin?.close()
+    await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
+  }
+
+  reopenLogs(): void {
+    reopenLog()
+    this.admin?.reopenLogs()
+    this.pool.post({ type: 'reopen_logs' })
+  }
+
+  /** `healthcheck/fail`: readiness is denied and clients are sent elsewhere, while everything goes on. */
+  failHealthChecks(): void {
+    this.healthChecksFail = true
+    if (this.state !== 'LIVE') return
+    this.state = 'DRAINING'
+    this.drain.announce()
+  }
+
+  okHealthChecks(): void {
+    this.healthChecksFail = false
+    if (this.state !== 'DRAINING' || this.ending) return
+    this.state = 'LIVE'
+    this.drain.cancel()
+  }
+
+  /** `drain_listeners`: at once, or announced first. The process goes on. */
+  drainListeners(options: {
+    readonly inboundOnly: boolean
+    readonly graceful: boolean
+    readonly skipExit: boolean
+  }): void {
+    this.serverStats.listenerEvent('stopped')
+    if (!options.graceful) this.post({ type: 'stop_accepting', inboundOnly: options.inboundOnly })
+    else if (options.skipExit) this.drain.announce()
+    else void this.drain.closeListeners(options.inboundOnly)
+  }
+
+  post(message: ToWorker): void {
+    this.pool.post(message)
+  }
+
+  /** SIGTERM: drains, then ends. */
+  shutDown(): void {
+    if (this.ending) return
+    this.ending = true
+    this.state = 'DRAINING'
+    logger.info('draining', { delayMs: this.options.drainDelayMs, atMostMs: this.options.drainTimeMs })
+    void this.drain.finish().then(() => this.end())
+  }
+
+  /** `quitquitquit`: ends at once, cleanly. */
+  quit(): void {
+    this.ending = true
+    void this.end()
+  }
+
+  private async end(): Promise<void> {
+    clearInterval(this.flushTimer)
+    this.clusters.stop()
+    await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
+    await this.admin?.close()
+    logger.info('exiting')
+    this.resolveStopped()
+  }
+}
+
+function staticChanges({ bootstrap, clusterPlans }: Configuration): readonly ResourceChange[] {
+  const { clusters = [], listeners = [] } = bootstrap.staticResources ?? {}
+  return [
+    ...clusters.map((resource, i) => {
+      const plan = clusterPlans[i]!
+      return { kind: 'cluster' as const, name: plan.name, cluster: { resource, plan } }
+    }),
+    ...listeners.map(resource => ({ kind: 'listener' as const, name: listenerName(resource), resource })),
+  ]
+}
+
+/** Every worker reports the same failure, which is to be read once. */
+function failureText(failures: readonly UpdateFailure[]): string {
+  return [...new Set(failures.map(({ name, message }) => `listener '${name}': ${message}`))].join('; ')
+}

@@ -1,0 +1,188 @@
+import { Worker } from 'node:worker_threads'
+import { log } from '../observability/index.ts'
+import type {
+  BoundListener,
+  FromWorker,
+  ResourceUpdate,
+  ToWorker,
+  UpdateFailure,
+  WorkerData,
+  WorkerSettings,
+} from './messages.ts'
+
+const logger = log('main')
+const WORKER_MODULE = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+/** A worker that dies as soon as it is born must not keep the machine busy; others are replaced at once. */
+const RESTART_DELAY_MS = 500
+const HEALTHY_AFTER_MS = 5000
+
+export interface WorkerPoolCallbacks {
+  /** What every worker is told first. */
+  settings(): WorkerSettings
+  /** All resources in force, for a replacement. */
+  catchUp(): readonly ResourceUpdate[]
+  onStats(workerIndex: number, message: FromWorker & { type: 'stats' }): void
+  onHostCells(message: FromWorker & { type: 'host_cells' }): void
+  /** The worker is gone without being asked to; a successor is on its way. */
+  onDied(workerIndex: number): void
+}
+
+interface Slot {
+  readonly index: number
+  worker: Worker
+  bornMs: number
+  idle: boolean
+  exited: boolean
+}
+
+interface Pending {
+  readonly failures: UpdateFailure[]
+  readonly waitingFor: Set<number>
+  readonly resolve: (failures: readonly UpdateFailure[]) => void
+}
+
+/** The worker threads: starts them, talks to them, replaces those that die. */
+export class WorkerPool {
+  private readonly data: (workerIndex: number) => WorkerData
+  private readonly callbacks: WorkerPoolCallbacks
+  private readonly slots: Slot[] = []
+  private readonly pending = new Map<number, Pending>()
+  private readonly listenersByWorker = new Map<number, readonly BoundListener[]>()
+  private lastId = 0
+  private stopping = false
+  private waitingForIdle: (() => void) | null = null
+  private waitingForExit: (() => void) | null = null
+
+  constructor(count: number, data: (workerIndex: number) => WorkerData, callbacks: WorkerPoolCallbacks) {
+    this.data = data
+    this.callbacks = callbacks
+    for (let index = 0; index < count; index++) {
+      this.slots.push({ index, worker: this.spawn(index), bornMs: performance.now(), idle: false, exited: false })
+    }
+  }
+
+  get size(): number {
+    return this.slots.length
+  }
+
+  private spawn(index: number): Worker {
+    const worker = new Worker(WORKER_MODULE, { workerData: this.data(index), name: `worker_${index}` })
+    worker.on('message', (message: FromWorker) => this.onMessage(index, message))
+    worker.on('error', (error: Error) => logger.error(`worker ${index} failed: ${error.stack ?? error.message}`))
+    worker.on('exit', code => this.onExit(index, code))
+    return worker
+  }
+
+  private onMessage(index: number, message: FromWorker): void {
+    switch (message.type) {
+      case 'stats':
+        this.callbacks.onStats(index, message)
+        break
+      case 'host_cells':
+        this.callbacks.onHostCells(message)
+        break
+      case 'applied':
+        this.listenersByWorker.set(index, message.listeners)
+        this.onApplied(index, message.id, message.failures)
+        break
+      case 'idle':
+        this.slots[index]!.idle = true
+        this.noteIdle()
+    }
+  }
+
+  private onApplied(index: number, id: number, failures: readonly UpdateFailure[]): void {
+    const pending = this.pending.get(id)
+    if (pending === undefined) return
+    pending.failures.push(...failures)
+    pending.waitingFor.delete(index)
+    if (pending.waitingFor.size > 0) return
+    this.pending.delete(id)
+    pending.resolve(pending.failures)
+  }
+
+  private onExit(index: number, code: number): void {
+    const slot = this.slots[index]!
+    slot.exited = true
+    slot.idle = true
+    // Whoever waits for this worker's answer must not wait for ever; its successor gets the state as a whole.
+    for (const id of [...this.pending.keys()]) this.onApplied(index, id, [])
+    this.noteIdle()
+    if (this.stopping) {
+      if (this.slots.every(({ exited }) => exited)) this.waitingForExit?.()
+      return
+    }
+    logger.error(`worker ${index} ended unexpectedly, it is replaced`, { code })
+    this.callbacks.onDied(index)
+    const youngDeath = performance.now() - slot.bornMs < HEALTHY_AFTER_MS
+    setTimeout(() => this.replace(slot), youngDeath ? RESTART_DELAY_MS : 0)
+  }
+
+  private replace(slot: Slot): void {
+    if (this.stopping) return
+    slot.worker = this.spawn(slot.index)
+    slot.bornMs = performance.now()
+    slot.exited = false
+    slot.idle = false
+    const post = (message: ToWorker) => slot.worker.postMessage(message)
+    post({ type: 'configure', settings: this.callbacks.settings() })
+    post({ type: 'apply', id: ++this.lastId, updates: this.callbacks.catchUp() })
+  }
+
+  /** Tells all workers what must precede the first resource. */
+  configure(): void {
+    this.post({ type: 'configure', settings: this.callbacks.settings() })
+  }
+
+  /** Posts updates to all workers; resolves once each has applied them, with what failed where. */
+  apply(updates: readonly ResourceUpdate[]): Promise<readonly UpdateFailure[]> {
+    const id = ++this.lastId
+    const { promise, resolve } = Promise.withResolvers<readonly UpdateFailure[]>()
+    const alive = this.slots.filter(({ exited }) => !exited)
+    this.pending.set(id, { failures: [], waitingFor: new Set(alive.map(({ index }) => index)), resolve })
+    this.post({ type: 'apply', id, updates })
+    return promise
+  }
+
+  post(message: ToWorker): void {
+    for (const { worker, exited } of this.slots) if (!exited) worker.postMessage(message)
+  }
+
+  /** The bound addresses by listener name; the worker that serves most of them knows best. */
+  listeners(): readonly BoundListener[] {
+    const addresses = new Map<string, readonly string[]>()
+    for (const bound of this.listenersByWorker.values()) {
+      for (const listener of bound) {
+        if (listener.addresses.length >= (addresses.get(listener.name)?.length ?? 0)) {
+          addresses.set(listener.name, listener.addresses)
+        }
+      }
+    }
+    return [...addresses].map(([name, list]) => ({ name, addresses: list }))
+  }
+
+  /** Resolves when no worker listens or has a connection any more; after `stop_accepting` was posted. */
+  whenIdle(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.waitingForIdle = resolve
+    this.noteIdle()
+    return promise
+  }
+
+  private noteIdle(): void {
+    if (this.waitingForIdle !== null && this.slots.every(({ idle }) => idle)) this.waitingForIdle()
+  }
+
+  /** Ends all workers; what they have buffered for log files is written first. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.stopping = true
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.waitingForExit = resolve
+    if (this.slots.every(({ exited }) => exited)) resolve()
+    this.post({ type: 'exit' })
+    const timer = setTimeout(resolve, timeoutMs)
+    await promise
+    clearTimeout(timer)
+    await Promise.all(this.slots.map(({ worker }) => worker.terminate()))
+  }
+}

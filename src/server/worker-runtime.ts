@@ -1,0 +1,145 @@
+import { type CompileContext, ConfigPath, Diagnostics, runtimeSnapshot } from '../config/index.ts'
+import { compileListener, ListenerManager } from '../downstream/index.ts'
+import { flushLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
+import { configureLogging, reopenLog } from '../observability/index.ts'
+import { compileRouteConfiguration } from '../router/index.ts'
+import { ClusterManager, type UpstreamThread } from '../upstream/index.ts'
+import { compileContext } from './compile-context.ts'
+import { extensionRegistry } from './extensions.ts'
+import { inheritedDescriptor } from './inherited-sockets.ts'
+import { loggingSettings } from './logging.ts'
+import type {
+  FromWorker,
+  ListenerUpdate,
+  ResourceUpdate,
+  RouteUpdate,
+  ToWorker,
+  UpdateFailure,
+  WorkerData,
+  WorkerSettings,
+} from './messages.ts'
+import { RouteTables } from './route-tables.ts'
+import { workerThread } from './worker-thread.ts'
+
+/** One worker: applies what main posts, and otherwise serves traffic on its own. */
+export class WorkerRuntime {
+  private readonly thread: ThreadContext
+  private readonly clusters: ClusterManager
+  private readonly listeners: ListenerManager
+  private readonly routes = new RouteTables(compileRouteConfiguration)
+  private readonly context: CompileContext
+  private readonly send: (message: FromWorker) => void
+
+  constructor(data: WorkerData, settings: WorkerSettings, send: (message: FromWorker) => void) {
+    this.send = send
+    configureLogging({
+      ...loggingSettings(data.logging),
+      levels: data.logLevels,
+      threadName: `worker_${data.workerIndex}`,
+    })
+    const shared = workerThread(data, settings, definitions => send({ type: 'stats', definitions }))
+    this.context = compileContext({
+      extensions: extensionRegistry((config, context, path) => this.routes.compile(config, context, path)),
+      node: settings.node,
+      runtime: shared.runtime.snapshot,
+      clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
+    })
+    this.clusters = new ClusterManager(shared, this.context, report => send({ type: 'host_cells', report }))
+    // The filters of this thread find its clusters on its context.
+    const thread: UpstreamThread = Object.assign(shared, { clusters: this.clusters })
+    this.thread = thread
+    setLogFlushInterval(thread, data.fileFlushIntervalMs)
+    this.listeners = new ListenerManager({
+      thread,
+      drainTimeMs: data.drainTimeMs,
+      inherited: inheritedDescriptor(data.inherited, data.workerIndex),
+    })
+  }
+
+  async handle(message: Exclude<ToWorker, { type: 'configure' }>): Promise<void> {
+    switch (message.type) {
+      case 'apply':
+        await this.apply(message.id, message.updates)
+        break
+      case 'drain':
+        this.drain(message.closeProbability)
+        break
+      case 'stop_accepting':
+        this.listeners.stopAccepting(plan => !message.inboundOnly || plan.trafficDirection === 'INBOUND')
+        this.listeners.whenIdle(() => this.send({ type: 'idle' }))
+        break
+      case 'close_idle':
+        this.listeners.closeIdle()
+        break
+      case 'reopen_logs':
+        reopenLog()
+        reopenLogFiles(this.thread)
+        break
+      case 'exit':
+        flushLogFiles(this.thread)
+        process.exit(0)
+    }
+  }
+
+  private drain(closeProbability: number | null): void {
+    const { drain } = this.thread
+    if (closeProbability === null) {
+      drain.cancel()
+      return
+    }
+    drain.closeProbability = closeProbability
+    drain.begin()
+  }
+
+  private async apply(id: number, updates: readonly ResourceUpdate[]): Promise<void> {
+    const failures: UpdateFailure[] = []
+    for (const update of updates) {
+      try {
+        await this.applyOne(update)
+      } catch (error) {
+        // The last good state stands; main decides what a failure means.
+        failures.push({ name: 'name' in update ? update.name : update.kind, message: (error as Error).message })
+      }
+    }
+    this.send({ type: 'applied', id, failures, listeners: this.bound() })
+  }
+
+  private applyOne(update: ResourceUpdate): Promise<void> | undefined {
+    switch (update.kind) {
+      case 'listener':
+        return this.applyListener(update)
+      case 'listener_removed':
+        return this.listeners.remove(update.name)
+      case 'route_configuration':
+        this.applyRoutes(update)
+        return undefined
+      case 'runtime':
+        this.thread.runtime.snapshot = runtimeSnapshot(update.layers)
+        return undefined
+      default:
+        this.clusters.apply(update)
+        return undefined
+    }
+  }
+
+  private applyListener({ resource }: ListenerUpdate & { kind: 'listener' }): Promise<void> {
+    return this.listeners.apply(this.compile(context => compileListener(resource, context, ConfigPath.root)))
+  }
+
+  private applyRoutes({ name, resource }: RouteUpdate): void {
+    const table = this.compile(context => compileRouteConfiguration(resource, context, ConfigPath.root))
+    this.routes.replace(name, table)
+  }
+
+  /** Main has compiled the same resource, so what fails here is a file that went away or a cluster just removed. */
+  private compile<Plan>(compile: (context: CompileContext) => Plan): Plan {
+    const diagnostics = new Diagnostics()
+    const plan = compile({ ...this.context, runtime: this.thread.runtime.snapshot, diagnostics })
+    if (!diagnostics.failed) return plan
+    throw new Error(diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; '))
+  }
+
+  private bound() {
+    return this.listeners.status().map(({ name, addresses }) => ({ name, addresses: addresses.map(String) }))
+  }
+}

@@ -1,0 +1,26 @@
+import { Clock, TimerWheel } from '../base/index.ts'
+import { runtimeSnapshot } from '../config/index.ts'
+import { ConnectionCounters, DrainState, ThreadBuffers, type ThreadContext } from '../net/index.ts'
+import { type StatDefinition, StatStore } from '../observability/index.ts'
+import type { WorkerData, WorkerSettings } from './messages.ts'
+
+/** Everything that the data plane of one worker shares, except its clusters. */
+export function workerThread(
+  data: WorkerData,
+  settings: WorkerSettings,
+  reportStats: (definitions: readonly StatDefinition[]) => void,
+): ThreadContext {
+  const clock = new Clock()
+  return {
+    clock,
+    timers: new TimerWheel(clock),
+    stats: new StatStore(reportStats),
+    buffers: new ThreadBuffers(),
+    random: Math.random,
+    drain: new DrainState(),
+    connectionCounters: new ConnectionCounters(data.connectionCounters, data.workers, data.workerIndex),
+    runtime: { snapshot: runtimeSnapshot(settings.runtimeLayers) },
+    node: settings.node,
+    workerIndex: data.workerIndex,
+  }
+}
