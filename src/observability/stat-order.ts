@@ -1,4 +1,4 @@
-import type { TemplateNames } from './stat-store.ts'
+import type { TemplateNames } from './stat-template.ts'
 
 /** A template of some thread, kept once for all of them. */
 export interface KnownTemplate {

@@ -1,6 +1,7 @@
 import { HistogramSnapshot } from './histogram.ts'
 import { type KnownTemplate, orderStats, type StatGroup } from './stat-order.ts'
-import type { StatDefinition, TemplateNames } from './stat-store.ts'
+import type { StatDefinition } from './stat-store.ts'
+import type { TemplateNames } from './stat-template.ts'
 
 /** A number that several threads keep parts of. */
 interface Parts {

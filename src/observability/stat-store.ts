@@ -1,19 +1,12 @@
 // HOT FILE (docs/hot-path.md): an increment is one write to an array; everything else here happens once per stat.
 import { Histogram, PAGE_BUCKETS } from './histogram.ts'
-import type { StatTemplate } from './stat-template.ts'
+import type { StatTemplate, TemplateNames } from './stat-template.ts'
 
 /** What a thread has defined; sent to main as it is, the memory itself is shared. */
 export type StatDefinition =
   | { readonly kind: 'block'; readonly prefix: string; readonly template: TemplateNames; readonly cells: Float64Array }
   | { readonly kind: 'counter' | 'gauge'; readonly name: string; readonly cells: Float64Array }
   | { readonly kind: 'page'; readonly name: string; readonly page: number; readonly cells: Float64Array }
-
-export interface TemplateNames {
-  readonly key: string
-  readonly counters: readonly string[]
-  readonly gauges: readonly string[]
-  readonly histograms: readonly string[]
-}
 
 /** Where a single stat lives: `cells[slot]! += 1`. */
 export interface StatCell {

@@ -1,3 +1,11 @@
+/** The names of a template as other threads are told them. */
+export interface TemplateNames {
+  readonly key: string
+  readonly counters: readonly string[]
+  readonly gauges: readonly string[]
+  readonly histograms: readonly string[]
+}
+
 /** The stats of one kind of thing, such as a cluster: names without their root, in a fixed order. */
 export class StatTemplate {
   readonly counters: readonly string[]
@@ -5,8 +13,8 @@ export class StatTemplate {
   readonly histograms: readonly string[]
   /** Equal in all threads for equal templates. */
   readonly key: string
-  /** What other threads are told: one object, so that a message with many blocks carries the names once. */
-  readonly names: StatNames & { readonly key: string }
+  /** One object, so that a message with many blocks carries the names once. */
+  readonly names: TemplateNames
   private readonly slots = new Map<string, number>()
 
   constructor(counters: readonly string[], gauges: readonly string[], histograms: readonly string[]) {
@@ -35,11 +43,11 @@ export class StatTemplate {
 }
 
 export interface StatNames {
-  readonly counters: readonly string[]
-  readonly gauges: readonly string[]
-  readonly histograms: readonly string[]
+  readonly counters?: readonly string[]
+  readonly gauges?: readonly string[]
+  readonly histograms?: readonly string[]
 }
 
 export function statTemplate(names: StatNames): StatTemplate {
-  return new StatTemplate(names.counters, names.gauges, names.histograms)
+  return new StatTemplate(names.counters ?? [], names.gauges ?? [], names.histograms ?? [])
 }

@@ -1,11 +1,13 @@
 import type { NamedHistogram, StatReader } from '../stat-reader.ts'
+import type { FixedTag } from '../tags/tag-extractor.ts'
 import { countsUpTo, PERCENTS, percentiles } from './histogram-figures.ts'
 import { type StatsSettings, type StatsView, wantedHistograms, wantedNumbers } from './stats-view.ts'
 
-/** Series of one metric: their full stat names are in order. */
+/** Series of one metric, in the order of their stat names: labels[i] belongs to items[i]. */
 interface Metric<Item> {
   readonly name: string
-  readonly series: { labels: string; item: Item }[]
+  readonly labels: string[]
+  readonly items: Item[]
 }
 
 /** Prometheus text 0.0.4: counters, gauges and histograms, each by metric name; a TYPE line before each metric. */
@@ -15,46 +17,76 @@ export function* prometheusLines(reader: StatReader, view: StatsView, settings: 
     yield 'unsupported prometheus histogram bucket mode'
     return
   }
-  const counters = new Map<string, Metric<number>>()
-  const gauges = new Map<string, Metric<number>>()
+  const counters = new Metrics<number>(settings)
+  const gauges = new Metrics<number>(settings)
   for (const { name, value, kind } of wantedNumbers(reader, view, settings)) {
-    addSeries(kind === 'counter' ? counters : gauges, name, value, settings)
+    if (kind === 'counter') counters.add(name, value)
+    else gauges.add(name, value)
+    // Nothing can be printed before all are known; the reader of these lines may want a rest all the same.
+    yield ''
   }
   yield* numberLines('counter', counters)
   yield* numberLines('gauge', gauges)
-  const histograms = new Map<string, Metric<NamedHistogram>>()
+  const histograms = new Metrics<NamedHistogram>(settings)
   for (const histogram of wantedHistograms(reader, view, settings)) {
-    addSeries(histograms, histogram.name, histogram, settings)
+    histograms.add(histogram.name, histogram)
+    yield ''
   }
-  for (const { name, series } of byName(histograms)) {
+  for (const { name, labels, items } of histograms.byName()) {
     yield `# TYPE ${name} ${mode === 'summary' ? 'summary' : 'histogram'}\n`
-    for (const { labels, item } of series) {
-      yield mode === 'summary' ? summaryLines(name, labels, item) : bucketLines(name, labels, item, settings)
+    for (let i = 0; i < items.length; i++) {
+      yield mode === 'summary'
+        ? summaryLines(name, labels[i]!, items[i]!)
+        : bucketLines(name, labels[i]!, items[i]!, settings)
     }
   }
 }
 
-function addSeries<Item>(metrics: Map<string, Metric<Item>>, stat: string, item: Item, settings: StatsSettings): void {
-  const { name, tags } = settings.tags.extract(stat)
-  let metric = metrics.get(name)
-  if (metric === undefined) {
-    metric = { name: `envoy_${sanitize(name)}`, series: [] }
-    metrics.set(name, metric)
+/** Stats gathered by the name that is left when their tags are taken out. */
+class Metrics<Item> {
+  private readonly settings: StatsSettings
+  private readonly metrics = new Map<string, Metric<Item>>()
+  private lastTags: readonly FixedTag[] = []
+  private lastLabels = ''
+
+  constructor(settings: StatsSettings) {
+    this.settings = settings
   }
-  let labels = ''
-  for (const { tag, value } of tags) labels += `${labels === '' ? '' : ','}${sanitize(tag)}="${escapeLabel(value)}"`
-  metric.series.push({ labels, item })
+
+  add(stat: string, item: Item): void {
+    const { name, tags } = this.settings.tags.extract(stat)
+    let metric = this.metrics.get(name)
+    if (metric === undefined) {
+      metric = { name: `envoy_${sanitize(name)}`, labels: [], items: [] }
+      this.metrics.set(name, metric)
+    }
+    metric.labels.push(this.labelsOf(tags))
+    metric.items.push(item)
+  }
+
+  /** The hundred stats of a cluster have the same labels and come together: they share one text. */
+  private labelsOf(tags: readonly FixedTag[]): string {
+    if (!sameTags(tags, this.lastTags)) {
+      this.lastTags = tags
+      this.lastLabels = tags.map(({ tag, value }) => `${sanitize(tag)}="${escapeLabel(value)}"`).join(',')
+    }
+    return this.lastLabels
+  }
+
+  /** Names are ordered as they are before dots become underscores. */
+  byName(): Metric<Item>[] {
+    return [...this.metrics.keys()].sort().map(name => this.metrics.get(name) as Metric<Item>)
+  }
 }
 
-/** Names are ordered as they are before dots become underscores. */
-function byName<Item>(metrics: Map<string, Metric<Item>>): Metric<Item>[] {
-  return [...metrics.keys()].sort().map(name => metrics.get(name) as Metric<Item>)
+function sameTags(a: readonly FixedTag[], b: readonly FixedTag[]): boolean {
+  return a.length === b.length && a.every((tag, i) => tag.tag === b[i]!.tag && tag.value === b[i]!.value)
 }
 
-function* numberLines(type: 'counter' | 'gauge', metrics: Map<string, Metric<number>>): Generator<string> {
-  for (const { name, series } of byName(metrics)) {
+function* numberLines(type: 'counter' | 'gauge', metrics: Metrics<number>): Generator<string> {
+  for (const { name, labels, items } of metrics.byName()) {
     yield `# TYPE ${name} ${type}\n`
-    for (const { labels, item } of series) yield `${name}{${labels}} ${item}\n`
+    for (let i = 0; i < items.length; i++) yield `${name}{${labels[i]}} ${items[i]}\n`
   }
 }
 

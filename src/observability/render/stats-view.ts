@@ -53,15 +53,18 @@ function isWanted(name: string, view: StatsView, settings: StatsSettings): boole
 }
 
 const PIECE_LENGTH = 65536
+const PIECE_TEXTS = 2048
 
-/** Joins small texts to pieces worth a write. */
+/** Joins small texts to pieces worth a write; one may be empty, so that no piece is long in the making. */
 export function* inPieces(texts: Iterable<string>): Generator<string> {
   let piece = ''
+  let count = 0
   for (const text of texts) {
     piece += text
-    if (piece.length < PIECE_LENGTH) continue
+    if (piece.length < PIECE_LENGTH && ++count < PIECE_TEXTS) continue
     yield piece
     piece = ''
+    count = 0
   }
   if (piece !== '') yield piece
 }

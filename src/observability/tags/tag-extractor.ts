@@ -42,7 +42,8 @@ export class TagExtractor {
 
 /** The first rule of a tag that fits is the one that counts, and no part of a name is cut twice. */
 function apply(rules: readonly TagRule[], name: string, tags: FixedTag[], cuts: TagCut[]): void {
-  for (const rule of rules) {
+  for (let i = 0; i < rules.length; i++) {
+    const rule = rules[i] as TagRule
     const cut = rule.find(name)
     if (cut === null || tags.some(({ tag }) => tag === rule.tag)) continue
     tags.push({ tag: rule.tag, value: cut.value })
