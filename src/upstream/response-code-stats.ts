@@ -2,7 +2,7 @@
 import type { Histogram, StatCell, StatStore } from '../observability/index.ts'
 
 /** upstream_rq_completed, upstream_rq_<N>xx and upstream_rq_<NNN> below one prefix. */
-class CodeFamily {
+export class CodeFamily {
   private readonly stats: StatStore
   private readonly prefix: string
   private completed: StatCell | null = null

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { serialize } from 'node:v8'
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
+import { testThread } from '../net/testing.ts'
+import { ClusterManager, type SharedBytes } from './cluster-manager.ts'
+import type { Host } from './host.ts'
+import type { HostCellsReport } from './host-cells.ts'
+import { LimitsMemory } from './limits-memory.ts'
+import { endpointJson, testContext } from './testing.ts'
+
+function shared(json: object): SharedBytes {
+  const bytes = serialize(json)
+  const memory = new SharedArrayBuffer(bytes.length + 3)
+  new Uint8Array(memory).set(bytes, 3)
+  return { memory, offset: 3, length: bytes.length }
+}
+
+function setUp() {
+  const reports: HostCellsReport[] = []
+  const thread = testThread()
+  const manager = new ClusterManager(thread, testContext(), report => reports.push(report))
+  const memory = new LimitsMemory(1)
+  const add = (json: object): void =>
+    manager.apply({
+      kind: 'cluster',
+      name: (json as ClusterJson).name as string,
+      resource: shared(json),
+      limits: memory.allot(),
+    })
+  return { manager, reports, add }
+}
+
+const assignment = (...ports: number[]): ClusterLoadAssignmentJson =>
+  ({
+    clusterName: 'c',
+    endpoints: [{ lbEndpoints: ports.map(port => endpointJson(port)) }],
+  }) as ClusterLoadAssignmentJson
+const ports = (hosts: readonly Host[] | undefined): number[] => (hosts ?? []).map(host => host.address.port)
+
+test('a cluster is made at its first use, and then stays the same', () => {
+  const { manager, reports, add } = setUp()
+  add({ name: 'c', loadAssignment: assignment(1, 2) })
+  assert.deepEqual([...manager.inflated()], [])
+  assert.deepEqual(reports, [])
+  const cluster = manager.get('c')
+  assert.equal(manager.get('c'), cluster)
+  assert.deepEqual(ports(cluster?.hosts()), [1, 2])
+  assert.equal(manager.get('d'), undefined)
+  assert.deepEqual(
+    reports[0]?.rows.map(row => row.key),
+    ['127.0.0.1:1', '127.0.0.1:2'],
+  )
+  const cells = new Float64Array(reports[0]!.rows[1]!.memory, reports[0]!.rows[1]!.offset, 9)
+  cluster!.hosts()[1]!.cells[3]! += 5
+  assert.equal(cells[3], 5)
+})
+
+function draining(host: Host): { readonly drained: number } {
+  const pools = {
+    drained: 0,
+    drain: () => {
+      pools.drained++
+    },
+  }
+  host.pools = pools
+  return pools
+}
+
+test('replacing and removing drain the old hosts; requests that hold them go on', () => {
+  const { manager, add } = setUp()
+  add({ name: 'c', loadAssignment: assignment(1) })
+  const first = manager.get('c')!
+  const pools = draining(first.hosts()[0]!)
+  add({ name: 'c', connectTimeout: '1s', loadAssignment: assignment(1) })
+  assert.equal(pools.drained, 1)
+  const second = manager.get('c')!
+  assert.notEqual(second, first)
+  assert.equal(second.plan.connectTimeoutMs, 1000)
+  const secondPools = draining(second.hosts()[0]!)
+  manager.apply({ kind: 'cluster_removed', name: 'c' })
+  assert.equal(manager.get('c'), undefined)
+  assert.equal(secondPools.drained, 1)
+})
+
+test('new hosts: those that stay keep connections and stats, those that go are drained', () => {
+  const { manager, add, reports } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  assert.deepEqual(ports(manager.get('c')?.hosts()), [], 'names are no hosts')
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 2) })
+  const cluster = manager.get('c')!
+  const [one, two] = cluster.hosts() as [Host, Host]
+  const balancer = cluster.loadBalancer
+  const [onePools, twoPools] = [draining(one), draining(two)]
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(2, 3) })
+  assert.deepEqual(ports(cluster.hosts()), [2, 3])
+  assert.equal(cluster.hosts()[0], two)
+  assert.notEqual(cluster.loadBalancer, balancer)
+  assert.deepEqual([onePools.drained, twoPools.drained], [1, 0])
+  assert.deepEqual(
+    reports.map(report => report.rows.length),
+    [2, 1],
+  )
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment() })
+  assert.equal(cluster.loadBalancer.chooseHost(null), null)
+  assert.equal(twoPools.drained, 1)
+})
+
+test('hosts that arrive before the first use are there at the first use', () => {
+  const { manager, add } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(4) })
+  assert.deepEqual(ports(manager.get('c')?.hosts()), [4])
+  manager.apply({ kind: 'hosts', name: 'gone', assignment: assignment(4) })
+  assert.equal(manager.get('gone'), undefined)
+})
+
+test('the same address twice is one host', () => {
+  const { manager, add } = setUp()
+  add({ name: 'c', loadAssignment: assignment(1, 1, 2) })
+  assert.deepEqual(ports(manager.get('c')?.hosts()), [1, 2])
+})
