@@ -49,7 +49,11 @@ const cidr = (text: string): { addressPrefix: string; prefixLen: number } => {
 }
 
 test('the destination port is looked at before the destination address, without a way back', () => {
-  const choose = chooser({ destinationPort: 81 }, { destinationPort: 80, prefixRanges: [cidr('10.0.0.0/8')] }, { prefixRanges: [cidr('198.51.100.0/24')] })
+  const choose = chooser(
+    { destinationPort: 81 },
+    { destinationPort: 80, prefixRanges: [cidr('10.0.0.0/8')] },
+    { prefixRanges: [cidr('198.51.100.0/24')] },
+  )
   assert.equal(choose({ port: 81 }), 0)
   assert.equal(choose({ port: 80, to: '10.1.1.1' }), 1)
   assert.equal(choose({ port: 80, to: '198.51.100.1' }), -1)
@@ -79,7 +83,11 @@ test('an exact server name beats the longer wildcard, which beats the shorter, w
 })
 
 test('transport protocol comes before application protocols', () => {
-  const choose = chooser({ applicationProtocols: ['h2'] }, { transportProtocol: 'tls' }, { transportProtocol: 'raw_buffer' })
+  const choose = chooser(
+    { applicationProtocols: ['h2'] },
+    { transportProtocol: 'tls' },
+    { transportProtocol: 'raw_buffer' },
+  )
   assert.equal(choose({ transport: 'tls', alpn: ['h2'] }), 1)
   assert.equal(choose({ transport: 'raw_buffer' }), 2)
   assert.equal(choose({ transport: 'other', alpn: ['http/1.1', 'h2'] }), 0)
@@ -93,7 +101,10 @@ test('application protocols follow the order of the client', () => {
 })
 
 test('the direct source address is the one of the connection itself', () => {
-  const choose = chooser({ directSourcePrefixRanges: [cidr('10.0.0.0/8')] }, { sourcePrefixRanges: [cidr('10.0.0.0/8')] })
+  const choose = chooser(
+    { directSourcePrefixRanges: [cidr('10.0.0.0/8')] },
+    { sourcePrefixRanges: [cidr('10.0.0.0/8')] },
+  )
   assert.equal(choose({ from: '10.1.1.1', direct: '192.0.2.9' }), 1)
   assert.equal(choose({ from: '192.0.2.9', direct: '10.1.1.1' }), 0)
 })
@@ -112,7 +123,10 @@ test('source port is looked at last', () => {
 })
 
 test('a chain that stands under several values may share some with a more specific chain', () => {
-  const choose = chooser({ prefixRanges: [cidr('10.0.0.0/8'), cidr('11.0.0.0/8')] }, { prefixRanges: [cidr('10.0.0.0/16')] })
+  const choose = chooser(
+    { prefixRanges: [cidr('10.0.0.0/8'), cidr('11.0.0.0/8')] },
+    { prefixRanges: [cidr('10.0.0.0/16')] },
+  )
   assert.equal(choose({ to: '10.0.1.1' }), 1)
   assert.equal(choose({ to: '10.1.1.1' }), 0)
   assert.equal(choose({ to: '11.0.1.1' }), 0)

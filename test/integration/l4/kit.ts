@@ -86,12 +86,12 @@ export class L4Worker {
 
   private addCluster(resource: ClusterJson): void {
     const bytes = serialize(resource)
-    const sab = new SharedArrayBuffer(bytes.length)
-    new Uint8Array(sab).set(bytes)
+    const memory = new SharedArrayBuffer(bytes.length)
+    new Uint8Array(memory).set(bytes)
     this.thread.clusters.apply({
       kind: 'cluster',
       name: resource.name ?? '',
-      resource: { sab, offset: 0, length: bytes.length },
+      resource: { memory, offset: 0, length: bytes.length },
       limits: this.limits.allot(),
     })
   }

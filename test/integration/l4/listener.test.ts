@@ -10,7 +10,9 @@ import { directResponse, echo, L4Worker, listener, typed } from './kit.ts'
 import { client, Peer } from './peers.ts'
 
 const workers: L4Worker[] = []
-after(() => workers.forEach(worker => worker.close()))
+after(() => {
+  for (const made of workers) made.close()
+})
 
 function worker(options = {}): L4Worker {
   const made = new L4Worker(options)
