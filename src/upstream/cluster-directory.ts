@@ -3,7 +3,7 @@ import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
-import { type StatBlock, type StatStore, statTemplate } from '../observability/index.ts'
+import type { StatBlock, StatStore } from '../observability/index.ts'
 import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
@@ -17,26 +17,13 @@ import { hostKey } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
 import type { LimitsPlan } from './resource-limits.ts'
-import { CLUSTER_SLOTS as C, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
+import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
-const MANAGER_STATS = statTemplate({
-  counters: [
-    'cluster_added',
-    'cluster_modified',
-    'cluster_removed',
-    'cluster_updated',
-    'cluster_updated_via_merge',
-    'update_merge_cancelled',
-    'update_out_of_merge_window',
-  ],
-  gauges: ['active_clusters', 'warming_clusters'],
-  histograms: [],
-})
-const ADDED = MANAGER_STATS.slot('cluster_added')
-const MODIFIED = MANAGER_STATS.slot('cluster_modified')
-const REMOVED = MANAGER_STATS.slot('cluster_removed')
-const ACTIVE = MANAGER_STATS.slot('active_clusters')
-const WARMING = MANAGER_STATS.slot('warming_clusters')
+const ADDED = CLUSTER_MANAGER_STATS.slot('cluster_added')
+const MODIFIED = CLUSTER_MANAGER_STATS.slot('cluster_modified')
+const REMOVED = CLUSTER_MANAGER_STATS.slot('cluster_removed')
+const ACTIVE = CLUSTER_MANAGER_STATS.slot('active_clusters')
+const WARMING = CLUSTER_MANAGER_STATS.slot('warming_clusters')
 
 /** Names that nobody answers must not keep the proxy from starting. */
 const DEFAULT_INIT_TIMEOUT_MS = 5000
@@ -89,7 +76,7 @@ export class ClusterDirectory {
     this.schedule = options.schedule ?? systemSchedule
     this.resolvers = options.resolvers ?? nodeResolvers()
     this.limits = new LimitsMemory(options.workers)
-    this.manager = options.stats.block('cluster_manager.', MANAGER_STATS)
+    this.manager = options.stats.block('cluster_manager.', CLUSTER_MANAGER_STATS)
     this.manager.cells[ACTIVE] = 0
     this.manager.cells[WARMING] = 0
   }

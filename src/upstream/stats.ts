@@ -136,6 +136,21 @@ export const REMAINING_STATS = statTemplate({ counters: [], gauges: REMAINING, h
 /** By resource kind: Connections, PendingRequests, Requests, Retries. */
 export const REMAINING_SLOTS: readonly number[] = REMAINING.map(name => REMAINING_STATS.slot(name))
 
+/** Stats below 'cluster_manager.', written by main alone. */
+export const CLUSTER_MANAGER_STATS = statTemplate({
+  counters: [
+    'cluster_added',
+    'cluster_modified',
+    'cluster_removed',
+    'cluster_updated',
+    'cluster_updated_via_merge',
+    'update_merge_cancelled',
+    'update_out_of_merge_window',
+  ],
+  gauges: ['active_clusters', 'warming_clusters'],
+  histograms: [],
+})
+
 // Cells of one host in one worker's shared memory (HostCellMemory).
 export const HOST_CX_TOTAL = 0
 export const HOST_CX_ACTIVE = 1
