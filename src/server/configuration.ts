@@ -16,10 +16,12 @@ import {
   staticRuntimeLayers,
 } from '../config/index.ts'
 import { compileListener } from '../downstream/index.ts'
+import type { StatsSettings } from '../observability/index.ts'
 import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
+import { compileStatsConfig } from './stats-config.ts'
 
 /** A configuration that has passed every check. */
 export interface Configuration {
@@ -27,6 +29,7 @@ export interface Configuration {
   /** bootstrap.node with the command line's overrides. */
   readonly node: NodeJson
   readonly admin: AdminPlan | null
+  readonly statsSettings: StatsSettings
   /** Of static_resources.clusters, in that order. */
   readonly clusterPlans: readonly ClusterPlan[]
 }
@@ -83,7 +86,11 @@ function compileAll(bootstrap: BootstrapJson, context: CompileContext): Omit<Con
   const [clustersPath, listenersPath] = [path.field('clusters'), path.field('listeners')]
   const clusterPlans = clusters.map((cluster, i) => compileCluster(cluster, context, clustersPath.index(i)))
   listeners.forEach((listener, i) => void compileListener(listener, context, listenersPath.index(i)))
-  return { clusterPlans, admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')) }
+  return {
+    clusterPlans,
+    admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')),
+    statsSettings: compileStatsConfig(bootstrap.statsConfig, context, ConfigPath.root.field('stats_config')),
+  }
 }
 
 /** Loads the configuration that `options` name, all findings at once. */

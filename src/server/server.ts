@@ -48,7 +48,6 @@ export class Server {
   state: ServerState = 'PRE_INITIALIZING'
   healthChecksFail = false
   private readonly serverStats: ServerStats
-  private readonly statsSettings = DEFAULT_STATS_SETTINGS
   private readonly counters: ConnectionCounters
   private readonly countersMemory: SharedArrayBuffer
   private readonly inherited = inheritedSockets(process.env, process.pid)
@@ -241,7 +240,7 @@ export class Server {
   /** What /stats prints. */
   renderStats(query: StatsView): Iterable<string> {
     this.updateGauges()
-    return renderStats(this.reader, query, this.statsSettings)
+    return renderStats(this.reader, query, this.configuration?.statsSettings ?? DEFAULT_STATS_SETTINGS)
   }
 
   private updateGauges(): void {

@@ -76,16 +76,3 @@ declareSupport(`${BOOTSTRAP}.RuntimeLayer`, {
 })
 
 declareSupport(`${BOOTSTRAP}.RuntimeLayer.AdminLayer`, { supported: [] })
-
-declareSupport('envoy.config.metrics.v3.StatsConfig', {
-  supported: [],
-  refused: {
-    stats_tags: 'own stat tags are not supported by this release',
-    stats_matcher: 'stats matchers are not supported by this release; filter when reading with /stats?filter=',
-    allow_default_tag_overrides: 'own stat tags are not supported by this release',
-  },
-  accepted: {
-    use_all_default_tags: 'the default tags are always there',
-    histogram_bucket_settings: 'histograms are log-linear with at most 1 % error and need no buckets',
-  },
-})

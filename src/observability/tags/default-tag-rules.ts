@@ -45,14 +45,17 @@ const RESPONSE_CODE_CLASS: TagRule = {
 /** The word after the first: `cluster.x.y` -> `cluster.y`, x */
 class SecondWordRule implements TagRule {
   readonly tag: string
+  private readonly firstWord: string
   private readonly start: number
 
   constructor(tag: string, firstWord: string) {
     this.tag = tag
-    this.start = firstWord.length + 1
+    this.firstWord = `${firstWord}.`
+    this.start = this.firstWord.length
   }
 
   find(name: string): TagCut | null {
+    if (!name.startsWith(this.firstWord)) return null
     const dot = name.indexOf('.', this.start)
     return dot <= this.start ? null : { start: this.start, end: dot + 1, value: name.slice(this.start, dot) }
   }
@@ -116,3 +119,10 @@ export const DEFAULT_TAG_RULES = {
   any: [RESPONSE_CODE, RESPONSE_CODE_CLASS] as readonly TagRule[],
   byFirstWord: new Map(Object.entries(RULES)),
 }
+
+const ALL = [...DEFAULT_TAG_RULES.any, ...Object.values(RULES).flat()]
+
+export const defaultTagNames: readonly string[] = [...new Set(ALL.map(({ tag }) => tag))]
+
+/** The rules of one default tag. */
+export const defaultTagRules = (tag: string): readonly TagRule[] => ALL.filter(rule => rule.tag === tag)
