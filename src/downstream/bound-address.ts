@@ -4,8 +4,11 @@ import type { Listener } from './listener.ts'
 import type { ListenAddress } from './listener-plan.ts'
 import { removeStalePipe } from './stale-pipe.ts'
 
-/** A descriptor that already listens on `address` (inherited), or undefined: bind it here. */
-export type InheritedDescriptor = (address: Address) => number | undefined
+/**
+ * A descriptor that already listens on `address` (inherited); 'elsewhere' when other workers have inherited it; undefined:
+ * bind it here.
+ */
+export type InheritedDescriptor = (address: Address) => number | 'elsewhere' | undefined
 
 /**
  * One listening socket and whoever gets its connections. A listener that is replaced hands the socket over to its
@@ -39,7 +42,7 @@ export class BoundAddress {
         ipv6Only,
         reusePort: plan.reusePort && address.kind === 'ip',
         backlog: plan.backlog,
-        ...(fd === undefined ? {} : { fd }),
+        ...(typeof fd === 'number' ? { fd } : {}),
       },
       handle => bound.accepted(handle),
       status => onAcceptError(bound, status),

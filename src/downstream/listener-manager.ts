@@ -110,8 +110,11 @@ export class ListenerManager {
   /** Without SO_REUSEPORT an address can be bound once: the first worker accepts for all. */
   private addressesHere(plan: ListenerPlan): readonly ListenAddress[] {
     if (!plan.bindToPort) return []
-    if (this.thread.workerIndex <= 0) return plan.addresses
-    return plan.addresses.filter(({ address }) => plan.reusePort && address.kind === 'ip' && address.port !== 0)
+    return plan.addresses.filter(({ address }) => {
+      const inherited = this.inherited(address)
+      if (inherited !== undefined) return inherited !== 'elsewhere'
+      return this.thread.workerIndex <= 0 || (plan.reusePort && address.kind === 'ip' && address.port !== 0)
+    })
   }
 
   private bind(address: ListenAddress, listener: Listener): Promise<BoundAddress> {

@@ -2,8 +2,9 @@ import { configureLogging, type LogLevel, type LogOptions, setLogLevel } from '.
 import type { LoggingOptions } from './options.ts'
 
 /** What all threads agree on; levels travel apart, in shared memory. */
-export function loggingSettings({ path, format, json, escape }: LoggingOptions): LogOptions {
-  return { path, json, escape, ...(format === null ? {} : { format }) }
+export function loggingSettings(options: LoggingOptions): LogOptions {
+  const { path, format, json } = options
+  return { path, json, escape: options.escape, ...(format === null ? {} : { format }) }
 }
 
 /** Sets up the main thread's log. Returns the component names of --component-log-level that do not exist. */

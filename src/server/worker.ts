@@ -1,14 +1,16 @@
 // Entry of a worker thread.
 import { parentPort, workerData } from 'node:worker_threads'
+import { useCompileCache } from './compile-cache.ts'
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
-import { WorkerRuntime } from './worker-runtime.ts'
 
+useCompileCache()
+const { WorkerRuntime } = await import('./worker-runtime.ts')
 const port = parentPort!
-let runtime: WorkerRuntime | undefined
+const send = (message: FromWorker): void => port.postMessage(message)
+let runtime: InstanceType<typeof WorkerRuntime> | undefined
+// Messages that came while the code was being loaded are delivered now.
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'configure') {
-    const send = (answer: FromWorker): void => port.postMessage(answer)
-    runtime = new WorkerRuntime(workerData as WorkerData, message.settings, send)
-  } else if (message.type === 'exit' && runtime === undefined) process.exit(0)
-  else void runtime?.handle(message)
+  if (message.type === 'configure') runtime = new WorkerRuntime(workerData as WorkerData, message.settings, send)
+  else if (runtime !== undefined) void runtime.handle(message)
+  else if (message.type === 'exit') process.exit(0)
 })
