@@ -17,7 +17,7 @@ import { type CloseEvent, type Connection, type ThreadContext, writeAccessLogs }
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
-import { mutateForwarded } from './forwarded.ts'
+import { dropInternalOnly, mutateForwarded } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import { PathOk, PathRedirected, normalizePath } from './path-normalization.ts'
 import { addUserAgent, asksForClose, hasHopByHop, normalizeHost, removeHopByHop, upgradeType } from './request-headers.ts'
@@ -107,6 +107,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       this.sendLocalReply(rejected, '', 'rejected_via_ip_detection', null)
       return
     }
+    const internalOnly = this.routes?.internalOnlyHeaders
+    if (internalOnly !== undefined && internalOnly.length > 0) dropInternalOnly(headers, internalOnly)
     if (plan.via !== '') appendVia(headers, plan.via)
     if (plan.schemeOverwrite !== '') {
       headers.scheme = plan.schemeOverwrite

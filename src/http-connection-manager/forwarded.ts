@@ -176,6 +176,12 @@ function appendForwardedFor(identity: ConnectionIdentity, headers: HeaderMap, pr
   else headers.set(http.X_FORWARDED_FOR, `${present},${identity.forwardedFor}`)
 }
 
+/** RouteConfiguration.internal_only_headers: external requests lose them. */
+export function dropInternalOnly(headers: HeaderMap, names: readonly HeaderName[]): void {
+  if (headers.has(http.X_ENVOY_INTERNAL)) return
+  for (const name of names) headers.remove(name)
+}
+
 function dropForbidden(headers: HeaderMap, internal: boolean, edge: boolean): void {
   headers.remove(http.X_ENVOY_INTERNAL)
   if (internal || ((headers.known0 & FORBIDDEN_0) === 0 && (headers.known1 & FORBIDDEN_1) === 0)) return

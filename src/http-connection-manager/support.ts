@@ -63,6 +63,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     forward_client_cert_matcher: TLS,
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
     path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
+    record_route_resolution_stats: 'not part of this release',
     proxy_status_config: 'the proxy-status header is not part of this release: %RESPONSE_CODE_DETAILS% tells the same',
     typed_header_validation_config: 'there is one header validator, and it is strict',
     append_local_overload: 'the overload manager is not part of this release',

@@ -44,6 +44,7 @@ declareSupport('envoy.config.core.v3.HttpProtocolOptions', {
     'headers_with_underscores_action',
     'max_requests_per_connection',
   ],
+  refused: { max_connection_duration_jitter: 'not part of this release: max_connection_duration works' },
 })
 
 const PRESERVE_CASE = 'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig'

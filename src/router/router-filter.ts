@@ -21,12 +21,14 @@ import { RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes, type RetryDec
 import type { RouterPlan } from './router-plan.ts'
 import { requestTimeouts, setExpectedTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
+import { findVirtualCluster, type VirtualClusterStats } from './virtual-cluster.ts'
 
 const GLOBAL_TIMER = 0
 const BACK_OFF_TIMER = 1
 
 /** Methods that do no harm when they reach an origin twice (RFC 9110, 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+const SET_COOKIE = http.HeaderName.of('set-cookie')
 const SERVICE_TIME_NAME_LENGTH = http.X_ENVOY_UPSTREAM_SERVICE_TIME.text.length
 /** 'x-envoy-upstream-service-time: N' for small N, as bytes. */
 const serviceTimeLines: Uint8Array[] = Array.from({ length: 64 }, (_, ms) =>
@@ -58,6 +60,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private responseStarted = false
   private alternativeOnTimeout = false
   private context: RouterLoadBalancerContext | null = null
+  private virtualCluster: VirtualClusterStats | null = null
   private done = false
 
   constructor(plan: RouterPlan, clusters: ClusterManager, thread: ThreadContext) {
@@ -139,7 +142,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
     if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, perTryMs > 0 ? perTryMs : globalMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
-    if (route.hasRequestMutations) route.finalizeRequest(headers, this.info)
+    if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, this.plan.suppressEnvoyHeaders)
+    if (route.virtualHost.virtualClusters.length > 0) {
+      this.virtualCluster = findVirtualCluster(this.thread.stats, route.virtualHost, headers)
+      this.info.virtualClusterName = this.virtualCluster.name
+    }
     this.retry = RetryState.create(cluster, route, headers, random)
     this.keepsBody = this.retry !== null && !endStream
     if (endStream) this.onRequestComplete()
@@ -269,6 +276,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     info.responseCodeDetails = 'via_upstream'
     info.responseCode = status
     this.cluster.codeStats.charge(status, this.isInternal(), headers.has(http.X_ENVOY_UPSTREAM_CANARY))
+    this.virtualCluster?.charge(status)
+    const cookie = this.context?.cookie ?? null
+    if (cookie !== null) headers.append(SET_COOKIE, cookie)
     if (this.requestEnd && !this.plan.suppressEnvoyHeaders) {
       const ms = Math.floor(this.thread.clock.now - this.requestEndMs)
       headers.remove(http.X_ENVOY_UPSTREAM_SERVICE_TIME)
@@ -306,7 +316,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     // An answer that outran its request leaves bytes on the way: that connection is not used again.
     if (!upstream.requestComplete) upstream.abandon()
     this.upstream = null
-    this.cluster.codeStats.recordTime(this.thread.clock.now - this.startMs, this.isInternal())
+    const ms = this.thread.clock.now - this.startMs
+    this.cluster.codeStats.recordTime(ms, this.isInternal())
+    this.virtualCluster?.recordTime(ms)
   }
 
   // ---- failures
@@ -373,6 +385,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   /** The proxy's own answers are charged to the cluster too. */
   private chargeCode(status: number): void {
     this.cluster.codeStats.charge(status, this.isInternal(), false)
+    this.virtualCluster?.charge(status)
   }
 
   private replyFromRouter(status: number, body: string, details: string, modify: ((reply: HeaderMap) => void) | null = null): void {

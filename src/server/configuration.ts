@@ -7,6 +7,7 @@ import {
   type ConfigFile,
   ConfigPath,
   type ConfigSources,
+  type Diagnostic,
   checkBootstrap,
   Diagnostics,
   type LoadedBootstrap,
@@ -93,10 +94,17 @@ function compileAll(bootstrap: BootstrapJson, context: CompileContext): Omit<Con
   }
 }
 
-/** Loads the configuration that `options` name, all findings at once. */
-export function loadConfiguration(options: ServerOptions): ConfigurationOutcome {
+interface Diagnosis {
+  /** Absent when there is any error. */
+  readonly configuration?: Configuration
+  readonly diagnostics: readonly Diagnostic[]
+  readonly sources: ConfigSources
+}
+
+/** Loads and judges the configuration that `options` name, all findings at once. */
+export function diagnose(options: ServerOptions): Diagnosis {
   const { bootstrap, diagnostics, sources } = readConfiguration(options)
-  if (bootstrap === undefined) return { report: report(diagnostics, sources, options) }
+  if (bootstrap === undefined) return { diagnostics: diagnostics.list, sources }
   const node = nodeOf(bootstrap, options)
   const names = new Set((bootstrap.staticResources?.clusters ?? []).map(cluster => cluster.name ?? ''))
   const context = compileContext({
@@ -108,16 +116,19 @@ export function loadConfiguration(options: ServerOptions): ConfigurationOutcome 
   })
   checkBootstrap(bootstrap, diagnostics)
   const compiled = compileAll(bootstrap, context)
-  const text = report(diagnostics, sources, options)
-  return diagnostics.failed ? { report: text } : { configuration: { bootstrap, node, ...compiled }, report: text }
+  const outcome = { diagnostics: diagnostics.list, sources }
+  return diagnostics.failed ? outcome : { ...outcome, configuration: { bootstrap, node, ...compiled } }
 }
 
-function report(diagnostics: Diagnostics, sources: ConfigSources, { findingsFormat }: ServerOptions): string {
-  return renderDiagnostics(diagnostics.list, sources, findingsFormat)
+/** The configuration that `options` name, with its findings ready to print. */
+export function loadConfiguration(options: ServerOptions): ConfigurationOutcome {
+  const { configuration, diagnostics, sources } = diagnose(options)
+  const report = renderDiagnostics(diagnostics, sources, options.findingsFormat)
+  return configuration === undefined ? { report } : { configuration, report }
 }
 
 /** `outrider validate`: the same checks as a start, without starting. */
 export function checkConfiguration(options: ServerOptions): { readonly valid: boolean; readonly report: string } {
-  const { configuration, report: text } = loadConfiguration(options)
-  return { valid: configuration !== undefined, report: text }
+  const { configuration, report } = loadConfiguration(options)
+  return { valid: configuration !== undefined, report }
 }

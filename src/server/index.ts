@@ -1,3 +1,4 @@
+export { describeCompatibility } from './compatibility.ts'
 export { checkConfiguration, loadConfiguration } from './configuration.ts'
 export { type DynamicOutcome, DynamicResources, type DynamicUpdate } from './dynamic-resources.ts'
 export type { LoggingOptions, ServerOptions } from './options.ts'

@@ -13,7 +13,7 @@ import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { Degraded, Healthy, healthOf, isExcluded } from './health.ts'
-import { hostKey } from './host.ts'
+import { HostKeys } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
 import type { LimitsPlan } from './resource-limits.ts'
@@ -108,6 +108,11 @@ export class ClusterDirectory {
     this.entries.set(plan.name, entry)
     this.manager.cells[before === undefined ? ADDED : MODIFIED]! += 1
     this.manager.cells[ACTIVE] = this.entries.size
+    stats.cells[C.warming_state] = 0
+    if (plan.limits.some(({ trackRemaining }) => trackRemaining)) {
+      entry.breakers = breakerGauges(entry, this.options.stats, this.options.runtime)
+      entry.breakers.refresh()
+    }
     this.setMembership(entry, entry.dns === null ? plan.assignment : compileAssignment(undefined))
     this.options.publish({ kind: 'cluster', name: entry.name, resource, limits: entry.limits })
     if (entry.dns !== null) {
@@ -176,11 +181,9 @@ export class ClusterDirectory {
       onAttempt: () => {
         cells[C.update_attempt]! += 1
       },
-      onUpdate: (kind, changed, elapsedMs) => {
-        stats.histogram(C.update_duration).record(elapsedMs)
+      onUpdate: (kind, changed) => {
         if (kind === 'failure') cells[C.update_failure]! += 1
         else cells[C.update_success]! += 1
-        if (kind === 'empty') cells[C.update_empty]! += 1
         if (changed) this.setHosts(plan.name)
         else if (kind !== 'failure') cells[C.update_no_rebuild]! += 1
       },
@@ -195,8 +198,9 @@ export class ClusterDirectory {
     const plan = compileAssignment(assignment)
     entry.assignment = assignment
     this.setMembership(entry, plan)
+    const keys = new HostKeys()
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
-    this.cells.retain(name, new Set(endpoints.map(({ address, hostname }) => hostKey(address, hostname))))
+    this.cells.retain(name, new Set(endpoints.map(endpoint => keys.next(endpoint))))
     this.options.publish({ kind: 'hosts', name, assignment })
   }
 
@@ -209,7 +213,10 @@ export class ClusterDirectory {
     cells[C.membership_healthy] = healths.filter(health => health === Healthy).length
     cells[C.membership_degraded] = healths.filter(health => health === Degraded).length
     cells[C.membership_excluded] = endpoints.filter(({ healthFlags }) => isExcluded(healthFlags)).length
-    cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
+    // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
+    if (entry.dns !== null && endpoints.length > 0) {
+      cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
+    }
   }
 
   // ---- what workers report

@@ -43,7 +43,7 @@ test('a cluster is made at its first use, and then stays the same', () => {
   const { manager, reports, add } = setUp()
   add({ name: 'c', loadAssignment: assignment(1, 2) })
   assert.deepEqual([...manager.inflated()], [])
-  assert.deepEqual(reports, [])
+  assert.equal(reports.length, 0)
   const cluster = manager.get('c')
   assert.equal(manager.get('c'), cluster)
   assert.deepEqual(ports(cluster?.hosts()), [1, 2])
@@ -116,8 +116,13 @@ test('hosts that arrive before the first use are there at the first use', () => 
   assert.equal(manager.get('gone'), undefined)
 })
 
-test('the same address twice is one host', () => {
+test('the same endpoint twice is two hosts, and both survive an update', () => {
   const { manager, add } = setUp()
   add({ name: 'c', loadAssignment: assignment(1, 1, 2) })
-  assert.deepEqual(ports(manager.get('c')?.hosts()), [1, 2])
+  const cluster = manager.get('c')!
+  const before = cluster.hosts()
+  assert.deepEqual(ports(before), [1, 1, 2])
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 1) })
+  assert.deepEqual(cluster.hosts(), before.slice(0, 2))
+  assert.notEqual(cluster.hosts()[0], cluster.hosts()[1])
 })

@@ -2,7 +2,7 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { AssignmentPlan, LocalityPlan } from './cluster-plan.ts'
 import { edsHealthStatus, healthFlagsText } from './health.ts'
-import { type EndpointPlan, hostKey } from './host.ts'
+import { type EndpointPlan, HostKeys } from './host.ts'
 import type { HostCellReader } from './host-cells.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import {
@@ -102,13 +102,10 @@ function hostStatus(endpoint: EndpointPlan, locality: LocalityPlan, sums: readon
 }
 
 function* hostStatuses(name: string, plan: AssignmentPlan, cells: HostCellReader): Iterable<HostStatus> {
-  const seen = new Set<string>()
+  const keys = new HostKeys()
   for (const locality of plan.localities) {
     for (const endpoint of locality.endpoints) {
-      const key = hostKey(endpoint.address, endpoint.hostname)
-      if (seen.has(key)) continue
-      seen.add(key)
-      yield hostStatus(endpoint, locality, cells.sum(name, key))
+      yield hostStatus(endpoint, locality, cells.sum(name, keys.next(endpoint)))
     }
   }
 }

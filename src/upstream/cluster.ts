@@ -3,7 +3,7 @@
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
-import { Host, hostKey } from './host.ts'
+import { Host, HostKeys } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
 import { type HostGroup, type HostSet, hostSet } from './host-set/host-set.ts'
 import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
@@ -11,7 +11,7 @@ import { makeLoadBalancer } from './load-balancer/factory.ts'
 import type { LoadBalancer } from './load-balancer/load-balancer.ts'
 import { ResourceLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
-import { CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
+import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const EMPTY: AssignmentPlan = { localities: [], overprovisioningFactor: 140, weightedPriorityHealth: false }
 
@@ -41,7 +41,7 @@ export class Cluster {
     this.thread = thread
     this.memory = memory
     this.stats = stats.block(prefix, CLUSTER_STATS)
-    this.codeStats = new ResponseCodeStats(stats, prefix)
+    this.codeStats = new ResponseCodeStats(stats, prefix, { cells: this.stats.cells, slot: CLUSTER_SLOTS.upstream_rq_completed })
     this.limitsByPriority = [
       new ResourceLimits(plan.limits[0], 0, location, ledger, thread.runtime),
       new ResourceLimits(plan.limits[1], 1, location, ledger, thread.runtime),
@@ -65,15 +65,15 @@ export class Cluster {
   setHosts(assignment: AssignmentPlan): void {
     const before = this.hostsByKey
     const kept = new Map<string, Host>()
+    const keys = new HostKeys()
     const fresh: Host[] = []
     const groups: HostGroup[] = assignment.localities.map(({ locality, weight, priority, endpoints }) => {
       const hosts: Host[] = []
       for (const endpoint of endpoints) {
-        const key = hostKey(endpoint.address, endpoint.hostname)
-        if (kept.has(key)) continue
+        const key = keys.next(endpoint)
         let host = before.get(key)
         if (host === undefined) {
-          host = new Host(endpoint, locality, priority, this.memory.allot())
+          host = new Host(key, endpoint, locality, priority, this.memory.allot())
           fresh.push(host)
         } else host.update(endpoint, locality, priority)
         kept.set(key, host)

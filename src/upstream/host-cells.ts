@@ -1,6 +1,5 @@
 // Stats of hosts: one row per host and worker in shared memory, so main reads them without asking a worker.
 import type { Host } from './host.ts'
-import { hostKey } from './host.ts'
 import { HOST_CELLS } from './stats.ts'
 
 const ROWS_PER_BLOCK = 512
@@ -37,7 +36,7 @@ export class HostCellMemory {
       cluster,
       workerIndex: this.workerIndex,
       rows: hosts.map(host => ({
-        key: hostKey(host.address, host.hostname),
+        key: host.key,
         memory: host.cells.buffer as SharedArrayBuffer,
         offset: host.cells.byteOffset,
       })),

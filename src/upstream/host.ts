@@ -27,6 +27,8 @@ export interface EndpointPlan {
 }
 
 export class Host {
+  /** From HostKeys. */
+  readonly key: string
   readonly address: Address
   /** The address as it is printed and logged. */
   readonly addressText: string
@@ -45,7 +47,8 @@ export class Host {
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 
-  constructor(endpoint: EndpointPlan, locality: Locality, priority: number, cells: Float64Array) {
+  constructor(key: string, endpoint: EndpointPlan, locality: Locality, priority: number, cells: Float64Array) {
+    this.key = key
     this.address = endpoint.address
     this.addressText = endpoint.address.toString()
     this.hostname = endpoint.hostname
@@ -73,7 +76,18 @@ export class Host {
   }
 }
 
-/** Two endpoints with the same key are the same host before and after an update. */
-export function hostKey(address: Address, hostname: string): string {
-  return hostname === '' ? address.toString() : `${address.toString()} ${hostname}`
+/**
+ * Names the hosts of one assignment, in order: those with the same key before and after an update are the same host.
+ * An endpoint that is configured twice is two hosts, as in Envoy.
+ */
+export class HostKeys {
+  private readonly seen = new Map<string, number>()
+
+  next(endpoint: EndpointPlan): string {
+    const { address, hostname } = endpoint
+    const key = hostname === '' ? address.toString() : `${address.toString()} ${hostname}`
+    const count = (this.seen.get(key) ?? 0) + 1
+    this.seen.set(key, count)
+    return count === 1 ? key : `${key} #${count}`
+  }
 }

@@ -5,7 +5,7 @@ import { ResponseCodeStats } from './response-code-stats.ts'
 
 test('a response counts plain, by origin, and again for canaries; discarded ones under retry', () => {
   const store = new StatStore()
-  const stats = new ResponseCodeStats(store, 'cluster.c.')
+  const stats = new ResponseCodeStats(store, 'cluster.c.', store.counter('cluster.c.upstream_rq_completed'))
   stats.charge(200, false, false)
   stats.charge(204, true, true)
   stats.charge(503, false, false)
@@ -38,7 +38,7 @@ test('a response counts plain, by origin, and again for canaries; discarded ones
 
 test('any status from 100 to 999 is counted once', () => {
   const store = new StatStore()
-  const stats = new ResponseCodeStats(store, 'c.')
+  const stats = new ResponseCodeStats(store, 'c.', store.counter('c.upstream_rq_completed'))
   for (let status = 999; status >= 100; status--) stats.charge(status, false, false)
   for (const name of ['upstream_rq_999', 'upstream_rq_100', 'upstream_rq_418']) {
     const cell = store.counter(`c.${name}`)

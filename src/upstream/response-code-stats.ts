@@ -5,13 +5,14 @@ import type { Histogram, StatCell, StatStore } from '../observability/index.ts'
 export class CodeFamily {
   private readonly stats: StatStore
   private readonly prefix: string
-  private completed: StatCell | null = null
+  private completed: StatCell | null
   private readonly classes: (StatCell | null)[] = [null, null, null, null, null, null, null, null, null, null]
   private readonly codes: (StatCell | undefined)[] = []
 
-  constructor(stats: StatStore, prefix: string) {
+  constructor(stats: StatStore, prefix: string, completed: StatCell | null) {
     this.stats = stats
     this.prefix = prefix
+    this.completed = completed
   }
 
   charge(status: number): void {
@@ -51,15 +52,15 @@ export class ResponseCodeStats {
   private externalTime: Histogram | null = null
   private canaryTime: Histogram | null = null
 
-  /** `prefix`: 'cluster.<name>.' */
-  constructor(stats: StatStore, prefix: string) {
+  /** `prefix`: 'cluster.<name>.'; `completed`: its upstream_rq_completed, which exists from the start. */
+  constructor(stats: StatStore, prefix: string, completed: StatCell) {
     this.stats = stats
     this.prefix = prefix
-    this.all = new CodeFamily(stats, prefix)
-    this.internal = new CodeFamily(stats, `${prefix}internal.`)
-    this.external = new CodeFamily(stats, `${prefix}external.`)
-    this.canary = new CodeFamily(stats, `${prefix}canary.`)
-    this.retry = new CodeFamily(stats, `${prefix}retry.`)
+    this.all = new CodeFamily(stats, prefix, completed)
+    this.internal = new CodeFamily(stats, `${prefix}internal.`, null)
+    this.external = new CodeFamily(stats, `${prefix}external.`, null)
+    this.canary = new CodeFamily(stats, `${prefix}canary.`, null)
+    this.retry = new CodeFamily(stats, `${prefix}retry.`, null)
   }
 
   /** Counts a response that goes down; `status` 100 to 999. */

@@ -18,6 +18,7 @@ const COUNTERS = [
   'upstream_cx_pool_overflow',
   'upstream_cx_protocol_error',
   'upstream_cx_close_notify',
+  'upstream_cx_preconnect_skipped',
   'upstream_cx_destroy',
   'upstream_cx_destroy_local',
   'upstream_cx_destroy_remote',
@@ -27,6 +28,7 @@ const COUNTERS = [
   'upstream_cx_rx_bytes_total',
   'upstream_cx_tx_bytes_total',
   'upstream_rq_total',
+  'upstream_rq_completed',
   'upstream_rq_pending_total',
   'upstream_rq_active_overflow',
   'upstream_rq_pending_overflow',
@@ -65,6 +67,7 @@ const COUNTERS = [
   'update_failure',
   'update_empty',
   'update_no_rebuild',
+  'default.total_match_count',
   'lb_recalculate_zone_structures',
   'lb_healthy_panic',
   'lb_local_cluster_not_ok',
@@ -79,6 +82,7 @@ const COUNTERS = [
   'lb_subsets_fallback',
   'lb_subsets_fallback_panic',
   'original_dst_host_invalid',
+  'upstream_queue_overloaded',
 ] as const
 
 const GAUGES = [
@@ -107,7 +111,7 @@ const GAUGES = [
   'circuit_breakers.high.rq_retry_open',
 ] as const
 
-const HISTOGRAMS = ['upstream_cx_connect_ms', 'upstream_cx_length_ms', 'upstream_rq_per_cx', 'update_duration'] as const
+const HISTOGRAMS = ['upstream_cx_connect_ms', 'upstream_cx_length_ms', 'upstream_rq_per_cx'] as const
 
 const REMAINING = ['remaining_cx', 'remaining_pending', 'remaining_rq', 'remaining_retries'] as const
 

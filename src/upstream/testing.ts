@@ -66,7 +66,7 @@ export function testHost(options: TestHost = {}): Host {
     canary: false,
     metadata: options.metadata ?? null,
   }
-  return new Host(endpoint, NOWHERE, 0, new Float64Array(9))
+  return new Host(endpoint.address.toString(), endpoint, NOWHERE, 0, new Float64Array(9))
 }
 
 export function endpointJson(port: number, extra: object = {}): object {

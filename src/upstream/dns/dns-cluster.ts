@@ -7,7 +7,7 @@ import type { DnsAnswer } from './resolver.ts'
 export interface DnsClusterOwner {
   onAttempt(): void
   /** `changed`: the assignment is another one now. */
-  onUpdate(kind: 'success' | 'empty' | 'failure', changed: boolean, elapsedMs: number): void
+  onUpdate(kind: 'success' | 'failure', changed: boolean): void
   /** Every name has been answered once, with success or not. */
   onReady(): void
 }
@@ -37,8 +37,8 @@ export class DnsCluster {
       let answered = false
       const target = new DnsTarget(nameOf(endpoint), plan, environment, {
         onAttempt: () => owner.onAttempt(),
-        onAnswer: (answer, elapsedMs) => {
-          this.onAnswer(index, answer, elapsedMs)
+        onAnswer: answer => {
+          this.onAnswer(index, answer)
           if (!answered && --this.unanswered === 0) owner.onReady()
           answered = true
         },
@@ -58,39 +58,43 @@ export class DnsCluster {
     for (const target of this.targets) target.stop()
   }
 
-  private onAnswer(index: number, answer: DnsAnswer, elapsedMs: number): void {
-    if (answer.kind === 'failure') {
-      this.owner.onUpdate('failure', false, elapsedMs)
+  private onAnswer(index: number, answer: DnsAnswer): void {
+    // A logical host keeps its last address when there is none any more; names of a strict cluster lose their hosts.
+    if (answer.kind === 'failure' || (this.logical && answer.records.length === 0)) {
+      this.owner.onUpdate('failure', false)
       return
     }
     const found = [...new Set(answer.records.map(({ address }) => address))]
     const known = this.addresses[index] ?? null
-    if (found.length === 0) {
-      // A logical host keeps its last address; strict names lose their hosts.
-      const changed = !this.logical && known !== null && known.length > 0
-      if (!this.logical) this.addresses[index] = []
-      this.owner.onUpdate('empty', changed, elapsedMs)
-      return
-    }
     const wanted = this.logical ? found.slice(0, 1) : found
-    const changed = known === null || !sameSet(known, wanted)
+    const changed = !sameSet(known ?? [], wanted)
     // Answers in another order are no change, and the order in use stays.
     if (changed) this.addresses[index] = wanted
-    this.owner.onUpdate('success', changed, elapsedMs)
+    this.owner.onUpdate('success', changed)
   }
 
   /** The configured endpoints with addresses in place of names. */
   assignment(): ClusterLoadAssignmentJson {
     let index = 0
+    const seen = new Set<string>()
     const endpoints = (this.configured.endpoints ?? []).map(locality => ({
       ...locality,
       lbEndpoints: (locality.lbEndpoints ?? []).flatMap(endpoint => {
         const addresses = this.addresses[index++] ?? []
-        return addresses.map(address => resolvedEndpoint(endpoint, address))
+        return addresses.map(address => resolvedEndpoint(endpoint, address)).filter(resolved => isNew(resolved, seen))
       }),
     }))
     return { ...this.configured, endpoints }
   }
+}
+
+/** Two names may lead to one address, which then is one host. */
+function isNew({ endpoint }: LbEndpointJson, seen: Set<string>): boolean {
+  const socket = endpoint?.address?.socketAddress
+  const key = `${socket?.address} ${socket?.portValue}`
+  if (seen.has(key)) return false
+  seen.add(key)
+  return true
 }
 
 function nameOf(endpoint: LbEndpointJson): string {

@@ -15,7 +15,7 @@ export interface DnsEnvironment {
 /** Hears every answer. */
 export interface DnsTargetOwner {
   onAttempt(): void
-  onAnswer(answer: DnsAnswer, elapsedMs: number): void
+  onAnswer(answer: DnsAnswer): void
 }
 
 /** One name of one cluster, resolved again and again until stopped. */
@@ -38,11 +38,10 @@ export class DnsTarget {
 
   start(): void {
     this.owner.onAttempt()
-    const startMs = performance.now()
     void lookup(this.environment.resolver, this.name, this.plan.lookupFamily).then(answer => {
       // An answer that comes after the cluster has gone, or has been replaced, is nobody's.
       if (this.stopped) return
-      this.owner.onAnswer(answer, performance.now() - startMs)
+      this.owner.onAnswer(answer)
       this.cancel = this.environment.schedule(this.delayMs(answer), () => this.start())
     })
   }

@@ -1,0 +1,48 @@
+// One worker's data plane on the test's own thread, so that probes and profilers of this thread see all of it.
+import { loadBootstrap } from '../../src/config/index.ts'
+import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { FromWorker } from '../../src/server/messages.ts'
+import { shareResources } from '../../src/server/shared-resources.ts'
+import { WorkerRuntime } from '../../src/server/worker-runtime.ts'
+import { logLevels } from '../../src/observability/index.ts'
+import { ConnectionCounters } from '../../src/net/index.ts'
+import { LimitsMemory } from '../../src/upstream/index.ts'
+
+/** Starts the listeners and clusters of a bootstrap; resolves once they listen. */
+export async function startWorker(yaml: string): Promise<WorkerRuntime> {
+  const loaded = loadBootstrap({ files: [{ path: 'test.yaml', content: yaml }] })
+  const statics = loaded.bootstrap?.staticResources
+  if (statics === undefined) throw new Error(JSON.stringify(loaded.diagnostics.list))
+  const applied = Promise.withResolvers<FromWorker & { type: 'applied' }>()
+  const runtime = new WorkerRuntime(
+    {
+      workerIndex: 0,
+      workers: 1,
+      connectionCounters: ConnectionCounters.allocate(1),
+      logLevels: logLevels(),
+      logging: { level: 'info', componentLevels: new Map(), path: null, format: null, json: false, escape: false },
+      drainTimeMs: 1000,
+      fileFlushIntervalMs: 1000,
+      inherited: [],
+    },
+    message => {
+      if (message.type === 'applied') applied.resolve(message)
+    },
+  )
+  await runtime.handle({ type: 'configure', settings: { node: loaded.bootstrap?.node ?? {}, runtimeLayers: [] } })
+  const limits = new LimitsMemory(1)
+  const clusters = (statics.clusters ?? []) as ClusterJson[]
+  const shared = shareResources(clusters)
+  await runtime.handle({
+    type: 'apply',
+    id: 1,
+    updates: [
+      ...clusters.map((cluster, i) => ({ kind: 'cluster' as const, name: cluster.name ?? '', resource: shared[i]!, limits: limits.allot() })),
+      ...((statics.listeners ?? []) as ListenerJson[]).map(listener => ({ kind: 'listener' as const, name: listener.name ?? '', resource: listener })),
+    ],
+  })
+  const { failures } = await applied.promise
+  if (failures.length > 0) throw new Error(JSON.stringify(failures))
+  return runtime
+}
