@@ -105,10 +105,14 @@ test('a static cluster: workers learn of it, membership is counted once, on main
   add({ name: 'c', loadAssignment: { endpoints: [{ lbEndpoints }] } })
   const block = cells('c')
   assert.deepEqual(
-    [C.membership_total, C.membership_healthy, C.membership_degraded, C.membership_change].map(
-      slot => block[slot],
-    ),
-    [3, 1, 1, 1],
+    [
+      C.membership_total,
+      C.membership_healthy,
+      C.membership_degraded,
+      C.membership_change,
+      C['default.total_match_count'],
+    ].map(slot => block[slot]),
+    [3, 1, 1, 1, 3],
   )
   assert.equal(worker.get('c')?.hosts().length, 3)
   const manager = stats.block('cluster_manager.', CLUSTER_MANAGER_STATS)

@@ -49,10 +49,16 @@ interface Entry {
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
+  /** HostKeys of the hosts of a DNS cluster. */
+  hostKeys: ReadonlySet<string>
   /** Resolved hosts of a DNS cluster; null before the first answer. */
   assignment: ClusterLoadAssignmentJson | null
   /** Made when a worker first uses the cluster. */
   breakers: BreakerGauges | null
+}
+
+function countHosts(assignment: AssignmentPlan): number {
+  return assignment.localities.reduce((count, { endpoints }) => count + endpoints.length, 0)
 }
 
 const systemSchedule: Schedule = (ms, callback) => {
@@ -102,10 +108,13 @@ export class ClusterDirectory {
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),
+      hostKeys: new Set(),
       assignment: null,
       breakers: null,
     }
     this.entries.set(plan.name, entry)
+    // Every new host is matched with a transport socket; there is one, named default.
+    if (entry.dns === null) stats.cells[C['default.total_match_count']]! += countHosts(plan.assignment)
     this.manager.cells[before === undefined ? ADDED : MODIFIED]! += 1
     this.manager.cells[ACTIVE] = this.entries.size
     stats.cells[C.warming_state] = 0
@@ -200,7 +209,10 @@ export class ClusterDirectory {
     this.setMembership(entry, plan)
     const keys = new HostKeys()
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
-    this.cells.retain(name, new Set(endpoints.map(endpoint => keys.next(endpoint))))
+    const before = entry.hostKeys
+    entry.hostKeys = new Set(endpoints.map(endpoint => keys.next(endpoint)))
+    for (const key of entry.hostKeys) if (!before.has(key)) entry.stats.cells[C['default.total_match_count']]! += 1
+    this.cells.retain(name, entry.hostKeys)
     this.options.publish({ kind: 'hosts', name, assignment })
   }
 

@@ -41,7 +41,10 @@ export class Cluster {
     this.thread = thread
     this.memory = memory
     this.stats = stats.block(prefix, CLUSTER_STATS)
-    this.codeStats = new ResponseCodeStats(stats, prefix, { cells: this.stats.cells, slot: CLUSTER_SLOTS.upstream_rq_completed })
+    this.codeStats = new ResponseCodeStats(stats, prefix, {
+      cells: this.stats.cells,
+      slot: CLUSTER_SLOTS.upstream_rq_completed,
+    })
     this.limitsByPriority = [
       new ResourceLimits(plan.limits[0], 0, location, ledger, thread.runtime),
       new ResourceLimits(plan.limits[1], 1, location, ledger, thread.runtime),

@@ -52,8 +52,8 @@ export class ResponseCodeStats {
   private externalTime: Histogram | null = null
   private canaryTime: Histogram | null = null
 
-  /** `prefix`: 'cluster.<name>.'; `completed`: its upstream_rq_completed, which exists from the start. */
-  constructor(stats: StatStore, prefix: string, completed: StatCell) {
+  /** `prefix`: 'cluster.<name>.'; `completed`: its upstream_rq_completed where that exists from the start. */
+  constructor(stats: StatStore, prefix: string, completed: StatCell | null = null) {
     this.stats = stats
     this.prefix = prefix
     this.all = new CodeFamily(stats, prefix, completed)
