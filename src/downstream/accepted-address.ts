@@ -1,5 +1,5 @@
 import type { AcceptedHandle, Address } from '../net/index.ts'
-import { formatHostPort, type IpGroups, parseIp } from '../net/index.ts'
+import { formatHostPort } from '../net/index.ts'
 
 interface SocketName {
   address?: string
@@ -29,20 +29,4 @@ export function localAddressOf(handle: AcceptedHandle, listening: Address): stri
 /** A peer that has left already has no name: it counts as the unspecified address, as it cannot be answered anyway. */
 function nameText({ address = '0.0.0.0', port = 0 }: SocketName): string {
   return formatHostPort(address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address, port)
-}
-
-export interface IpEndpoint {
-  readonly ip: IpGroups | null
-  readonly port: number
-}
-
-const NO_ENDPOINT: IpEndpoint = { ip: null, port: 0 }
-
-/** Takes 'ip:port' or '[ip]:port' apart; a pipe's path has neither. */
-export function ipEndpoint(text: string): IpEndpoint {
-  const colon = text.lastIndexOf(':')
-  if (colon < 0) return NO_ENDPOINT
-  const host = text[0] === '[' ? text.slice(1, colon - 1) : text.slice(0, colon)
-  const ip = parseIp(host)
-  return ip === null ? NO_ENDPOINT : { ip, port: Number(text.slice(colon + 1)) }
 }

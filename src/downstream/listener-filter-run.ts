@@ -8,10 +8,10 @@ import {
   type Connection,
   type ConnectionReader,
   Continue,
+  endpointOf,
   type ListenerFilter,
   type PeekedBytes,
 } from '../net/index.ts'
-import { ipEndpoint } from './accepted-address.ts'
 import type { ListenerPlan } from './listener-plan.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -47,7 +47,7 @@ export class ListenerFilterRun implements ConnectionReader, PeekedBytes {
     this.connection = connection
     this.socket = socket
     this.plan = plan
-    const { port } = ipEndpoint(socket.localAddress)
+    const { port } = endpointOf(socket.localAddress)
     this.filters = plan.listenerFilters
       .filter(({ disabled }) => disabled === null || !disabled(port))
       .map(entry => entry.plan.create(connection.thread))

@@ -9,13 +9,14 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionCounter,
+  endpointOf,
   openAccessLogs,
   startReading,
   type ThreadContext,
   writeAccessLogs,
 } from '../net/index.ts'
 import { type ConnectionInfo, ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
-import { ipEndpoint, localAddressOf, remoteAddressOf } from './accepted-address.ts'
+import { localAddressOf, remoteAddressOf } from './accepted-address.ts'
 import { type ListenerFilterOutcome, type ListenerFilterOwner, ListenerFilterRun } from './listener-filter-run.ts'
 import type { FilterChainPlan, ListenerPlan } from './listener-plan.ts'
 import * as stats from './listener-stats.ts'
@@ -181,15 +182,15 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   private chooseChain(socket: AcceptedSocket): FilterChainPlan | null {
     const { matcher, filterChains, defaultFilterChain } = this.plan
     if (matcher.only >= 0) return filterChains[matcher.only]!
-    const destination = ipEndpoint(socket.localAddress)
-    const source = ipEndpoint(socket.remoteAddress)
+    const destination = endpointOf(socket.localAddress)
+    const source = endpointOf(socket.remoteAddress)
     const index = matcher.find({
       destinationPort: destination.port,
       destinationIp: destination.ip,
       serverName: socket.requestedServerName,
       transportProtocol: socket.transportProtocol,
       applicationProtocols: socket.applicationProtocols,
-      directSourceIp: ipEndpoint(socket.directRemoteAddress).ip,
+      directSourceIp: endpointOf(socket.directRemoteAddress).ip,
       sourceIp: source.ip,
       sourcePort: source.port,
     })

@@ -80,3 +80,19 @@ export function parseCidr(json: CidrRangeJson): Cidr | null {
   const mappedBits = groups.length === 2 && text.includes(':') ? 96 : 0
   return new Cidr(groups, Math.max((json.prefixLen ?? 0) - mappedBits, 0))
 }
+
+export interface IpEndpoint {
+  readonly ip: IpGroups | null
+  readonly port: number
+}
+
+const NO_ENDPOINT: IpEndpoint = { ip: null, port: 0 }
+
+/** Takes 'ip:port' or '[ip]:port' apart; a pipe's path has neither. */
+export function endpointOf(text: string): IpEndpoint {
+  const colon = text.lastIndexOf(':')
+  if (colon < 0) return NO_ENDPOINT
+  const host = text[0] === '[' ? text.slice(1, colon - 1) : text.slice(0, colon)
+  const ip = parseIp(host)
+  return ip === null ? NO_ENDPOINT : { ip, port: Number(text.slice(colon + 1)) }
+}

@@ -8,6 +8,7 @@ import { tlsInspectorFactory } from '../extensions/listener-filters/tls_inspecto
 import { connectionLimitFactory } from '../extensions/network-filters/connection_limit/index.ts'
 import { directResponseFactory } from '../extensions/network-filters/direct_response/index.ts'
 import { echoFactory } from '../extensions/network-filters/echo/index.ts'
+import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
@@ -19,6 +20,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   connectionLimitFactory,
   directResponseFactory,
   echoFactory,
+  networkRbacFactory,
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,

@@ -11,7 +11,7 @@ export class Peer {
 
   constructor(socket: net.Socket) {
     this.socket = socket
-    socket.on('data', chunk => {
+    socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk])
     })
     socket.on('end', () => {
