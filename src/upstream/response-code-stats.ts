@@ -9,7 +9,7 @@ export class CodeFamily {
   private readonly classes: (StatCell | null)[] = [null, null, null, null, null, null, null, null, null, null]
   private readonly codes: (StatCell | undefined)[] = []
 
-  constructor(stats: StatStore, prefix: string, completed: StatCell | null) {
+  constructor(stats: StatStore, prefix: string, completed: StatCell | null = null) {
     this.stats = stats
     this.prefix = prefix
     this.completed = completed

@@ -39,6 +39,7 @@ declareSupport(CARES, {
     rotate_nameservers: 'name servers are asked in their order',
     edns0_max_payload_size: 'the resolver chooses it by itself; leave it out',
     max_udp_channel_duration: 'sockets are not kept between queries; leave it out',
+    qcache_max_ttl: 'answers are not kept between lookups; leave it out',
     reinit_channel_on_timeout: 'sockets are not kept between queries; leave it out',
   },
 })
