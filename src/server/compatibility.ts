@@ -37,7 +37,10 @@ export function describeCompatibility(options: ServerOptions): Compatibility {
   }
   const compatible = refused.length === 0 && parts.wrong.length === 0
   const json = options.findingsFormat === 'json'
-  return { compatible, report: json ? `${JSON.stringify({ compatible, ...parts }, null, 2)}\n` : text(parts, compatible) }
+  return {
+    compatible,
+    report: json ? `${JSON.stringify({ compatible, ...parts }, null, 2)}\n` : text(parts, compatible),
+  }
 }
 
 /** Types of all typed_configs, without the type URL prefix. */

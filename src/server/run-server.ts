@@ -33,7 +33,8 @@ export async function runServer(options: ServerOptions, run: RunOptions = {}): P
   const problem = await server.start(configuration)
   if (problem !== null) {
     logger.critical(problem)
-    process.stderr.write(`outrider: ${problem}\n`)
+    // Whoever started it by hand looks here and not into a file.
+    if (options.logging.path !== null) process.stderr.write(`outrider: ${problem}\n`)
     await server.abandon()
     return EXIT_FAILURE
   }

@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { getText } from './hops.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const LAUNCHER = join(ROOT, 'bin', 'outrider')
+const MESH = join(ROOT, 'examples', 'mesh')
+const READY_TIMEOUT_MS = 15_000
+const POLL_MS = 50
+
+export const EDGE = { name: 'edge', port: 10_000, adminPort: 9901 } as const
+/** As the bootstraps under examples/mesh/ have them. */
+export const SERVICES = [
+  { name: 'frontend', port: 10_021, egressPort: 10_011, adminPort: 9911 },
+  { name: 'catalog', port: 10_022, egressPort: 10_012, adminPort: 9912 },
+  { name: 'reviews', port: 10_023, egressPort: 10_013, adminPort: 9913 },
+] as const
+
+/** The demo's processes: services, a sidecar each, and the edge. */
+export class Mesh {
+  private readonly portOffset: number
+  private readonly services: ChildProcess[] = []
+  private readonly sidecars: ChildProcess[] = []
+  private edge: ChildProcess | null = null
+  private readonly fail: (problem: string) => void
+  /** Resolves with the reason when a process ends that should not. */
+  readonly failed: Promise<string>
+  private stopping = false
+
+  constructor(portOffset: number) {
+    this.portOffset = portOffset
+    const { promise, resolve } = Promise.withResolvers<string>()
+    this.failed = promise
+    this.fail = resolve
+    process.on('exit', () => this.kill())
+  }
+
+  /** Starts everything; resolves when the edge serves, rejects when that takes too long. */
+  async start(): Promise<void> {
+    for (const service of SERVICES) this.services.push(this.startService(service))
+    for (const { name } of SERVICES) this.sidecars.push(this.startProxy(name))
+    this.edge = this.startProxy(EDGE.name)
+    const admins = [EDGE, ...SERVICES].map(({ adminPort }) => adminPort + this.portOffset)
+    const ready = Promise.all(admins.map(port => this.untilReady(port)))
+    const problem = await Promise.race([ready.then(() => null), this.failed])
+    if (problem !== null) throw new Error(problem)
+  }
+
+  private startService(service: (typeof SERVICES)[number]): ChildProcess {
+    const { name, port, egressPort } = service
+    const environment = { PORT: String(port + this.portOffset), EGRESS_PORT: String(egressPort + this.portOffset) }
+    return this.watch(
+      `service ${name}`,
+      spawn(process.execPath, [join(MESH, 'services', `${name}.mjs`)], {
+        // A group of its own: Ctrl-C reaches the demo alone, which ends the others in order.
+        detached: true,
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, ...environment },
+      }),
+    )
+  }
+
+  private startProxy(name: string): ChildProcess {
+    const bootstrap = readFileSync(join(MESH, `${name}.yaml`), 'utf8')
+    const moved = bootstrap.replace(/port_value: (\d+)/g, (_, port) => `port_value: ${Number(port) + this.portOffset}`)
+    const flags = ['--concurrency', '1', '-l', 'warning', '--drain-time-s', '2', '--drain-delay', '0.2s']
+    return this.watch(
+      `outrider ${name}`,
+      spawn(process.execPath, [LAUNCHER, '--config-yaml', moved, ...flags], {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
+    )
+  }
+
+  private watch(what: string, child: ChildProcess): ChildProcess {
+    child.on('error', error => this.fail(`${what}: ${error.message}`))
+    child.on('exit', (code, signal) => {
+      if (!this.stopping) this.fail(`${what} ended with ${signal ?? `code ${code}`}`)
+    })
+    return child
+  }
+
+  private async untilReady(adminPort: number): Promise<void> {
+    const deadline = performance.now() + READY_TIMEOUT_MS
+    for (;;) {
+      const state = await getText(adminPort, '/ready').catch((error: Error) => error.message)
+      if (state.startsWith('LIVE')) return
+      if (performance.now() > deadline) throw new Error(`the proxy on admin port ${adminPort} is not ready: ${state}`)
+      await delay(POLL_MS)
+    }
+  }
+
+  /** Ends all in the order of the traffic, each when the one before is gone; true when all ended cleanly. */
+  async stop(): Promise<boolean> {
+    this.stopping = true
+    const edge = this.edge === null ? [] : [this.edge]
+    let clean = true
+    for (const group of [edge, this.sidecars, this.services]) {
+      const codes = await Promise.all(group.map(end))
+      clean &&= codes.every(code => code === 0)
+    }
+    return clean
+  }
+
+  private kill(): void {
+    for (const child of [this.edge, ...this.sidecars, ...this.services]) {
+      if (child !== null && isRunning(child)) child.kill('SIGKILL')
+    }
+  }
+}
+
+const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
+
+async function end(child: ChildProcess): Promise<number | null> {
+  if (isRunning(child)) {
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    await exited
+  }
+  return child.exitCode
+}
