@@ -288,6 +288,10 @@ test('names that nobody answers hold the start up for a bounded time', async () 
   assert.equal(time.runOnly(), 5000)
   await ready
   assert.equal(updates.length, 1)
+  const impatient = setUp({ resolve: () => new Promise(() => undefined) })
+  impatient.add(named('STRICT_DNS', { waitForWarmOnInit: false }))
+  await impatient.directory.ready()
+  assert.equal(impatient.time.pending.length, 0)
 })
 
 test('a cluster replaced while its lookup is under way hears nothing of it', async () => {

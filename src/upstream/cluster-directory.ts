@@ -125,7 +125,7 @@ export class ClusterDirectory {
     this.setMembership(entry, entry.dns === null ? plan.assignment : compileAssignment(undefined))
     this.options.publish({ kind: 'cluster', name: entry.name, resource, limits: entry.limits })
     if (entry.dns !== null) {
-      this.setWarming(entry.name, true)
+      this.setWarming(entry.name, plan.waitForWarmOnInit)
       entry.dns.start()
     }
   }

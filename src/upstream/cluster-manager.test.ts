@@ -107,6 +107,18 @@ test('new hosts: those that stay keep connections and stats, those that go are d
   assert.equal(twoPools.drained, 1)
 })
 
+test('close_connections_on_host_set_change: hosts that stay begin with new connections', () => {
+  const { manager, add } = setUp()
+  const commonLbConfig = { closeConnectionsOnHostSetChange: true }
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9), commonLbConfig })
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 2) })
+  const [one] = manager.get('c')!.hosts() as [Host]
+  const pools = draining(one)
+  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1) })
+  assert.equal(manager.get('c')?.hosts()[0], one)
+  assert.deepEqual([pools.drained, one.pools], [1, null])
+})
+
 test('hosts that arrive before the first use are there at the first use', () => {
   const { manager, add } = setUp()
   add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })

@@ -77,8 +77,6 @@ export interface ClusterPlan {
   readonly idleTimeoutMs: number
   /** 0: never. */
   readonly maxConnectionDurationMs: number
-  /** 0: none. */
-  readonly maxStreamDurationMs: number
   readonly http1: Http1Options
   readonly connectOptions: ConnectOptions
   readonly balancer: BalancerPlan
@@ -92,6 +90,8 @@ export interface ClusterPlan {
   /** As configured: of DNS clusters, host names that are not resolved yet. */
   readonly assignment: AssignmentPlan
   readonly closeConnectionsOnHostSetChange: boolean
+  /** False: the proxy starts without waiting for the first DNS answer. */
+  readonly waitForWarmOnInit: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */
   readonly metadata: Readonly<Record<string, object>> | null
 }

@@ -88,8 +88,12 @@ export class Cluster {
     this.hostSet = hostSet(groups, assignment)
     this.loadBalancer = makeLoadBalancer(this.plan, this.hostSet, this.thread, this.stats)
     if (fresh.length > 0) this.memory.report(this.name, fresh)
+    const all = this.plan.closeConnectionsOnHostSetChange
     for (const [key, host] of before) {
-      if (kept.get(key) !== host) host.pools?.drain()
+      if (!all && kept.get(key) === host) continue
+      host.pools?.drain()
+      // A host that stays begins with new connections.
+      host.pools = null
     }
   }
 

@@ -135,6 +135,7 @@ test('what cannot work is said, with its place', () => {
     [{ type: 'STRICT_DNS', loadAssignment: assigned({ endpoint: { address: { pipe: { path: '/x' } } } }) }, /pipe: /],
     [{ lbPolicy: 'MAGLEV', maglevLbConfig: { tableSize: '100' } }, /table_size: .*prime/],
     [{ lbPolicy: 'RING_HASH', ringHashLbConfig: { minimumRingSize: '9', maximumRingSize: '8' } }, /minimum_ring_size/],
+    [{ commonHttpProtocolOptions: { maxStreamDuration: '1s' } }, /^common_http_protocol_options.max_stream_duration: /],
     [{ lbPolicy: 'LOAD_BALANCING_POLICY_CONFIG' }, /^lb_policy: /],
     [{ loadBalancingPolicy: { policies: [] } }, /^load_balancing_policy.policies: /],
     [{ upstreamBindConfig: { sourceAddress: { address: '10.0.0.1', portValue: 7 } } }, /source_address.port_value/],

@@ -66,6 +66,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     dns: discovery.dns,
     assignment: compileAssignment(cluster.loadAssignment),
     closeConnectionsOnHostSetChange: commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
+    waitForWarmOnInit: cluster.waitForWarmOnInit ?? true,
     metadata: filterMetadata(cluster.metadata),
   })
 }

@@ -37,7 +37,6 @@ export interface ProtocolOptions {
   readonly http1: Http1Options
   readonly idleTimeoutMs: number
   readonly maxConnectionDurationMs: number
-  readonly maxStreamDurationMs: number
   readonly maxRequestsPerConnection: number
 }
 
@@ -45,6 +44,7 @@ interface Source {
   readonly common: CommonOptionsJson | undefined
   readonly http1: Http1ProtocolOptionsJson | undefined
   readonly http1Path: ConfigPath
+  readonly commonPath: ConfigPath
 }
 
 /** The typed options win; without them the deprecated fields of the cluster itself apply. */
@@ -69,12 +69,14 @@ function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPat
       common: options.commonHttpProtocolOptions,
       http1: options.explicitHttpConfig?.httpProtocolOptions,
       http1Path: at.field(name).field('explicit_http_config').field('http_protocol_options'),
+      commonPath: at.field(name).field('common_http_protocol_options'),
     }
   }
   return {
     common: cluster.commonHttpProtocolOptions,
     http1: cluster.httpProtocolOptions,
     http1Path: path.field('http_protocol_options'),
+    commonPath: path.field('common_http_protocol_options'),
   }
 }
 
@@ -84,13 +86,22 @@ export function compileProtocolOptions(
   context: CompileContext,
   path: ConfigPath,
 ): ProtocolOptions {
-  const { common, http1, http1Path } = sourceOf(cluster, context, path)
+  const { common, http1, http1Path, commonPath } = sourceOf(cluster, context, path)
+  // The message is that of connection managers too, where the field is honoured.
+  if (common?.maxStreamDuration !== undefined) {
+    context.diagnostics.error(
+      commonPath.field('max_stream_duration'),
+      'a limit per upstream stream comes in a later release',
+      {
+        expected: 'max_stream_duration of a route or of the connection manager',
+      },
+    )
+  }
   const limits = headLimits(common, common?.maxResponseHeadersKb ?? DEFAULT_MAX_RESPONSE_HEADERS_KB)
   return {
     http1: compileHttp1Options(http1, limits, context, http1Path),
     idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
-    maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
   }
 }
