@@ -41,6 +41,7 @@ export function serverOptions(flags: ParsedFlags): ServerOptions {
     baseId: number(flags, 'base-id') ?? 0,
     drainTimeMs,
     drainDelayMs: drainDelayMs(values.get('drain-delay'), drainTimeMs),
+    drainDelayIsExact: values.has('drain-delay'),
     drainStrategy: values.get('drain-strategy') === 'immediate' ? 'immediate' : 'gradual',
     fileFlushIntervalMs: number(flags, 'file-flush-interval-msec') ?? 10_000,
     findingsFormat: values.get('format') === 'json' ? 'json' : 'text',

@@ -2,12 +2,16 @@ import type { ToWorker } from './messages.ts'
 
 /** How often gradual draining raises its share. */
 const STEP_MS = 100
+/** Without any connection for so long, nobody is left who could be told. */
+const QUIET_MS = 1000
 /** Idle connections live on this long after the listeners have closed: their clients may just be sending. */
 const IDLE_GRACE_MS = 2000
 
 export interface DrainTimes {
   /** From the announcement to the closing of the listeners. */
   readonly delayMs: number
+  /** The operator has set the delay: it is kept even when nobody is connected. */
+  readonly delayIsExact: boolean
   /** All of it, at most. */
   readonly totalMs: number
   readonly strategy: 'gradual' | 'immediate'
@@ -15,6 +19,8 @@ export interface DrainTimes {
 
 export interface DrainTarget {
   post(message: ToWorker): void
+  /** Open downstream connections of all workers. */
+  openConnections(): number
   /** Resolves when nothing is listened on and the last connection has gone. */
   whenIdle(): Promise<void>
 }
@@ -46,6 +52,7 @@ export class Drain {
   private readonly times: DrainTimes
   private readonly clock: DrainClock
   private stopStepping: (() => void) | null = null
+  private listenersClosed = false
 
   constructor(target: DrainTarget, times: DrainTimes, clock: DrainClock = systemDrainClock) {
     this.target = target
@@ -77,14 +84,28 @@ export class Drain {
   }
 
   /** Announces, and after the delay closes the listeners, or only those of inbound traffic. */
-  closeListeners(inboundOnly: boolean): Promise<void> {
+  async closeListeners(inboundOnly: boolean): Promise<void> {
     this.announce()
+    await this.delay()
+    this.listenersClosed ||= !inboundOnly
+    this.target.post({ type: 'stop_accepting', inboundOnly })
+  }
+
+  /** Ends with the delay, or earlier once nobody has been connected for a while. */
+  private delay(): Promise<void> {
+    const { delayMs, delayIsExact } = this.times
+    if (this.listenersClosed) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.clock.after(this.times.delayMs, () => {
-      this.target.post({ type: 'stop_accepting', inboundOnly })
-      resolve()
+    const stopWaiting = this.clock.after(delayMs, resolve)
+    let quietMs = 0
+    const stopLooking = this.clock.every(STEP_MS, () => {
+      quietMs = this.target.openConnections() === 0 ? quietMs + STEP_MS : 0
+      if (quietMs >= QUIET_MS && !delayIsExact) resolve()
     })
-    return promise
+    return promise.then(() => {
+      stopWaiting()
+      stopLooking()
+    })
   }
 
   /** The whole way; resolves when the last connection has gone, at the deadline at the latest. */

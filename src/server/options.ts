@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly drainTimeMs: number
   /** From its announcement to the closing of the listeners. */
   readonly drainDelayMs: number
+  /** False: the default, which may end earlier when nobody is connected. */
+  readonly drainDelayIsExact: boolean
   readonly drainStrategy: 'gradual' | 'immediate'
   readonly fileFlushIntervalMs: number
   readonly findingsFormat: 'text' | 'json'

@@ -30,6 +30,8 @@ const logger = log('main')
 const DEFAULT_FLUSH_INTERVAL_MS = 5000
 const WORKER_EXIT_TIMEOUT_MS = 2000
 const MAIN = 'main'
+/** The name under which the listeners of all workers count their connections. */
+const ALL_LISTENERS = '(all listeners)'
 
 /** The main thread's work: configuration, workers, stats, admin, drain. */
 export class Server {
@@ -89,8 +91,19 @@ export class Server {
       onHostCells: ({ report }) => this.clusters.onHostCells(report),
       onDied: index => this.onWorkerDied(index),
     })
-    const { drainDelayMs, drainTimeMs, drainStrategy } = options
-    this.drain = new Drain(this.pool, { delayMs: drainDelayMs, totalMs: drainTimeMs, strategy: drainStrategy })
+    this.drain = new Drain(
+      {
+        post: message => this.pool.post(message),
+        openConnections: () => this.counters.counter(ALL_LISTENERS).total(),
+        whenIdle: () => this.pool.whenIdle(),
+      },
+      {
+        delayMs: options.drainDelayMs,
+        delayIsExact: options.drainDelayIsExact,
+        totalMs: options.drainTimeMs,
+        strategy: options.drainStrategy,
+      },
+    )
   }
 
   private workerData(workerIndex: number): WorkerData {
@@ -249,7 +262,7 @@ export class Server {
       state: this.state,
       uptimeS: (performance.now() - this.startedMs) / 1000,
       live: this.state === 'LIVE',
-      totalConnections: this.counters.counter('(all listeners)').total(),
+      totalConnections: this.counters.counter(ALL_LISTENERS).total(),
       activeListeners: this.resources.listeners.size,
     })
   }

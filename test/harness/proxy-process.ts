@@ -55,6 +55,8 @@ export class ProxyProcess {
     const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } }
     await writeFile(config, JSON.stringify({ admin, ...bootstrap }))
     const args = ['-c', config, '--admin-address-path', addressFile, '--concurrency', String(options.concurrency ?? 1)]
+    // A test that is over waits for nobody; drain tests set their own times.
+    args.push('--drain-time-s', '0')
     const binary = process.env['PROXY_UNDER_TEST']
     const command = binary === undefined ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']
     const child = spawn(command[0]!, [...command.slice(1), ...args, ...(options.args ?? [])], {
