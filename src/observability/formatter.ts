@@ -1,6 +1,6 @@
 // Substitution formats: text with %OPERATORS%, and JSON objects of such texts. Compiled once, run per log line.
 import type { Field, FieldValue, FormatContext } from './format-context.ts'
-import { compileOperator, operatorNames } from './operators.ts'
+import { compileOperator, operatorNames } from './operators/compile-operator.ts'
 
 export interface Formatter {
   /** One line (or value) as latin1 text: a character per byte. */

@@ -1,0 +1,46 @@
+import type { Field, FieldValue } from '../format-context.ts'
+import type { StreamInfo } from '../stream-info.ts'
+
+const SOURCES: Readonly<Record<string, (info: StreamInfo) => object | null>> = {
+  DYNAMIC: info => info.dynamicMetadata,
+  CLUSTER: info => info.clusterMetadata,
+  ROUTE: info => info.routeMetadata,
+  UPSTREAM_HOST: info => info.upstreamHostMetadata,
+}
+
+function member(value: unknown, key: string): unknown {
+  if (value instanceof Map) return value.get(key)
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined
+}
+
+/** `namespace:key:key...` of one kind of metadata; undefined for an unknown kind or an empty argument. */
+export function metadataField(kind: string, argument: string): Field | undefined {
+  const source = Object.hasOwn(SOURCES, kind) ? SOURCES[kind] : undefined
+  const keys = argument.split(':')
+  if (source === undefined || keys[0] === '') return undefined
+  return ({ info }) => {
+    let value: unknown = source(info)
+    for (const key of keys) value = member(value, key)
+    return (value ?? null) as FieldValue
+  }
+}
+
+/** `METADATA(KIND:namespace:key...)` */
+export function anyMetadataField(argument: string): Field | undefined {
+  const colon = argument.indexOf(':')
+  return colon < 0 ? undefined : metadataField(argument.slice(0, colon), argument.slice(colon + 1))
+}
+
+/** `FILTER_STATE(key[:PLAIN|:TYPED|:FIELD:name]):Z`; values here are plain already. Z cuts a text. */
+export function filterStateField(argument: string, maxLength: number): Field | undefined {
+  const [key = '', form = 'TYPED', name, more] = argument.split(':')
+  if (key === '' || more !== undefined || (form === 'FIELD') !== (name !== undefined && name !== '')) return undefined
+  if (!['PLAIN', 'TYPED', 'FIELD'].includes(form)) return undefined
+  return ({ info }) => {
+    const state = info.filterState?.get(key)
+    const value = (name === undefined ? state : member(state, name)) ?? null
+    return typeof value === 'string' && maxLength >= 0 ? value.slice(0, maxLength) : (value as FieldValue)
+  }
+}

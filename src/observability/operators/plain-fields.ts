@@ -1,0 +1,103 @@
+import { hostname } from 'node:os'
+import type { Field, FieldValue } from '../format-context.ts'
+import { flagsToLongString, flagsToString } from '../response-flags.ts'
+import type { StreamInfo } from '../stream-info.ts'
+import { ADDRESS_FIELDS, hostOf } from './addresses.ts'
+import { wholeMs } from './durations.ts'
+
+const present = (text: string | null): FieldValue => (text === null || text === '' ? null : text)
+/** Details become one word, so that a line splits at spaces. */
+const oneWord = (text: string | null): FieldValue => present(text)?.toString().replaceAll(' ', '_') ?? null
+const info =
+  (read: (info: StreamInfo) => FieldValue): Field =>
+  context =>
+    read(context.info)
+
+const responseTxUs = (i: StreamInfo): number =>
+  i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0 ? -1 : i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs
+const hostName = (i: StreamInfo): string | null => i.upstreamHostName ?? i.upstreamHostAddress
+
+/** Known to Envoy; nothing here can have a value for them yet: TLS, tracing, HTTP/3 and close reasons. */
+const EMPTY = [
+  ...['LOCAL', 'PEER'].flatMap(side =>
+    ['URI', 'DNS', 'IP', 'EMAIL', 'OTHERNAME'].map(kind => `DOWNSTREAM_${side}_${kind}_SAN`),
+  ),
+  ...['SUBJECT', 'ISSUER', 'SERIAL', 'FINGERPRINT_1', 'FINGERPRINT_256', 'CERT'].map(name => `DOWNSTREAM_PEER_${name}`),
+  ...['CHAIN_FINGERPRINTS_1', 'CHAIN_FINGERPRINTS_256', 'CHAIN_SERIALS', 'ISSUER_FINGERPRINT_256', 'ISSUER_SERIAL'].map(
+    name => `DOWNSTREAM_PEER_${name}`,
+  ),
+  ...['SUBJECT', 'ISSUER', 'CERT', 'URI_SAN', 'DNS_SAN', 'IP_SAN'].map(name => `UPSTREAM_PEER_${name}`),
+  ...['URI', 'DNS', 'IP'].map(kind => `UPSTREAM_LOCAL_${kind}_SAN`),
+  ...['DOWNSTREAM', 'UPSTREAM'].flatMap(side => [
+    ...['SESSION_ID', 'CIPHER', 'VERSION', 'GROUP'].map(name => `${side}_TLS_${name}`),
+    `${side}_LOCAL_CLOSE_REASON`,
+    `${side}_DETECTED_CLOSE_TYPE`,
+  ]),
+  'DOWNSTREAM_LOCAL_SUBJECT',
+  'UPSTREAM_SERVER_NAME',
+  'TLS_JA3_FINGERPRINT',
+  'TLS_JA4_FINGERPRINT',
+  'TRACE_ID',
+  'SPAN_ID',
+  'ROUNDTRIP_DURATION',
+  'DOWNSTREAM_HANDSHAKE_DURATION',
+]
+
+/** Operators without arguments. */
+export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
+  ...Object.fromEntries(EMPTY.map(name => [name, (): FieldValue => null])),
+  ...ADDRESS_FIELDS,
+  PROTOCOL: info(i => i.protocol),
+  UPSTREAM_PROTOCOL: info(i => i.upstreamProtocol),
+  RESPONSE_CODE: info(i => i.responseCode),
+  RESPONSE_CODE_DETAILS: info(i => oneWord(i.responseCodeDetails)),
+  CONNECTION_TERMINATION_DETAILS: info(i => i.connectionTerminationDetails),
+  RESPONSE_FLAGS: info(i => flagsToString(i.flags, i.protocol === null)),
+  RESPONSE_FLAGS_LONG: info(i => flagsToLongString(i.flags, i.protocol === null)),
+  RESPONSE_CAUSE: info(i => (i.cause === null ? null : { ...i.cause })),
+  CUSTOM_FLAGS: () => '',
+  BYTES_RECEIVED: info(i => i.bytesReceived),
+  BYTES_SENT: info(i => i.bytesSent),
+  // Of QUIC, as in Envoy.
+  BYTES_RETRANSMITTED: () => 0,
+  PACKETS_RETRANSMITTED: () => 0,
+  DURATION: info(i => wholeMs(i.endUs)),
+  REQUEST_DURATION: info(i => wholeMs(i.lastDownstreamRxByteUs)),
+  REQUEST_TX_DURATION: info(i => wholeMs(i.lastUpstreamTxByteUs)),
+  RESPONSE_DURATION: info(i => wholeMs(i.firstUpstreamRxByteUs)),
+  RESPONSE_TX_DURATION: info(i => wholeMs(responseTxUs(i))),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: info(i => wholeMs(i.upstreamPoolReadyUs)),
+  ROUTE_NAME: info(i => present(i.routeName)),
+  VIRTUAL_HOST_NAME: info(i => present(i.virtualHostName)),
+  VIRTUAL_CLUSTER_NAME: info(i => present(i.virtualClusterName)),
+  UPSTREAM_CLUSTER: info(i => present(i.upstreamCluster)),
+  UPSTREAM_CLUSTER_RAW: info(i => present(i.upstreamCluster)),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: info(i => i.upstreamRequestAttemptCount),
+  UPSTREAM_HOST: info(i => present(i.upstreamHostAddress)),
+  UPSTREAM_HOST_NAME: info(i => present(hostName(i))),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: info(i => present(hostOf(hostName(i) ?? ''))),
+  UPSTREAM_HOSTS_ATTEMPTED: info(i => i.upstreamHostsAttempted?.join(',') ?? null),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: info(i => i.upstreamHostsAttempted?.map(hostOf).join(',') ?? null),
+  UPSTREAM_CONNECTION_ID: info(i => i.upstreamConnectionId),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.upstreamTransportFailureReason)),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.downstreamTransportFailureReason)),
+  FILTER_CHAIN_NAME: info(i => present(i.connection.filterChainName)),
+  REQUESTED_SERVER_NAME: info(i => present(i.connection.requestedServerName)),
+  CONNECTION_ID: info(i => i.connection.connectionId),
+  STREAM_ID: info(i => i.streamId),
+  UNIQUE_ID: () => crypto.randomUUID(),
+  HOSTNAME: () => hostname(),
+  ACCESS_LOG_TYPE: context => context.accessLogType ?? null,
+  LOCAL_REPLY_BODY: context => context.localReplyBody ?? '',
+  REQUEST_HEADERS_BYTES: context => context.requestHeaders?.byteSize ?? 0,
+  RESPONSE_HEADERS_BYTES: context => context.responseHeaders?.byteSize ?? 0,
+  RESPONSE_TRAILERS_BYTES: context => context.responseTrailers?.byteSize ?? 0,
+  DOWNSTREAM_WIRE_BYTES_RECEIVED: info(i => i.downstreamWireBytesReceived),
+  DOWNSTREAM_WIRE_BYTES_SENT: info(i => i.downstreamWireBytesSent),
+  DOWNSTREAM_HEADER_BYTES_RECEIVED: info(i => i.downstreamHeaderBytesReceived),
+  DOWNSTREAM_HEADER_BYTES_SENT: info(i => i.downstreamHeaderBytesSent),
+  UPSTREAM_WIRE_BYTES_SENT: info(i => i.upstreamWireBytesSent),
+  UPSTREAM_WIRE_BYTES_RECEIVED: info(i => i.upstreamWireBytesReceived),
+  UPSTREAM_HEADER_BYTES_SENT: info(i => i.upstreamHeaderBytesSent),
+  UPSTREAM_HEADER_BYTES_RECEIVED: info(i => i.upstreamHeaderBytesReceived),
+}
