@@ -7,8 +7,8 @@ export interface Endpoint {
 
 /** 'host:port', '[::1]:port', ':port', 'port' or 'http://host:port'; undefined when it is none of these. */
 export function endpoint(text: string | undefined, defaultHost: string): Endpoint | undefined {
-  const match = /^(?:http:\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]*))?:?(\d{1,5})\/?$/.exec(text ?? '')
-  if (match === null || !/^(?:.*:)?\d+\/?$/.test(text!)) return undefined
+  const match = /^(?:http:\/\/)?(?:(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]*)):)?(\d{1,5})\/?$/.exec(text ?? '')
+  if (match === null) return undefined
   const port = Number(match[3])
   const host = match[1] ?? match[2]
   return port > 65535 ? undefined : { host: host === undefined || host === '' ? defaultHost : host, port }

@@ -1,9 +1,6 @@
-import type { Diagnostic } from '../config/index.ts'
+import { type Diagnostic, supportOf } from '../config/index.ts'
 import { diagnose, readConfiguration } from './configuration.ts'
 import type { ServerOptions } from './options.ts'
-
-/** Findings that say what this release lacks, and not that the configuration is wrong. */
-const LACKING = new Set(['unsupported', 'unknown-extension'])
 
 interface Compatibility {
   readonly compatible: boolean
@@ -25,17 +22,26 @@ interface Parts {
 export function describeCompatibility(options: ServerOptions): Compatibility {
   const { diagnostics, sources } = diagnose(options)
   sources.locate(diagnostics)
-  const refused = diagnostics.filter(({ severity, code }) => severity === 'error' && LACKING.has(code))
-  const refusedTypes = new Set(refused.map(({ found }) => found))
-  // Read once more without the judgement on support, so that a refused field does not hide what stands beside it.
-  const { resource } = readConfiguration(options, false)
+  // What is found without the judgement on support as well is wrong anywhere; the rest is what this release lacks.
+  const lenient = readConfiguration(options, false)
+  const key = ({ path, message }: Diagnostic) => `${path} ${message}`
+  const wrongAnywhere = new Set(lenient.diagnostics.list.map(key))
+  const isLacking = (finding: Diagnostic) => finding.code === 'unknown-extension' || judged.has(key(finding))
+  const judged = new Set(
+    readConfiguration(options)
+      .diagnostics.list.map(key)
+      .filter(one => !wrongAnywhere.has(one)),
+  )
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  const refused = errors.filter(isLacking)
+  const wrong = errors.filter(finding => !isLacking(finding))
   const parts: Parts = {
-    supported: [...typesIn(resource)].filter(type => !refusedTypes.has(type)).sort(),
+    supported: [...typesIn(lenient.resource)].filter(type => supportOf(type) !== undefined).sort(),
     refused,
     withoutEffect: diagnostics.filter(({ severity }) => severity === 'warning'),
-    wrong: diagnostics.filter(({ severity, code }) => severity === 'error' && !LACKING.has(code)),
+    wrong,
   }
-  const compatible = refused.length === 0 && parts.wrong.length === 0
+  const compatible = errors.length === 0
   const json = options.findingsFormat === 'json'
   return {
     compatible,

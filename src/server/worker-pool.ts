@@ -49,6 +49,7 @@ export class WorkerPool {
   private readonly pending = new Map<number, Pending>()
   private readonly listenersByWorker = new Map<number, readonly BoundListener[]>()
   private lastId = 0
+  private replacement: PromiseWithResolvers<void> | null = null
   private stopping = false
   private waitingForIdle: (() => void) | null = null
   private waitingForExit: (() => void) | null = null
@@ -124,9 +125,14 @@ export class WorkerPool {
     slot.bornMs = performance.now()
     slot.exited = false
     slot.idle = false
-    const post = (message: ToWorker) => slot.worker.postMessage(message)
-    post({ type: 'configure', settings: this.callbacks.settings() })
-    post({ type: 'apply', id: ++this.lastId, updates: this.callbacks.catchUp() })
+    const id = ++this.lastId
+    const resolve = () => {
+      this.replacement?.resolve()
+      this.replacement = null
+    }
+    this.pending.set(id, { failures: [], waitingFor: new Set([slot.index]), resolve })
+    this.postTo(slot.index, { type: 'configure', settings: this.callbacks.settings() })
+    this.postTo(slot.index, { type: 'apply', id, updates: this.callbacks.catchUp() })
   }
 
   /** Tells all workers what must precede the first resource. */
@@ -142,6 +148,17 @@ export class WorkerPool {
     this.pending.set(id, { failures: [], waitingFor: new Set(alive.map(({ index }) => index)), resolve })
     this.post({ type: 'apply', id, updates })
     return promise
+  }
+
+  /** Posts to one worker. */
+  postTo(index: number, message: ToWorker): void {
+    this.slots[index]!.worker.postMessage(message)
+  }
+
+  /** Resolves when the next worker that died has a successor which serves. */
+  nextReplacement(): Promise<void> {
+    this.replacement ??= Promise.withResolvers<void>()
+    return this.replacement.promise
   }
 
   post(message: ToWorker): void {
