@@ -23,6 +23,8 @@ export class LogFile {
   private pending: string[] = []
   private pendingBytes = 0
   private writing = false
+  /** Replaced by a reopen while a write to it was under way. */
+  private leaving = -1
   private timer: NodeJS.Timeout | null = null
   private readonly flushMs: number
 
@@ -69,7 +71,9 @@ export class LogFile {
       this.writing = false
       if (error === null) this.stats.writeCompleted()
       else this.stats.writeFailed()
-      if (this.pendingBytes >= FLUSH_BYTES) this.flush()
+      this.closeLeaving()
+      // The timer may have gone off during the write.
+      if (this.pendingBytes >= FLUSH_BYTES || this.timer === null) this.flush()
     })
   }
 
@@ -89,10 +93,18 @@ export class LogFile {
         this.stats.reopenFailed()
         return
       }
-      const old = this.descriptor
+      this.closeLeaving()
+      this.leaving = this.descriptor
       this.descriptor = descriptor
-      close(old, () => {})
+      if (!this.writing) this.closeLeaving()
     })
+  }
+
+  private closeLeaving(): void {
+    if (this.leaving < 0) return
+    // Nothing is lost when it fails: all lines were written before.
+    close(this.leaving, () => {})
+    this.leaving = -1
   }
 
   /** Writes everything now; at exit and before a reopen. */

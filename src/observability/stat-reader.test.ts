@@ -78,7 +78,7 @@ test('used: a counter that counted, a gauge that was written even if it is 0 aga
 test('two worker threads write, main sums; a dead one leaves its counters and takes its gauges', async () => {
   const reader = new StatReader()
   const workers = ['worker_0', 'worker_1'].map(name => {
-    const worker = new Worker(new URL('./testing-stat-worker.ts', import.meta.url))
+    const worker = new Worker(new URL('./test-stat-worker.ts', import.meta.url))
     worker.on('message', definitions => reader.define(name, definitions))
     return worker
   })
