@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FormatContext, HeaderLookup } from './format-context.ts'
-import { compileFormat, compileJsonFormat, DEFAULT_ACCESS_LOG_FORMAT, isFormatError, type JsonFormat } from './formatter.ts'
+import {
+  compileFormat,
+  compileJsonFormat,
+  DEFAULT_ACCESS_LOG_FORMAT,
+  isFormatError,
+  type JsonFormat,
+} from './formatter.ts'
 import { operatorNames } from './operators/compile-operator.ts'
 import { ResponseFlag } from './response-flags.ts'
 import { StreamInfo } from './stream-info.ts'
@@ -64,7 +70,10 @@ function line(format: string, at: FormatContext = context): string {
 test('operators in text', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['100%% %PROTOCOL% %RESPONSE_CODE%', '100% HTTP/1.1 200'],
-    ['%REQ(:METHOD)% %REQ(X-A)% %REQ(X-NONE?X-A):2% %REQ(X-NONE)% %RESP(CONTENT-TYPE)% %TRAILER(X)%', 'GET value va - text/x -'],
+    [
+      '%REQ(:METHOD)% %REQ(X-A)% %REQ(X-NONE?X-A):2% %REQ(X-NONE)% %RESP(CONTENT-TYPE)% %TRAILER(X)%',
+      'GET value va - text/x -',
+    ],
     ['%PATH% %PATH(NQ)% %PATH(WQ:PATH):4% %PATH(NQ:ORIG)%', '/old?q=1 /old /new /old'],
     ['%QUERY_PARAM(q)%|%QUERY_PARAM(e)%|%QUERY_PARAM(enc):3%|%QUERY_PARAM(x)%', '12||a b|-'],
     ['%QUERY_PARAMS%', 'q=12&e=&enc=a%20b+c'],
@@ -73,14 +82,26 @@ test('operators in text', () => {
     ['%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)% %COMMON_DURATION(US_RX_BEG:DS_TX_END)%', '5000 4'],
     ['%COMMON_DURATION(DS_TX_END:US_RX_BEG)% %COMMON_DURATION(US_HS_END:DS_TX_END:ns)%', '- -'],
     ['%RESPONSE_CODE_DETAILS% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%', 'via_upstream via upstream'],
-    ['%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%', '10.1.2.3:4000 10.1.2.3 4000'],
+    [
+      '%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%',
+      '10.1.2.3:4000 10.1.2.3 4000',
+    ],
     ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(23)%', '10.1.2.0/23'],
-    ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(0)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(32)%', '0.0.0.0/0 10.1.2.3/32'],
+    [
+      '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(0)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(32)%',
+      '0.0.0.0/0 10.1.2.3/32',
+    ],
     ['%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%', '2001:db8::17:1'],
     ['%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT(100)%', '2001:db8::/100'],
     ['%DOWNSTREAM_DIRECT_LOCAL_ADDRESS% %DOWNSTREAM_DIRECT_LOCAL_PORT%', '/run/socket -'],
-    ['%UPSTREAM_HOST% %UPSTREAM_HOSTS_ATTEMPTED% %UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%', '10.9.9.9:8080 10.9.9.8:8080,10.9.9.9:8080 10.9.9.8,10.9.9.9'],
-    ['%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)% %REQUESTED_SERVER_NAME(HOST_FIRST:ORIG)%', '- svc.test:80 -'],
+    [
+      '%UPSTREAM_HOST% %UPSTREAM_HOSTS_ATTEMPTED% %UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%',
+      '10.9.9.9:8080 10.9.9.8:8080,10.9.9.9:8080 10.9.9.8,10.9.9.9',
+    ],
+    [
+      '%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)% %REQUESTED_SERVER_NAME(HOST_FIRST:ORIG)%',
+      '- svc.test:80 -',
+    ],
     ['%DYNAMIC_METADATA(ns:key)% %DYNAMIC_METADATA(ns:deep)% %DYNAMIC_METADATA(ns:none)%', 'word {"list":[1,"x"]} -'],
     ['%METADATA(ROUTE:r:k)% %METADATA(DYNAMIC:ns:deep:list)% %CLUSTER_METADATA(a)%', 'true [1,"x"] -'],
     ['%FILTER_STATE(plain:PLAIN):3% %FILTER_STATE(object:FIELD:f)% %FILTER_STATE(none)%', 'sta field -'],
@@ -190,7 +211,11 @@ test('any text compiles or is refused, and what compiles can be printed', () => 
   const pieces = ['%', '%%', '(', ')', ':', '?', '5', 'é', '\n', ' ', 'x', '{"operators":[', ']}', ...operatorNames]
   for (let i = 0; i < 20_000; i++) {
     let text = ''
-    for (let n = random(8) + 1; n > 0; n--) text += random(3) === 0 ? `%${pieces[random(pieces.length)]}(${pieces[random(pieces.length)]})%` : pieces[random(pieces.length)]
+    for (let n = random(8) + 1; n > 0; n--)
+      text +=
+        random(3) === 0
+          ? `%${pieces[random(pieces.length)]}(${pieces[random(pieces.length)]})%`
+          : pieces[random(pieces.length)]
     const formatter = compileFormat(text)
     if (isFormatError(formatter)) assert.ok(formatter.offset >= 0 && formatter.offset < text.length, text)
     else assert.equal(typeof formatter.format(context), 'string', text)

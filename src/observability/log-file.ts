@@ -59,13 +59,13 @@ export class LogFile {
     if (this.writing || this.pending.length === 0) return
     const bytes = this.take()
     this.writing = true
-    this.writeAll(bytes, 0)
+    this.writeAll(this.descriptor, bytes, 0)
   }
 
-  private writeAll(bytes: Buffer, from: number): void {
-    write(this.descriptor, bytes, from, bytes.length - from, null, (error, written) => {
+  private writeAll(descriptor: number, bytes: Buffer, from: number): void {
+    write(descriptor, bytes, from, bytes.length - from, null, (error, written) => {
       if (error === null && from + written < bytes.length) {
-        this.writeAll(bytes, from + written)
+        this.writeAll(descriptor, bytes, from + written)
         return
       }
       this.writing = false
@@ -111,7 +111,8 @@ export class LogFile {
   flushSync(): void {
     if (this.pending.length === 0) return
     try {
-      writeSync(this.descriptor, this.take())
+      const bytes = this.take()
+      for (let from = 0; from < bytes.length; ) from += writeSync(this.descriptor, bytes, from)
       this.stats.writeCompleted()
     } catch {
       this.stats.writeFailed()
