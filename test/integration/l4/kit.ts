@@ -19,6 +19,7 @@ import { tlsInspectorFactory } from '../../../src/extensions/listener-filters/tl
 import { connectionLimitFactory } from '../../../src/extensions/network-filters/connection_limit/index.ts'
 import { directResponseFactory } from '../../../src/extensions/network-filters/direct_response/index.ts'
 import { echoFactory } from '../../../src/extensions/network-filters/echo/index.ts'
+import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
 import { ConnectionCounters, DrainState, flushLogFiles, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
@@ -43,6 +44,7 @@ export class L4Worker {
       echoFactory,
       directResponseFactory,
       connectionLimitFactory,
+      networkRbacFactory,
       tcpProxyFactory,
       fileAccessLoggerFactory,
       httpInspectorFactory,
