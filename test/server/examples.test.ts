@@ -1,0 +1,142 @@
+// The bootstraps under examples/ do what their first line says.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { answering, exchange, freePorts, RawClient, ScriptedOrigin } from '../harness/index.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const EXAMPLES = join(ROOT, 'examples')
+const ORIGIN_PORTS = ['9001', '9002', '9003', '9004']
+
+interface Running {
+  /** Sends one request and returns the whole answer. */
+  get(path: string, headers?: string): Promise<string>
+  readonly port: number
+  /** Ends the proxy; what it wrote on standard output and error. */
+  stop(): Promise<{ out: string; err: string }>
+}
+
+/** Runs an example with other ports, its origins answering with their number and the request's path and host. */
+async function run(name: string): Promise<Running> {
+  const origins = await Promise.all(
+    ORIGIN_PORTS.map(port =>
+      ScriptedOrigin.start(
+        answering(({ target, headers }) => {
+          const host = headers.find(([header]) => header.toLowerCase() === 'host')?.[1]
+          const body = `${port} ${target} ${host}`
+          return `HTTP/1.1 ${target === '/boom' ? 500 : 200} X\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+        }),
+      ),
+    ),
+  )
+  const [port, adminPort] = await freePorts(2)
+  const ports = new Map(ORIGIN_PORTS.map((original, i) => [original, origins[i]!.port]))
+  for (const listener of ['8080', '8432']) ports.set(listener, port!)
+  ports.set('9901', adminPort!)
+  const text = readFileSync(join(EXAMPLES, name), 'utf8').replace(/port_value: (\d+)/g, (_, original: string) => {
+    const replaced = ports.get(original)
+    assert.ok(replaced !== undefined, `${name} uses port ${original}`)
+    return `port_value: ${replaced}`
+  })
+  const flags = ['--concurrency', '1', '--drain-time-s', '0', '--file-flush-interval-msec', '10']
+  const proxy = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), '--config-yaml', text, ...flags])
+  let [out, err] = ['', '']
+  proxy.stdout.setEncoding('utf8').on('data', piece => {
+    out += piece
+  })
+  await new Promise<void>((resolve, reject) => {
+    proxy.stderr.setEncoding('utf8').on('data', piece => {
+      err += piece
+      if (err.includes('all listeners are up')) resolve()
+    })
+    proxy.once('exit', code => reject(new Error(`exit ${code}: ${err}`)))
+  })
+  return {
+    port: port!,
+    get: (path, headers = 'host: example.com\r\n') =>
+      exchange(port!, `GET ${path} HTTP/1.1\r\n${headers}connection: close\r\n\r\n`),
+    stop: async () => {
+      proxy.kill('SIGTERM')
+      assert.deepEqual(await once(proxy, 'close'), [0, null])
+      await Promise.all(origins.map(origin => origin.close()))
+      return { out, err }
+    },
+  }
+}
+
+test('every example has a test', () => {
+  const source = readFileSync(import.meta.filename, 'utf8')
+  for (const name of globSync('*.yaml', { cwd: EXAMPLES })) assert.ok(source.includes(`run('${name}')`), name)
+})
+
+test('minimal', async () => {
+  const { get, stop } = await run('minimal.yaml')
+  assert.match(await get('/x'), /200 OK.*9001 \/x example\.com$/s)
+  await stop()
+})
+
+test('front proxy', async () => {
+  const { get, stop } = await run('front-proxy.yaml')
+  assert.match(await get('/api/items', 'host: shop.example.com\r\n'), /900[12] \/{1,2}items shop/)
+  assert.match(await get('/apix', 'host: shop.example.com\r\n'), /9003 \/apix/)
+  assert.match(await get('/', 'host: me.blog.example.com\r\n'), /9004 \//)
+  assert.match(await get('/', 'host: elsewhere.com\r\n'), /^HTTP\/1\.1 421 .*no such site\n$/s)
+  await stop()
+})
+
+test('tcp proxy', async () => {
+  const { port, stop } = await run('tcp-proxy.yaml')
+  const counts = { 9001: 0, 9002: 0 }
+  for (let i = 0; i < 40; i++) {
+    const client = await RawClient.connect(port)
+    client.send('GET / HTTP/1.1\r\nhost: db\r\n\r\n')
+    const text = await client.until(received => received.endsWith('db'))
+    counts[text.includes('9001') ? 9001 : 9002]++
+    client.close()
+  }
+  // One in four of 40: neither all nor none, but for one run in 100,000.
+  assert.ok(counts[9001] > counts[9002] - 5 && counts[9001] < 40, JSON.stringify(counts))
+  await stop()
+})
+
+test('canary', async () => {
+  const { get, stop } = await run('canary.yaml')
+  assert.match(await get('/', 'host: a\r\nx-canary: always\r\n'), /9002 \//)
+  const answer = await get('/')
+  assert.equal(answer.includes('x-version: v1'), answer.includes('9001 /'))
+  assert.match(answer, /x-version: v[12]/)
+  await stop()
+})
+
+test('redirects and rewrites', async () => {
+  const { get, stop } = await run('redirects.yaml')
+  assert.match(await get('/old'), /^HTTP\/1\.1 302 .*location: http:\/\/example\.com\/new\r\n/s)
+  assert.match(await get('/docs/a?b=c'), /^HTTP\/1\.1 301 .*location: https:\/\/docs\.example\.com\/a\?b=c\r\n/s)
+  assert.match(await get('/user/17'), /9001 \/profile\?id=17 /)
+  assert.match(await get('/app/x'), /9001 \/x app\.internal$/)
+  assert.match(await get('/other'), /9001 \/other example\.com$/)
+  await stop()
+})
+
+test('access logs', async () => {
+  const { get, stop } = await run('access-log.yaml')
+  await get('/fine')
+  await get('/boom')
+  const { out, err } = await stop()
+  const entries = out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  assert.deepEqual(
+    entries.map(({ path, status }) => [path, status]),
+    [
+      ['/fine', 200],
+      ['/boom', 500],
+    ],
+  )
+  assert.match(err, /\n500 - via_upstream \/boom\n/)
+  assert.doesNotMatch(err, /\n200 /)
+})
