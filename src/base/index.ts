@@ -1,6 +1,7 @@
 export * from './clock.ts'
-export * from './timer-wheel.ts'
 export { compileLinearRegex, type LinearRegex, type RegexError } from './linear-regex/linear-regex.ts'
 export { compileSubstitution, type Substitution } from './linear-regex/substitution.ts'
+export { packageVersion } from './package-version.ts'
+export * from './timer-wheel.ts'
 export * from './wire-text.ts'
 export { xxHash64 } from './xxhash64.ts'

@@ -1,3 +1,4 @@
+import { packageVersion } from '../base/index.ts'
 import { SERVE_FLAGS } from './flag-table.ts'
 import { EXIT_OK, type Output, usageError } from './output.ts'
 import { type ParsedFlags, parseFlags } from './parse-flags.ts'
@@ -25,7 +26,7 @@ export async function serve(argv: readonly string[], output: Output): Promise<nu
 async function inform(flags: ParsedFlags, argv: readonly string[], output: Output): Promise<number | null> {
   if (flags.values.has('help')) return (await import('./help.ts')).help(argv, output)
   if (flags.values.has('version')) {
-    output.out(`outrider ${(await import('../server/version.ts')).packageVersion()}\n`)
+    output.out(`outrider ${packageVersion()}\n`)
     return EXIT_OK
   }
   if (!flags.values.has('hot-restart-version')) return null

@@ -7,11 +7,11 @@ import type {
   ServerInfo,
   StatsQuery,
 } from '../admin/index.ts'
+import { packageVersion } from '../base/index.ts'
 import { schemaTable } from '../config/index.ts'
 import { currentLogLevels, type LogLevel, setLogLevel } from '../observability/index.ts'
 import { commandLineOptions } from './command-line-options.ts'
 import type { Server } from './server.ts'
-import { packageVersion } from './version.ts'
 
 /** What the admin interface sees of a running server. */
 export class AdminView implements AdminSources {

@@ -4,4 +4,3 @@ export { type DynamicOutcome, DynamicResources, type DynamicUpdate } from './dyn
 export type { LoggingOptions, ServerOptions } from './options.ts'
 export { type RunOptions, runServer } from './run-server.ts'
 export { Server } from './server.ts'
-export { packageVersion } from './version.ts'

@@ -1,12 +1,13 @@
 // One worker's data plane on the test's own thread, so that probes and profilers of this thread see all of it.
-import { loadBootstrap } from '../../src/config/index.ts'
-import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+import { loadBootstrap } from '../../src/config/index.ts'
+import { ConnectionCounters } from '../../src/net/index.ts'
+import { logLevels } from '../../src/observability/index.ts'
 import type { FromWorker } from '../../src/server/messages.ts'
 import { shareResources } from '../../src/server/shared-resources.ts'
 import { WorkerRuntime } from '../../src/server/worker-runtime.ts'
-import { logLevels } from '../../src/observability/index.ts'
-import { ConnectionCounters } from '../../src/net/index.ts'
 import { LimitsMemory } from '../../src/upstream/index.ts'
 
 /** Starts the listeners and clusters of a bootstrap; resolves once they listen. */
@@ -26,11 +27,11 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       fileFlushIntervalMs: 1000,
       inherited: [],
     },
-    message => {
+    { node: loaded.bootstrap?.node ?? {}, runtimeLayers: [] },
+    (message: FromWorker) => {
       if (message.type === 'applied') applied.resolve(message)
     },
   )
-  await runtime.handle({ type: 'configure', settings: { node: loaded.bootstrap?.node ?? {}, runtimeLayers: [] } })
   const limits = new LimitsMemory(1)
   const clusters = (statics.clusters ?? []) as ClusterJson[]
   const shared = shareResources(clusters)
@@ -38,8 +39,17 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
     type: 'apply',
     id: 1,
     updates: [
-      ...clusters.map((cluster, i) => ({ kind: 'cluster' as const, name: cluster.name ?? '', resource: shared[i]!, limits: limits.allot() })),
-      ...((statics.listeners ?? []) as ListenerJson[]).map(listener => ({ kind: 'listener' as const, name: listener.name ?? '', resource: listener })),
+      ...clusters.map((cluster, i) => ({
+        kind: 'cluster' as const,
+        name: cluster.name ?? '',
+        resource: shared[i]!,
+        limits: limits.allot(),
+      })),
+      ...((statics.listeners ?? []) as ListenerJson[]).map(listener => ({
+        kind: 'listener' as const,
+        name: listener.name ?? '',
+        resource: listener,
+      })),
     ],
   })
   const { failures } = await applied.promise

@@ -17,7 +17,10 @@ interface Step {
 }
 
 /** The page's numbered steps: **`file` `function`**. */
-const steps: Step[] = [...page.matchAll(/\*\*`(src\/[^`]+\.ts)` `(\w+)`\*\*/g)].map(([, file = '', name = '']) => ({ file, name }))
+const steps: Step[] = [...page.matchAll(/\*\*`(src\/[^`]+\.ts)` `(\w+)`\*\*/g)].map(([, file = '', name = '']) => ({
+  file,
+  name,
+}))
 const label = ({ file, name }: Step): string => `${file} ${name}`
 
 /** 0-based line of the first statement of a method. */
@@ -48,7 +51,9 @@ async function get(port: number, socket: net.Socket): Promise<string> {
 describe('docs/life-of-a-request.md', () => {
   it('names the functions that a GET passes, in the order in which it passes them', async () => {
     assert.ok(steps.length >= 15, 'the page has lost its steps')
+    const upstream: net.Socket[] = []
     const origin = net.createServer(socket => {
+      upstream.push(socket)
       socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'))
       socket.on('error', () => socket.destroy())
     })
@@ -76,6 +81,8 @@ describe('docs/life-of-a-request.md', () => {
     await once(client, 'close')
     await worker.handle({ type: 'stop_accepting', inboundOnly: false })
     origin.close()
+    // The pool keeps its connection, and that this test alive.
+    for (const socket of upstream) socket.destroy()
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
     assert.deepEqual(withoutRepeats(trail), steps.map(label))
   })
