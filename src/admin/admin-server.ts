@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { chmod, unlink } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { AdminPlan } from './admin-plan.ts'
 import type { AdminExchange, AdminTraffic } from './admin-traffic.ts'
@@ -37,7 +37,8 @@ export class AdminServer {
     this.sources = sources
     this.traffic = traffic
     this.byPath = new Map(endpoints(plan).map(endpoint => [endpoint.path, endpoint]))
-    this.server = createServer(
+    // Not imported: the module form of node:http loads all that it can, at a cost of 25 ms and 10 MB at start.
+    this.server = process.getBuiltinModule('node:http').createServer(
       {
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,

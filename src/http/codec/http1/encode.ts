@@ -1,7 +1,7 @@
 // HOT FILE (docs/hot-path.md): heads and chunk frames as bytes, prepared once.
-import { STATUS_CODES } from 'node:http'
 import type { Connection } from '../../../net/index.ts'
 import type { HeaderMap } from '../../headers.ts'
+import { REASON_PHRASES } from './reason-phrases.ts'
 
 const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 
@@ -13,9 +13,9 @@ const LAST_CHUNK_LINE = latin1('0\r\n')
 export const HTTP_1_1 = latin1(' HTTP/1.1\r\n')
 const HEX = latin1('0123456789abcdef')
 
-/** Standard reason phrases; Envoy knows a few that Node does not, and calls the rest Unknown. */
+/** Standard reason phrases; Unknown for the rest, as Envoy. */
 export function reasonPhrase(status: number): string {
-  return STATUS_CODES[status] ?? 'Unknown'
+  return REASON_PHRASES[status] ?? 'Unknown'
 }
 
 const statusLines: (Uint8Array | undefined)[][] = [[], []]
