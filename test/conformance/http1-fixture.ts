@@ -32,6 +32,9 @@ const LISTENERS = {
 
 export type ListenerName = keyof typeof LISTENERS
 
+/** Trailers reach the origin when both sides allow them. */
+const ORIGIN_OPTIONS = { http_protocol_options: { enable_trailers: true } }
+
 const HEADER = (name: string, stringMatch: object) => ({ name, string_match: stringMatch })
 
 const ROUTES = [
@@ -70,7 +73,7 @@ export class Http1Fixture {
       const hcm = { delayed_close_timeout: '0.1s', ...LISTENERS[name] }
       return httpListener({ port: ports.get(name)!, hcm, routes: ROUTES })
     })
-    const proxy = await ProxyProcess.start(bootstrap(listeners, [staticCluster('origin', origin.port)]))
+    const proxy = await ProxyProcess.start(bootstrap(listeners, [staticCluster('origin', origin.port, ORIGIN_OPTIONS)]))
     return new Http1Fixture(proxy, origin, ports)
   }
 
