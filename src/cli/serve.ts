@@ -1,4 +1,5 @@
 import { packageVersion } from '../base/index.ts'
+import { startWorkers } from '../server/start-workers.ts'
 import { SERVE_FLAGS } from './flag-table.ts'
 import { EXIT_OK, type Output, usageError } from './output.ts'
 import { type ParsedFlags, parseFlags } from './parse-flags.ts'
@@ -19,8 +20,10 @@ export async function serve(argv: readonly string[], output: Output): Promise<nu
     const { validateOptions } = await import('./validate.ts')
     return validateOptions(serverOptions(flags), output)
   }
+  const options = serverOptions(flags)
+  const workers = startWorkers(options.concurrency)
   const { runServer } = await import('../server/index.ts')
-  return runServer(serverOptions(flags), { exitWhenReady: mode === 'init_only' })
+  return runServer(options, { workers, exitWhenReady: mode === 'init_only' })
 }
 
 async function inform(flags: ParsedFlags, argv: readonly string[], output: Output): Promise<number | null> {

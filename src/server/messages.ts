@@ -31,8 +31,8 @@ export interface InheritedSocket {
   readonly address: string
 }
 
-/** What a worker is born with: before the configuration is read, so that both take place at the same time. */
-export interface WorkerData {
+/** What every worker must know before its first resource. */
+export interface WorkerSettings {
   readonly workerIndex: number
   readonly workers: number
   readonly connectionCounters: SharedArrayBuffer
@@ -41,10 +41,6 @@ export interface WorkerData {
   readonly drainTimeMs: number
   readonly fileFlushIntervalMs: number
   readonly inherited: readonly InheritedSocket[]
-}
-
-/** What every worker must know before its first resource. */
-export interface WorkerSettings {
   readonly node: NodeJson
   readonly runtimeLayers: readonly object[]
 }

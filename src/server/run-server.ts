@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { log } from '../observability/index.ts'
 import { loadConfiguration } from './configuration.ts'
 import { configureMainLogging } from './logging.ts'
@@ -13,6 +14,8 @@ const EXIT_FORCED = 130
 export interface RunOptions {
   /** Ends as soon as everything is up: `--mode init_only`. */
   readonly exitWhenReady?: boolean
+  /** Workers that have been started ahead. */
+  readonly workers?: readonly Worker[]
   /** Told once traffic is served. */
   readonly onLive?: (server: Server) => void
 }
@@ -22,7 +25,7 @@ export async function runServer(options: ServerOptions, run: RunOptions = {}): P
   const unknownComponents = configureMainLogging(options.logging)
   if (unknownComponents.length > 0) logger.warn(`no such log component: ${unknownComponents.join(', ')}`)
   for (const flag of options.withoutEffect) logger.info(`flag without effect here: ${flag}`)
-  const server = new Server(options)
+  const server = new Server(options, run.workers)
   const { configuration, report } = loadConfiguration(options)
   if (report !== '') process.stderr.write(report)
   if (configuration === undefined) {

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import type { Worker } from 'node:worker_threads'
 import { type CompileContext, durationMs, runtimeSnapshot } from '../config/index.ts'
 import { ConnectionCounters } from '../net/index.ts'
 import {
@@ -18,12 +18,13 @@ import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
-import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerData, WorkerSettings } from './messages.ts'
+import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
 import { shareResources } from './shared-resources.ts'
+import { startWorkers } from './start-workers.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 const logger = log('main')
@@ -60,9 +61,10 @@ export class Server {
   private ending = false
   private batch: ClusterUpdate[] | null = null
 
-  constructor(options: ServerOptions) {
+  /** `workers` wait for their settings; by default they are started here. */
+  constructor(options: ServerOptions, workers: readonly Worker[] = startWorkers(options.concurrency)) {
     this.options = options
-    this.concurrency = Math.max(1, options.concurrency ?? availableParallelism())
+    this.concurrency = workers.length
     this.countersMemory = ConnectionCounters.allocate(this.concurrency)
     this.counters = new ConnectionCounters(this.countersMemory, this.concurrency, 0)
     this.stats = new StatStore(definitions => this.reader.define(MAIN, definitions))
@@ -83,9 +85,8 @@ export class Server {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.stopped = promise
     this.resolveStopped = resolve
-    // Before the configuration is read: loading code and reading files take place at the same time.
-    this.pool = new WorkerPool(this.concurrency, index => this.workerData(index), {
-      settings: () => this.workerSettings(),
+    this.pool = new WorkerPool(workers, {
+      settings: index => this.workerSettings(index),
       catchUp: () => this.allUpdates(),
       onStats: (index, { definitions }) => this.reader.define(`worker_${index}`, definitions),
       onHostCells: ({ report }) => this.clusters.onHostCells(report),
@@ -106,7 +107,7 @@ export class Server {
     )
   }
 
-  private workerData(workerIndex: number): WorkerData {
+  private workerSettings(workerIndex: number): WorkerSettings {
     const { logging, drainTimeMs, fileFlushIntervalMs } = this.options
     return {
       workerIndex,
@@ -117,11 +118,9 @@ export class Server {
       drainTimeMs,
       fileFlushIntervalMs,
       inherited: this.inherited,
+      node: this.configuration!.node,
+      runtimeLayers: this.runtime.values(),
     }
-  }
-
-  private workerSettings(): WorkerSettings {
-    return { node: this.configuration!.node, runtimeLayers: this.runtime.values() }
   }
 
   private allUpdates(): readonly ResourceUpdate[] {

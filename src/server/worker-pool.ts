@@ -1,24 +1,16 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { log } from '../observability/index.ts'
-import type {
-  BoundListener,
-  FromWorker,
-  ResourceUpdate,
-  ToWorker,
-  UpdateFailure,
-  WorkerData,
-  WorkerSettings,
-} from './messages.ts'
+import type { BoundListener, FromWorker, ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
+import { startWorker } from './start-workers.ts'
 
 const logger = log('main')
-const WORKER_MODULE = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 /** A worker that dies as soon as it is born must not keep the machine busy; others are replaced at once. */
 const RESTART_DELAY_MS = 500
 const HEALTHY_AFTER_MS = 5000
 
 export interface WorkerPoolCallbacks {
-  /** What every worker is told first. */
-  settings(): WorkerSettings
+  /** What a worker is told first. */
+  settings(workerIndex: number): WorkerSettings
   /** All resources in force, for a replacement. */
   catchUp(): readonly ResourceUpdate[]
   onStats(workerIndex: number, message: FromWorker & { type: 'stats' }): void
@@ -43,7 +35,6 @@ interface Pending {
 
 /** The worker threads: starts them, talks to them, replaces those that die. */
 export class WorkerPool {
-  private readonly data: (workerIndex: number) => WorkerData
   private readonly callbacks: WorkerPoolCallbacks
   private readonly slots: Slot[] = []
   private readonly pending = new Map<number, Pending>()
@@ -54,24 +45,23 @@ export class WorkerPool {
   private waitingForIdle: (() => void) | null = null
   private waitingForExit: (() => void) | null = null
 
-  constructor(count: number, data: (workerIndex: number) => WorkerData, callbacks: WorkerPoolCallbacks) {
-    this.data = data
+  /** Takes over workers that have been started and know nothing yet. */
+  constructor(workers: readonly Worker[], callbacks: WorkerPoolCallbacks) {
     this.callbacks = callbacks
-    for (let index = 0; index < count; index++) {
-      this.slots.push({ index, worker: this.spawn(index), bornMs: performance.now(), idle: false, exited: false })
-    }
+    workers.forEach((worker, index) => {
+      this.slots.push({ index, worker, bornMs: performance.now(), idle: false, exited: false })
+      this.listen(worker, index)
+    })
   }
 
   get size(): number {
     return this.slots.length
   }
 
-  private spawn(index: number): Worker {
-    const worker = new Worker(WORKER_MODULE, { workerData: this.data(index), name: `worker_${index}` })
+  private listen(worker: Worker, index: number): void {
     worker.on('message', (message: FromWorker) => this.onMessage(index, message))
     worker.on('error', (error: Error) => logger.error(`worker ${index} failed: ${error.stack ?? error.message}`))
     worker.on('exit', code => this.onExit(index, code))
-    return worker
   }
 
   private onMessage(index: number, message: FromWorker): void {
@@ -121,7 +111,8 @@ export class WorkerPool {
 
   private replace(slot: Slot): void {
     if (this.stopping) return
-    slot.worker = this.spawn(slot.index)
+    slot.worker = startWorker(slot.index)
+    this.listen(slot.worker, slot.index)
     slot.bornMs = performance.now()
     slot.exited = false
     slot.idle = false
@@ -131,13 +122,15 @@ export class WorkerPool {
       this.replacement = null
     }
     this.pending.set(id, { failures: [], waitingFor: new Set([slot.index]), resolve })
-    this.postTo(slot.index, { type: 'configure', settings: this.callbacks.settings() })
+    this.postTo(slot.index, { type: 'configure', settings: this.callbacks.settings(slot.index) })
     this.postTo(slot.index, { type: 'apply', id, updates: this.callbacks.catchUp() })
   }
 
   /** Tells all workers what must precede the first resource. */
   configure(): void {
-    this.post({ type: 'configure', settings: this.callbacks.settings() })
+    for (const { index } of this.slots) {
+      this.postTo(index, { type: 'configure', settings: this.callbacks.settings(index) })
+    }
   }
 
   /** Posts updates to all workers; resolves once each has applied them, with what failed where. */

@@ -15,7 +15,6 @@ import type {
   RouteUpdate,
   ToWorker,
   UpdateFailure,
-  WorkerData,
   WorkerSettings,
 } from './messages.ts'
 import { RouteTables } from './route-tables.ts'
@@ -30,14 +29,14 @@ export class WorkerRuntime {
   private readonly context: CompileContext
   private readonly send: (message: FromWorker) => void
 
-  constructor(data: WorkerData, settings: WorkerSettings, send: (message: FromWorker) => void) {
+  constructor(settings: WorkerSettings, send: (message: FromWorker) => void) {
     this.send = send
     configureLogging({
-      ...loggingSettings(data.logging),
-      levels: data.logLevels,
-      threadName: `worker_${data.workerIndex}`,
+      ...loggingSettings(settings.logging),
+      levels: settings.logLevels,
+      threadName: `worker_${settings.workerIndex}`,
     })
-    const shared = workerThread(data, settings, definitions => send({ type: 'stats', definitions }))
+    const shared = workerThread(settings, definitions => send({ type: 'stats', definitions }))
     this.context = compileContext({
       extensions: extensionRegistry((config, context, path) => this.routes.compile(config, context, path)),
       node: settings.node,
@@ -48,11 +47,11 @@ export class WorkerRuntime {
     // The filters of this thread find its clusters on its context.
     const thread: UpstreamThread = Object.assign(shared, { clusters: this.clusters })
     this.thread = thread
-    setLogFlushInterval(thread, data.fileFlushIntervalMs)
+    setLogFlushInterval(thread, settings.fileFlushIntervalMs)
     this.listeners = new ListenerManager({
       thread,
-      drainTimeMs: data.drainTimeMs,
-      inherited: inheritedDescriptor(data.inherited, data.workerIndex),
+      drainTimeMs: settings.drainTimeMs,
+      inherited: inheritedDescriptor(settings.inherited, settings.workerIndex),
     })
   }
 

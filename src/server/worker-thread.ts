@@ -2,11 +2,10 @@ import { Clock, TimerWheel } from '../base/index.ts'
 import { runtimeSnapshot } from '../config/index.ts'
 import { ConnectionCounters, DrainState, ThreadBuffers, type ThreadContext } from '../net/index.ts'
 import { type StatDefinition, StatStore } from '../observability/index.ts'
-import type { WorkerData, WorkerSettings } from './messages.ts'
+import type { WorkerSettings } from './messages.ts'
 
 /** Everything that the data plane of one worker shares, except its clusters. */
 export function workerThread(
-  data: WorkerData,
   settings: WorkerSettings,
   reportStats: (definitions: readonly StatDefinition[]) => void,
 ): ThreadContext {
@@ -18,9 +17,9 @@ export function workerThread(
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
-    connectionCounters: new ConnectionCounters(data.connectionCounters, data.workers, data.workerIndex),
+    connectionCounters: new ConnectionCounters(settings.connectionCounters, settings.workers, settings.workerIndex),
     runtime: { snapshot: runtimeSnapshot(settings.runtimeLayers) },
     node: settings.node,
-    workerIndex: data.workerIndex,
+    workerIndex: settings.workerIndex,
   }
 }

@@ -1,7 +1,7 @@
 // Entry of a worker thread.
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { useCompileCache } from './compile-cache.ts'
-import type { FromWorker, ToWorker, WorkerData } from './messages.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
 
 useCompileCache()
 const { WorkerRuntime } = await import('./worker-runtime.ts')
@@ -10,7 +10,7 @@ const send = (message: FromWorker): void => port.postMessage(message)
 let runtime: InstanceType<typeof WorkerRuntime> | undefined
 // Messages that came while the code was being loaded are delivered now.
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'configure') runtime = new WorkerRuntime(workerData as WorkerData, message.settings, send)
+  if (message.type === 'configure') runtime = new WorkerRuntime(message.settings, send)
   else if (runtime !== undefined) void runtime.handle(message)
   else if (message.type === 'exit') process.exit(0)
 })

@@ -26,8 +26,9 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       drainTimeMs: 1000,
       fileFlushIntervalMs: 1000,
       inherited: [],
+      node: loaded.bootstrap?.node ?? {},
+      runtimeLayers: [],
     },
-    { node: loaded.bootstrap?.node ?? {}, runtimeLayers: [] },
     (message: FromWorker) => {
       if (message.type === 'applied') applied.resolve(message)
     },

@@ -38,7 +38,14 @@ async function setUp(args: readonly string[]) {
 }
 
 test('SIGTERM: readiness fails, answers say close, what is under way ends, exit 0', async () => {
-  const { origin, proxy, port } = await setUp(['--drain-time-s', '4', '--drain-delay', '0.5s'])
+  const { origin, proxy, port } = await setUp([
+    '--drain-time-s',
+    '4',
+    '--drain-delay',
+    '0.5s',
+    '--drain-strategy',
+    'immediate',
+  ])
   const kept = await RawClient.connect(port)
   kept.send(GET)
   await kept.until(text => text.includes('ok'))
