@@ -160,8 +160,18 @@ export function findPeers(folder: string, ports: Ports, outrider: string): { pee
   const bootstrap = writeEnvoyBootstrap(folder, ports)
   const envoy = process.env['ENVOY'] ?? 'envoy'
   const candidates: [name: string, version: string | null, command: string[], lacks: string[]][] = [
-    ['outrider', versionOf(outrider, ['--version']), [outrider, '-c', bootstrap, '--concurrency', '1', '-l', 'critical'], []],
-    ['envoy', versionOf(envoy, ['--version']), [envoy, '-c', bootstrap, '--concurrency', '1', '-l', 'critical', '--disable-hot-restart'], []],
+    [
+      'outrider',
+      versionOf(outrider, ['--version']),
+      [outrider, '-c', bootstrap, '--concurrency', '1', '-l', 'critical'],
+      [],
+    ],
+    [
+      'envoy',
+      versionOf(envoy, ['--version']),
+      [envoy, '-c', bootstrap, '--concurrency', '1', '-l', 'critical', '--disable-hot-restart'],
+      [],
+    ],
     ['nginx', versionOf('nginx', ['-v']), ['nginx', '-e', '/dev/null', '-c', writeNginx(folder, ports)], ['tcp']],
     ['haproxy', versionOf('haproxy', ['-v']), ['haproxy', '-f', writeHaproxy(folder, ports), '-q'], []],
   ]

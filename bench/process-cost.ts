@@ -1,7 +1,8 @@
 // CPU and memory of a process and its children, from /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
-const fieldsOf = (pid: number): string[] => (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1) as string).split(' ')
+const fieldsOf = (pid: number): string[] =>
+  (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1) as string).split(' ')
 
 function family(pid: number): number[] {
   const children = new Map<number, number[]>()

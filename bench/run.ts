@@ -15,7 +15,12 @@ import { cpuMs, residentMiB } from './process-cost.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values } = parseArgs({
-  options: { work: { type: 'string' }, reps: { type: 'string', default: '3' }, secs: { type: 'string', default: '3' }, write: { type: 'boolean', default: false } },
+  options: {
+    work: { type: 'string' },
+    reps: { type: 'string', default: '3' },
+    secs: { type: 'string', default: '3' },
+    write: { type: 'boolean', default: false },
+  },
 })
 const reps = Number(values.reps)
 const seconds = Number(values.secs)
@@ -29,13 +34,46 @@ interface Work {
   readonly args: readonly string[]
 }
 
-const tenHeaders = Array.from({ length: 10 }, (_, i) => ['-H', `x-header-number-${i}: some-plausible-value-${i * 7919}`]).flat()
+const tenHeaders = Array.from({ length: 10 }, (_, i) => [
+  '-H',
+  `x-header-number-${i}: some-plausible-value-${i * 7919}`,
+]).flat()
 const works: readonly Work[] = [
-  { name: 'small', title: 'small GET, 2 request headers', unit: 'us', needs: 'http', args: ['-c64', `http://127.0.0.1:${ports.http}/`] },
-  { name: 'small-12', title: 'small GET, 12 request headers', unit: 'us', needs: 'http', args: ['-c64', ...tenHeaders, `http://127.0.0.1:${ports.http}/`] },
-  { name: 'mib', title: '1 MiB GET', unit: 'MiB/s', needs: 'http', args: ['-c8', `http://127.0.0.1:${ports.http}/mib`] },
-  { name: 'tcp-mib', title: 'TCP proxy, 1 MiB bodies', unit: 'MiB/s', needs: 'tcp', args: ['-c8', `http://127.0.0.1:${ports.tcp}/mib`] },
-  { name: 'tcp-small', title: 'TCP proxy, small exchanges', unit: 'us', needs: 'tcp', args: ['-c64', `http://127.0.0.1:${ports.tcp}/`] },
+  {
+    name: 'small',
+    title: 'small GET, 2 request headers',
+    unit: 'us',
+    needs: 'http',
+    args: ['-c64', `http://127.0.0.1:${ports.http}/`],
+  },
+  {
+    name: 'small-12',
+    title: 'small GET, 12 request headers',
+    unit: 'us',
+    needs: 'http',
+    args: ['-c64', ...tenHeaders, `http://127.0.0.1:${ports.http}/`],
+  },
+  {
+    name: 'mib',
+    title: '1 MiB GET',
+    unit: 'MiB/s',
+    needs: 'http',
+    args: ['-c8', `http://127.0.0.1:${ports.http}/mib`],
+  },
+  {
+    name: 'tcp-mib',
+    title: 'TCP proxy, 1 MiB bodies',
+    unit: 'MiB/s',
+    needs: 'tcp',
+    args: ['-c8', `http://127.0.0.1:${ports.tcp}/mib`],
+  },
+  {
+    name: 'tcp-small',
+    title: 'TCP proxy, small exchanges',
+    unit: 'us',
+    needs: 'tcp',
+    args: ['-c64', `http://127.0.0.1:${ports.tcp}/`],
+  },
 ]
 
 const installed = (command: string): boolean => spawnSync(command, ['-v'], { stdio: 'ignore' }).error === undefined
@@ -93,7 +131,8 @@ async function measure(peer: Peer, work: Work): Promise<Sample> {
   }
 }
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
 
 async function main(): Promise<void> {
   for (const tool of ['wrk', 'nginx', 'taskset']) {
@@ -122,7 +161,9 @@ async function main(): Promise<void> {
       }
       const cells = peers.map(peer => {
         const own = samples.get(peer)
-        return own === undefined ? '-' : `${median(own.map(sample => sample.figure)).toFixed(work.unit === 'us' ? 1 : 0)} (${Math.round(median(own.map(sample => sample.residentMiB)))} MiB)`
+        return own === undefined
+          ? '-'
+          : `${median(own.map(sample => sample.figure)).toFixed(work.unit === 'us' ? 1 : 0)} (${Math.round(median(own.map(sample => sample.residentMiB)))} MiB)`
       })
       lines.push(`| ${work.title} | ${work.unit} | ${cells.join(' | ')} |`)
       console.log(lines.at(-1))

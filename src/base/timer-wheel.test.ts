@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Clock } from './clock.ts'
-import { Timer, TimerWheel, type TickSource } from './timer-wheel.ts'
+import { type TickSource, Timer, TimerWheel } from './timer-wheel.ts'
 
 /** Time that stands until it is moved. */
 class ManualTime implements TickSource {

@@ -12,17 +12,25 @@ import {
   type Route,
   type RouteTable,
   reasonPhrase,
+  HttpStats as S,
 } from '../http/index.ts'
 import { type CloseEvent, type Connection, type ThreadContext, writeAccessLogs } from '../net/index.ts'
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
+import { AuthorityMissing, AuthorityValid, checkAuthority } from './authority.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
-import { dropInternalOnly, mutateForwarded } from './forwarded.ts'
+import { dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
-import { PathOk, PathRedirected, normalizePath } from './path-normalization.ts'
-import { addUserAgent, asksForClose, hasHopByHop, normalizeHost, removeHopByHop, upgradeType } from './request-headers.ts'
+import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
+import {
+  addUserAgent,
+  asksForClose,
+  hasHopByHop,
+  normalizeHost,
+  removeHopByHop,
+  upgradeType,
+} from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
-import { HttpStats as S } from '../http/index.ts'
 
 const IDLE_TIMER = 0
 const REQUEST_TIMER = 1
@@ -95,25 +103,28 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     }
     if (headers.has(http.EXPECT) && !plan.proxy100Continue) this.answerExpect(headers)
     this.startTimers(plan.requestTimeoutMs, endStream)
-    if (headers.authority === '' || !headers.has(http.HOST)) {
-      this.rejectRequest(400, 'missing_host_header')
+    const authority = checkAuthority(headers)
+    if (authority !== AuthorityValid) {
+      this.rejectRequest(400, authority === AuthorityMissing ? 'missing_host_header' : 'http.invalid_authority')
       return
     }
     if (headers.method !== 'CONNECT' && !this.acceptPath(headers)) return
     if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, manager.identity.localPort)
-    if (plan.addUserAgent) addUserAgent(plan, headers)
-    const rejected = mutateForwarded(plan, manager.identity, headers, info)
-    if (rejected !== 0) {
-      this.sendLocalReply(rejected, '', 'rejected_via_ip_detection', null)
+    const origin = mutateForwarded(plan, manager.identity, headers, info)
+    if (origin >= 100) {
+      this.sendLocalReply(origin, '', 'rejected_via_ip_detection', null)
       return
     }
+    if (plan.addUserAgent) addUserAgent(plan, headers)
+    if (plan.via !== '') appendVia(headers, plan.via)
+    setRequestId(plan, headers, origin === EdgeRequest)
     const internalOnly = this.routes?.internalOnlyHeaders
     if (internalOnly !== undefined && internalOnly.length > 0) dropInternalOnly(headers, internalOnly)
-    if (plan.via !== '') appendVia(headers, plan.via)
     if (plan.schemeOverwrite !== '') {
       headers.scheme = plan.schemeOverwrite
       headers.set(http.X_FORWARDED_PROTO, plan.schemeOverwrite)
-    } else if (headers.scheme === '') headers.scheme = headers.get(http.X_FORWARDED_PROTO) === 'https' ? 'https' : 'http'
+    } else if (headers.scheme === '')
+      headers.scheme = headers.get(http.X_FORWARDED_PROTO) === 'https' ? 'https' : 'http'
     if (plan.logOnRequestStart) this.log('DownstreamStart')
     if ((this.upgrade !== null || headers.method === 'CONNECT') && !this.acceptUpgrade(headers)) return
     this.createChain()
@@ -178,6 +189,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     // CONNECT without a route is a plain 404.
     if (type === 'connect' && route === null) return true
     this.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
+    this.info.upstreamCluster = route?.clusterName ?? null
     this.manager.closing = true
     this.sendLocalReply(403, '', 'upgrade_failed', null)
     return false
@@ -221,9 +233,11 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     const { info, manager } = this
     manager.cells[S.RQ_RX_RESET]! += 1
     info.flags |= ResponseFlag.DownstreamConnectionTermination
-    info.responseCodeDetails ??= this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
+    info.responseCodeDetails ??=
+      this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
     if (!this.responseStarted || this.upgrade !== null) {
-      info.responseCodeDetails = this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
+      info.responseCodeDetails =
+        this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
     }
     this.finish()
   }
@@ -305,7 +319,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     }
     info.responseCodeDetails = details
     const reply = buildLocalReply(manager.plan.localReply, this.thread, info, this.requestHeaders, status, body, modify)
-    this.localReplyBody = reply.body
+    // A direct response is the route's answer, not one of the proxy's own.
+    if (details !== 'direct_response') this.localReplyBody = reply.body
     const { headers } = reply
     if (reply.body === '' || this.requestHeaders?.method === 'HEAD') {
       this.passHeaders(headers, true)
@@ -363,7 +378,9 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       }
       this.announceClose(headers)
     }
-    if (manager.plan.alwaysSetRequestIdInResponse) this.echoRequestId(headers)
+    if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
+      this.echoRequestId(headers)
+    }
     if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
     info.firstDownstreamTxByteUs = info.sinceStartUs(this.thread.clock.now)
     if (upgraded) manager.onUpgraded()
@@ -410,7 +427,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   /** The response cannot be completed: the client must see that, so the connection is cut. */
   resetStream(): void {
     if (this.ended) return
-    this.manager.cells[S.RQ_TX_RESET]! += 1
+    // Envoy counts its own resets of HTTP/1 streams here as well.
+    this.manager.cells[S.RQ_RX_RESET]! += 1
     this.encoder.resetStream()
     this.finish()
     this.connection.close(2)

@@ -10,11 +10,18 @@ import { type CompileContext, type ConfigPath, dataSourceText, durationMs } from
 import {
   compileHeaderMutations,
   compileHttp1Options,
-  headLimits,
   type HttpFilterPlan,
+  headLimits,
   type RouteTable,
 } from '../http/index.ts'
-import { type Cidr, compileAccessLogFilter, compileAccessLogs, compileSubstitutionFormat, parseCidr, parseIp } from '../net/index.ts'
+import {
+  type Cidr,
+  compileAccessLogFilter,
+  compileAccessLogs,
+  compileSubstitutionFormat,
+  parseCidr,
+  parseIp,
+} from '../net/index.ts'
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
 import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
@@ -42,7 +49,9 @@ export function compileHttpConnectionManager(
     codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
     routes: {
       current:
-        config.routeConfig === undefined ? null : compileRoutes(config.routeConfig, context, path.field('route_config')),
+        config.routeConfig === undefined
+          ? null
+          : compileRoutes(config.routeConfig, context, path.field('route_config')),
     },
     filters: compileFilters(config.httpFilters ?? [], context, path.field('http_filters')),
     upgrades: compileUpgrades(config, context, path.field('upgrade_configs')),
@@ -116,7 +125,8 @@ function compileFilters(
     if (factory === undefined) return
     const plan = factory.compile(filter.typedConfig as object, context, at.field('typed_config')) as HttpFilterPlan
     const last = index === filters.length - 1
-    if (plan.terminal && !last) context.diagnostics.error(at, `${filter.name ?? factory.name} must be the last http filter`)
+    if (plan.terminal && !last)
+      context.diagnostics.error(at, `${filter.name ?? factory.name} must be the last http filter`)
     if (!plan.terminal && last) {
       context.diagnostics.error(at, 'the last http filter must be a terminal one', {
         expected: 'envoy.filters.http.router',
@@ -133,7 +143,11 @@ function compileFilters(
   return plans
 }
 
-function compileUpgrades(config: HttpConnectionManagerJson, context: CompileContext, path: ConfigPath): readonly UpgradePlan[] {
+function compileUpgrades(
+  config: HttpConnectionManagerJson,
+  context: CompileContext,
+  path: ConfigPath,
+): readonly UpgradePlan[] {
   return (config.upgradeConfigs ?? []).map((upgrade, index) => ({
     type: (upgrade.upgradeType ?? '').toLowerCase(),
     enabled: upgrade.enabled ?? true,
@@ -191,7 +205,10 @@ function compileBodyFormat(
   const formatter = compileSubstitutionFormat(json, context, path)
   if (formatter === undefined) return null
   const fallback = json.jsonFormat === undefined ? 'text/plain' : 'application/json'
-  return { formatter, contentType: json.contentType === undefined || json.contentType === '' ? fallback : json.contentType }
+  return {
+    formatter,
+    contentType: json.contentType === undefined || json.contentType === '' ? fallback : json.contentType,
+  }
 }
 
 /** Texts travel as latin1 strings: one character per byte. */

@@ -5,15 +5,16 @@ import {
   Http1ServerCodec,
   type RequestDecoder,
   type ResponseEncoder,
+  HttpStats as S,
   type ServerCodec,
   type ServerCodecCallbacks,
 } from '../http/index.ts'
 import {
   type AccessLog,
+  type CloseEvent,
   CloseFlush,
   CloseFlushAndDelay,
   CloseFlushAndHold,
-  type CloseEvent,
   type Connection,
   type FilterStatus,
   type NetworkFilter,
@@ -27,7 +28,6 @@ import { ActiveStream } from './active-stream.ts'
 import { ConnectionIdentity } from './forwarded.ts'
 import type { ManagerShared, ManagerStats } from './manager-shared.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
-import { HttpStats as S } from '../http/index.ts'
 
 const IDLE_TIMER = 0
 const DURATION_TIMER = 1
@@ -102,8 +102,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
 
   onData(data: Buffer, start: number, end: number, endStream: boolean): FilterStatus {
     this.lastActiveMs = this.thread.clock.now
-    if (end > start && !this.closing) this.codec.dispatch(data, start, end)
-    else if (end > start && this.stream !== null) this.codec.dispatch(data, start, end)
+    if (end > start) this.codec.dispatch(data, start, end)
     if (this.plan.requestHeadersTimeoutMs > 0) this.watchHead()
     // A client that has closed its half is gone for HTTP/1: there is no way to tell it from one that left.
     if (endStream && !this.connection.closing) {
@@ -163,16 +162,25 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       cells[S.CX_IDLE_TIMEOUT]! += 1
       this.connection.close(CloseFlush)
     } else if (kind === DURATION_TIMER) {
+      this.onDurationReached()
+    } else this.onHeadersTimeout()
+  }
+
+  /** From now on each response is the last; a connection without one ends when the drain time is over. */
+  private onDurationReached(): void {
+    const { plan, thread, cells } = this
+    if (!this.closing) {
       cells[S.CX_MAX_DURATION_REACHED]! += 1
       this.closing = true
-      if (this.stream === null) this.connection.close(CloseFlush)
-    } else this.onHeadersTimeout()
+      thread.timers.arm(this.durationTimer as Timer, Math.max(plan.drainTimeoutMs, 1))
+    } else if (this.stream === null) this.connection.close(CloseFlush)
   }
 
   private onHeadersTimeout(): void {
     if (!this.codec.hasPartialRequest || this.connection.closing) return
     this.cells[S.RQ_HEADER_TIMEOUT]! += 1
     const stream = this.beginStream(this.codec as unknown as ResponseEncoder)
+    stream.info.protocol = this.codec.protocol
     stream.sendLocalReply(408, 'request header timeout', 'request_header_timeout', null)
   }
 

@@ -98,7 +98,13 @@ export class FilterChain {
     }
   }
 
-  private decodeDataUntilStop(direction: Direction, data: Buffer, start: number, end: number, endStream: boolean): void {
+  private decodeDataUntilStop(
+    direction: Direction,
+    data: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
     const { stoppedAt } = direction
     for (let i = 0; i < stoppedAt; i++) {
       const status = (this.filters[i] as HttpFilter).decodeData(data, start, end, endStream)

@@ -1,9 +1,8 @@
 // HOT FILE (docs/hot-path.md): who the client is, and which headers it may send (Envoy's ConnectionManagerUtility).
 import { networkInterfaces } from 'node:os'
-import type { ConnectionInfo } from '../observability/index.ts'
-import type { StreamInfo } from '../observability/index.ts'
+import type { HeaderMap, HeaderName } from '../http/index.ts'
 import * as http from '../http/index.ts'
-import { type HeaderMap, HeaderName } from '../http/index.ts'
+import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 import { appendRandomRequestId, clearTraceReason } from './request-id.ts'
 
@@ -22,6 +21,7 @@ const EXTERNAL_FORBIDDEN: readonly HeaderName[] = [
   http.X_ENVOY_FORCE_TRACE,
   http.X_ENVOY_IP_TAGS,
   http.X_ENVOY_ORIGINAL_URL,
+  http.X_ENVOY_ORIGINAL_PATH,
   http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
 ]
 const EDGE_FORBIDDEN: readonly HeaderName[] = [
@@ -70,8 +70,7 @@ export class ConnectionIdentity {
     this.isPipe = info.remoteAddress.startsWith('/') || info.remoteAddress === ''
     this.peerHost = hostOf(info.remoteAddress)
     const internal = plan.internalAddresses
-    this.peerIsInternal =
-      internal !== null && (this.isPipe ? internal.unixSockets : internal.contains(this.peerHost))
+    this.peerIsInternal = internal !== null && (this.isPipe ? internal.unixSockets : internal.contains(this.peerHost))
     this.forwardedFor = LOOPBACK.test(this.peerHost) ? firstOwnAddress() : this.peerHost
     this.forwardedForLine = prepared(http.X_FORWARDED_FOR, this.forwardedFor)
     this.externalAddressLine = prepared(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
@@ -95,11 +94,15 @@ function isIp(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || (text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text))
 }
 
-export const DetectionFailed = -1
+export const InternalRequest = 0
+/** From outside, behind a hop that is trusted to have looked at it. */
+export const ExternalRequest = 1
+/** From outside, and this is the first hop. */
+export const EdgeRequest = 2
 
 /**
  * Decides the client's address, internal or external, and edge; sets the forwarded headers and drops what the client
- * may not send. Returns 0, or the status to reject the request with.
+ * may not send. Returns where the request comes from, or the status (100 and up) to reject it with.
  */
 export function mutateForwarded(
   plan: HttpConnectionManagerPlan,
@@ -108,13 +111,16 @@ export function mutateForwarded(
   info: StreamInfo,
 ): number {
   let internal = false
+  // There is no client certificate without TLS: whoever sends its header makes it up.
+  if (headers.has(http.X_FORWARDED_CLIENT_CERT)) headers.remove(http.X_FORWARDED_CLIENT_CERT)
   if (plan.useRemoteAddress) {
     const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
     const trusted = trustedPeer(plan, identity, forwardedFor, info)
     internal = forwardedFor === undefined && identity.peerIsInternal
     if (!plan.skipXffAppend && !identity.isPipe) appendForwardedFor(identity, headers, forwardedFor)
-    if (plan.xffNumTrustedHops === 0) headers.remove(http.X_FORWARDED_PROTO)
-    if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
+    if (headers.has(http.X_FORWARDED_PROTO)) {
+      if (plan.xffNumTrustedHops === 0) headers.set(http.X_FORWARDED_PROTO, 'http')
+    } else headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
     if (plan.appendXForwardedPort && (plan.xffNumTrustedHops === 0 || !headers.has(http.X_FORWARDED_PORT))) {
       headers.set(http.X_FORWARDED_PORT, identity.localPort)
     }
@@ -122,11 +128,13 @@ export function mutateForwarded(
     dropForbidden(headers, internal, !internal)
     if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
     else if (trusted === null) {
-      headers.remove(http.X_ENVOY_EXTERNAL_ADDRESS)
-      if (!identity.isPipe) headers.appendPrepared(identity.externalAddressLine, http.X_ENVOY_EXTERNAL_ADDRESS.text.length)
+      if (headers.has(http.X_ENVOY_EXTERNAL_ADDRESS)) {
+        if (identity.isPipe) headers.remove(http.X_ENVOY_EXTERNAL_ADDRESS)
+        else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, identity.peerHost)
+      } else if (!identity.isPipe)
+        headers.appendPrepared(identity.externalAddressLine, http.X_ENVOY_EXTERNAL_ADDRESS.text.length)
     } else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, trusted)
-    setRequestId(plan, headers, !internal)
-    return 0
+    return internal ? InternalRequest : EdgeRequest
   }
   const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
   if (plan.originalIpDetectors.length > 0) {
@@ -148,8 +156,7 @@ export function mutateForwarded(
   if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
   dropForbidden(headers, internal, false)
   if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
-  setRequestId(plan, headers, false)
-  return 0
+  return internal ? InternalRequest : ExternalRequest
 }
 
 /** A forwarded address has no port; logs print 0. */
@@ -189,7 +196,8 @@ function dropForbidden(headers: HeaderMap, internal: boolean, edge: boolean): vo
   if (edge) for (const name of EDGE_FORBIDDEN) headers.remove(name)
 }
 
-function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap, edge: boolean): void {
+/** Gives the request its id; an edge does not believe a client's own. */
+export function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap, edge: boolean): void {
   if (headers.has(http.X_REQUEST_ID)) {
     if (!edge) return
     if (plan.preserveExternalRequestId) {

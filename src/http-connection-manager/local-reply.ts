@@ -1,6 +1,17 @@
+import {
+  CONTENT_LENGTH,
+  CONTENT_TYPE,
+  encodeGrpcMessage,
+  GRPC_MESSAGE,
+  GRPC_STATUS,
+  grpcStatusOf,
+  HeaderMap,
+  isGrpcRequest,
+} from '../http/index.ts'
 import type { AccessLogFilter, ThreadContext } from '../net/index.ts'
-import type { Formatter, FormatContext, StreamInfo } from '../observability/index.ts'
-import { CONTENT_LENGTH, CONTENT_TYPE, encodeGrpcMessage, GRPC_MESSAGE, GRPC_STATUS, grpcStatusOf, HeaderMap, isGrpcRequest } from '../http/index.ts'
+import type { FormatContext, Formatter, StreamInfo } from '../observability/index.ts'
+
+const DEADLINE_EXCEEDED = 4
 
 /** How answers of the proxy's own look; envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig. */
 export interface LocalReplyPlan {
@@ -39,8 +50,8 @@ export function buildLocalReply(
 ): LocalReply {
   const headers = HeaderMap.acquire()
   headers.status = status
-  info.responseCode = status
   modify?.(headers)
+  info.responseCode = status
   let contentType = 'text/plain'
   if (plan.mappers.length > 0 || plan.bodyFormat !== null) {
     const context: FormatContext = {
@@ -64,14 +75,15 @@ export function buildLocalReply(
       contentType = format.contentType
     }
   }
-  if (request !== null && isGrpcRequest(request)) return asGrpc(headers, body)
+  if (request !== null && isGrpcRequest(request)) return asGrpc(headers, body, info)
   if (body !== '') addBodyFields(headers, body, contentType)
   return { headers, body }
 }
 
 /** To a gRPC client the answer is a trailers-only response: its status stands in grpc-status. */
-function asGrpc(headers: HeaderMap, body: string): LocalReply {
-  const grpcStatus = grpcStatusOf(headers.status)
+function asGrpc(headers: HeaderMap, body: string, info: StreamInfo): LocalReply {
+  const deadline = info.responseCodeDetails === 'max_duration_timeout'
+  const grpcStatus = deadline ? DEADLINE_EXCEEDED : grpcStatusOf(headers.status)
   headers.status = 200
   headers.append(CONTENT_TYPE, 'application/grpc')
   headers.append(GRPC_STATUS, String(grpcStatus))

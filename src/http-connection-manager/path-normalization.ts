@@ -36,7 +36,11 @@ function rewrite(headers: HeaderMap, plan: PathNormalization): PathOutcome {
   if (plan.escapedSlashes !== 'KEEP_UNCHANGED') {
     const unescaped: string = path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\')
     if (unescaped !== path) {
-      if (plan.escapedSlashes === 'REJECT_REQUEST') return PathRejected
+      if (plan.escapedSlashes === 'REJECT_REQUEST') {
+        // The log shows what the path would have meant.
+        headers.path = unescaped + tail
+        return PathRejected
+      }
       redirect = plan.escapedSlashes === 'UNESCAPE_AND_REDIRECT'
       path = unescaped
     }
@@ -52,9 +56,9 @@ function rewrite(headers: HeaderMap, plan: PathNormalization): PathOutcome {
 function canonical(path: string): string | null {
   if (/%00/.test(path) || /%(?![0-9a-fA-F]{2})/.test(path)) return null
   const decoded = path
-    .replace(/%([0-9a-fA-F]{2})/g, (escape, hex: string) => {
+    .replace(/%([0-9a-fA-F]{2})/g, (encoded, hex: string) => {
       const char = String.fromCharCode(Number.parseInt(hex, 16))
-      return /[A-Za-z0-9\-._~]/.test(char) ? char : escape.toUpperCase()
+      return /[A-Za-z0-9\-._~]/.test(char) ? char : encoded
     })
     .replaceAll('\\', '/')
   const out: string[] = []

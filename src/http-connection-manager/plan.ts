@@ -1,5 +1,5 @@
+import type { HeaderName, HeadLimits, Http1Options, HttpFilterPlan, RouteTable } from '../http/index.ts'
 import type { AccessLogPlan } from '../net/index.ts'
-import type { HeadLimits, HeaderName, HttpFilterPlan, Http1Options, RouteTable } from '../http/index.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
 import type { PathNormalization } from './path-normalization.ts'
 

@@ -12,7 +12,15 @@ const HOP_BITS =
   http.TRANSFER_ENCODING.bit
 
 /** Names that a `connection` field must not take away (RFC 9110, 7.6.1 leaves it to us; smuggling lives here). */
-const PROTECTED = new Set(['host', 'content-length', 'transfer-encoding', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'te'])
+const PROTECTED = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'te',
+])
 
 /** Whether any hop-by-hop field is there at all: the straight path ends here. */
 export function hasHopByHop(headers: HeaderMap): boolean {
@@ -84,4 +92,3 @@ export function addUserAgent(plan: HttpConnectionManagerPlan, headers: HeaderMap
   if (!headers.has(http.USER_AGENT)) headers.append(http.USER_AGENT, plan.userAgentCluster)
   if (plan.userAgentNode !== '') headers.set(http.X_ENVOY_DOWNSTREAM_SERVICE_NODE, plan.userAgentNode)
 }
-

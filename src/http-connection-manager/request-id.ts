@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): a UUIDv4 per request without an allocation: random bytes come in large gulps.
 import { randomFillSync } from 'node:crypto'
-import { HeaderMap, X_REQUEST_ID } from '../http/index.ts'
+import { type HeaderMap, X_REQUEST_ID } from '../http/index.ts'
 
 const POOL_BYTES = 16384
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES)

@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): what every response loses and gains on its way out.
-import * as http from '../http/index.ts'
+
 import type { HeaderMap } from '../http/index.ts'
+import * as http from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 

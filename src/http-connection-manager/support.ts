@@ -56,7 +56,8 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     scoped_routes: XDS,
     tracing: 'tracing is not part of this release',
     http3_protocol_options: 'HTTP/3 needs QUIC, which Node does not offer',
-    access_log_flush_interval: 'periodic log lines are not part of this release; access_log_options.flush_access_log_on_new_request works',
+    access_log_flush_interval:
+      'periodic log lines are not part of this release; access_log_options.flush_access_log_on_new_request works',
     early_header_mutation_extensions: 'not part of this release: mutate headers on the route configuration',
     forward_client_cert_details: TLS,
     set_current_client_cert_details: TLS,
@@ -71,7 +72,8 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     stream_flush_timeout: 'not part of this release: stream_idle_timeout bounds the flush as well',
     drain_timeout_jitter: 'drain_timeout matters to HTTP/2 only, which is not part of this release',
     forward_proto_config: 'not part of this release',
-    http1_safe_max_connection_duration: 'connections that reach max_connection_duration always finish their request first',
+    http1_safe_max_connection_duration:
+      'connections that reach max_connection_duration always finish their request first',
   },
   accepted: {
     http2_protocol_options: 'HTTP/2 is not part of this release: connections are HTTP/1.1',

@@ -3,9 +3,7 @@
 /** Cheap fingerprint of a lower-case name: length and three of its bytes. Equal names have equal fingerprints. */
 export function fingerprint(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
-  return (
-    ((length & 0xff) << 24) | (bytes[start]! << 16) | (bytes[start + (length >> 1)]! << 8) | bytes[end - 1]!
-  )
+  return ((length & 0xff) << 24) | (bytes[start]! << 16) | (bytes[start + (length >> 1)]! << 8) | bytes[end - 1]!
 }
 
 const interned = new Map<string, HeaderName>()

@@ -240,7 +240,7 @@ export class HeaderMap {
   // ---- request line
 
   get hasPath(): boolean {
-    return this.pathText !== null || this.pathEnd > this.pathStart
+    return this.pathText === null ? this.pathEnd > this.pathStart : this.pathText !== ''
   }
 
   /** Path with query, '' when there is none. */
@@ -378,7 +378,8 @@ export class HeaderMap {
   encodeLines(out: Buffer, at: number): number {
     const { entries, bytes, length } = this
     const hostIndex = this.method === '' ? -1 : this.find(HOST, 0)
-    if (hostIndex > 0) at = copyRun(bytes, entries[hostIndex * WIDTH]!, entries[hostIndex * WIDTH + VALUE_END]! + 2, out, at)
+    if (hostIndex > 0)
+      at = copyRun(bytes, entries[hostIndex * WIDTH]!, entries[hostIndex * WIDTH + VALUE_END]! + 2, out, at)
     let runStart = 0
     let runEnd = 0
     for (let i = 0; i < length; i++) {

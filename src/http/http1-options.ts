@@ -1,7 +1,7 @@
 import type { Http1ProtocolOptionsJson, HttpProtocolOptionsJson } from '#api/envoy/config/core/v3/protocol_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../config/index.ts'
-import { properCaseWords } from './codec/http1/header-case.ts'
 import type { HeadLimits } from './codec/http1/head-scanner.ts'
+import { properCaseWords } from './codec/http1/header-case.ts'
 import type { HeaderCase, Http1Options } from './codec/http1/options.ts'
 
 declareSupport('envoy.config.core.v3.Http1ProtocolOptions', {
@@ -15,7 +15,8 @@ declareSupport('envoy.config.core.v3.Http1ProtocolOptions', {
     'override_stream_error_on_invalid_http_message',
   ],
   refused: {
-    send_fully_qualified_url: 'requests go out in origin-form only; a forward proxy in front of another is not supported',
+    send_fully_qualified_url:
+      'requests go out in origin-form only; a forward proxy in front of another is not supported',
     allow_custom_methods: 'only the registered methods that Envoy knows by default are accepted',
   },
   accepted: {

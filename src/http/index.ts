@@ -1,20 +1,13 @@
 export * from './body-buffer.ts'
 export * from './codec/codec.ts'
+export { Http1ClientCodec } from './codec/http1/client.ts'
+export { reasonPhrase } from './codec/http1/encode.ts'
 export { hasToken } from './codec/http1/framing.ts'
 export type { HeadLimits } from './codec/http1/head-scanner.ts'
-export { Http1ClientCodec } from './codec/http1/client.ts'
 export { properCaseWords } from './codec/http1/header-case.ts'
-export { reasonPhrase } from './codec/http1/encode.ts'
 export type { HeaderCase, Http1Options } from './codec/http1/options.ts'
 export { Http1ServerCodec } from './codec/http1/server.ts'
 export * from './grpc.ts'
-export * from './header-name.ts'
-export * from './headers.ts'
-export * from './http-filter.ts'
-export * from './known-headers.ts'
-export * from './route.ts'
-export * as HttpStats from './http-stats.ts'
-export { compileHttp1Options, headLimits } from './http1-options.ts'
 export {
   compileHeaderMutations,
   compileMutationLevel,
@@ -22,6 +15,12 @@ export {
   type MutationLevel,
   type MutationLists,
 } from './header-mutation/header-mutations.ts'
+export * from './header-name.ts'
+export * from './headers.ts'
+export * from './http-filter.ts'
+export * as HttpStats from './http-stats.ts'
+export { compileHttp1Options, headLimits } from './http1-options.ts'
+export * from './known-headers.ts'
 export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
 export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-matcher.ts'
 export {
@@ -30,3 +29,4 @@ export {
   type QueryParameterMatch,
   queryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export * from './route.ts'

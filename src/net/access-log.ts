@@ -33,7 +33,9 @@ export function compileAccessLogs(
       resource.filter === undefined ? null : compileAccessLogFilter(resource.filter, context, at.field('filter'))
     const factory = context.extensions.find('envoy.access_loggers', resource, context, at)
     if (factory === undefined) return
-    const logger = factory.compile(resource.typedConfig!, context, at.field('typed_config')) as AccessLoggerPlan | undefined
+    const logger = factory.compile(resource.typedConfig!, context, at.field('typed_config')) as
+      | AccessLoggerPlan
+      | undefined
     if (logger !== undefined) plans.push({ filter, logger })
   })
   return plans

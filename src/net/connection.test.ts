@@ -4,7 +4,15 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, it } from 'node:test'
 import { ipAddress } from './address.ts'
-import { CloseFlush, CloseFlushAndDelay, CloseNoFlush, type CloseEvent, connect, type Connection, type ConnectionReader } from './connection.ts'
+import {
+  type CloseEvent,
+  CloseFlush,
+  CloseFlushAndDelay,
+  CloseNoFlush,
+  type Connection,
+  type ConnectionReader,
+  connect,
+} from './connection.ts'
 import { connectedPair, testThread } from './testing.ts'
 import { BULK_BYTES } from './thread-buffers.ts'
 
@@ -55,7 +63,11 @@ describe('Connection', () => {
     const pair = await connectedPair(thread, front, new Reader())
     const upstream = connect(thread, ipAddress('127.0.0.1', (origin.address() as net.AddressInfo).port))
     upstream.reader = back
-    relay(back, () => upstream, () => pair.downstream)
+    relay(
+      back,
+      () => upstream,
+      () => pair.downstream,
+    )
     pair.downstream.setBufferLimits(65536)
     let held = 0
     pair.downstream.watermarkCallbacks = {

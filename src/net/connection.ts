@@ -1,10 +1,10 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
 import net from 'node:net'
-import type { ConnectionInfo } from '../observability/index.ts'
 import { Timer } from '../base/index.ts'
+import type { ConnectionInfo } from '../observability/index.ts'
 import type { Address } from './address.ts'
-import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 import type { ThreadContext } from './thread.ts'
+import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 
 /** Who ended a connection. */
 export type CloseEvent = 'remote' | 'local'

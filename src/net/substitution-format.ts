@@ -29,7 +29,8 @@ export function compileSubstitutionFormat(
     return reported(compileJsonFormat(format, omitEmpty), context, path.field('json_format'))
   }
   const at = path.field(json.textFormatSource === undefined ? 'text_format' : 'text_format_source')
-  const text = json.textFormatSource === undefined ? json.textFormat : dataSourceText(json.textFormatSource, context, at)
+  const text =
+    json.textFormatSource === undefined ? json.textFormat : dataSourceText(json.textFormatSource, context, at)
   if (text === undefined) return undefined
   return reported(compileFormat(text, { missing: omitEmpty ? '' : '-' }), context, at)
 }

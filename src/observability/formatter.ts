@@ -121,6 +121,12 @@ function compileList(values: readonly JsonFormat[], omitEmpty: boolean): Field |
   return context => fields.map(field => field(context))
 }
 
+/** What omit_empty_values leaves out. */
+function isEmpty(value: FieldValue): boolean {
+  if (value === null || value === '') return true
+  return typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0
+}
+
 function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty: boolean): Field | FormatError {
   const fields: [key: string, field: Field][] = []
   for (const key of Object.keys(object).sort()) {
@@ -132,7 +138,7 @@ function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty
     const out: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>
     for (const [key, field] of fields) {
       const value = field(context)
-      if (!omitEmpty || (value !== null && value !== '')) out[key] = value
+      if (!omitEmpty || !isEmpty(value)) out[key] = value
     }
     return out
   }

@@ -30,7 +30,9 @@ export const routerFactory: ExtensionFactory<HttpFilterPlan> = {
   category: 'envoy.filters.http',
   typeNames: ['envoy.extensions.filters.http.router.v3.Router'],
   compile: config => {
-    const plan: RouterPlan = Object.freeze({ suppressEnvoyHeaders: (config as RouterJson).suppressEnvoyHeaders ?? false })
+    const plan: RouterPlan = Object.freeze({
+      suppressEnvoyHeaders: (config as RouterJson).suppressEnvoyHeaders ?? false,
+    })
     return {
       name: 'envoy.filters.http.router',
       terminal: true,

@@ -20,7 +20,8 @@ export class RouterLoadBalancerContext implements LoadBalancerContext {
     this.headers = headers
     this.info = info
     this.metadataMatch = route.metadataMatch
-    this.hostSelectionAttempts = route.retryPolicy?.previousHosts === true ? route.retryPolicy.hostSelectionRetryMaxAttempts : 0
+    this.hostSelectionAttempts =
+      route.retryPolicy?.previousHosts === true ? route.retryPolicy.hostSelectionRetryMaxAttempts : 0
   }
 
   get hash(): bigint | null {

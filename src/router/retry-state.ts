@@ -1,6 +1,7 @@
 // Whether and when a request is tried again: envoy.config.route.v3.RetryPolicy and the x-envoy-retry headers.
-import * as http from '../http/index.ts'
+
 import type { HeaderMap, ResetReason, RetryPolicyPlan, Route } from '../http/index.ts'
+import * as http from '../http/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, Retries } from '../upstream/index.ts'
 
 /** The request may be tried again. */
@@ -98,7 +99,8 @@ export class RetryState {
       if (max !== undefined && /^\d{1,6}$/.test(max)) remaining = Number(max)
     }
     const codes = headers.get(http.X_ENVOY_RETRIABLE_STATUS_CODES)
-    if (codes !== undefined) for (const code of codes.split(',')) if (/^\s*\d{3}\s*$/.test(code)) statusCodes.push(Number(code))
+    if (codes !== undefined)
+      for (const code of codes.split(',')) if (/^\s*\d{3}\s*$/.test(code)) statusCodes.push(Number(code))
     const names = headers.get(http.X_ENVOY_RETRIABLE_HEADER_NAMES)
     if (names !== undefined) headerNames = names.split(',').map(name => name.trim().toLowerCase())
     headers.remove(http.X_ENVOY_RETRY_ON)
@@ -136,7 +138,11 @@ export class RetryState {
       if (this.headerNames.some(name => headers.lookup(name) !== undefined)) return true
     }
     const grpcStatus = headers.has(http.GRPC_STATUS) ? headers.get(http.GRPC_STATUS) : undefined
-    return grpcStatus !== undefined && Object.hasOwn(GRPC_STATUS_BITS, grpcStatus) && (retryOn & (GRPC_STATUS_BITS[grpcStatus] as number)) !== 0
+    return (
+      grpcStatus !== undefined &&
+      Object.hasOwn(GRPC_STATUS_BITS, grpcStatus) &&
+      (retryOn & (GRPC_STATUS_BITS[grpcStatus] as number)) !== 0
+    )
   }
 
   /** The attempt ended without a response. `requestSent`: its head had gone out. */

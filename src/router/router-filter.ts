@@ -14,10 +14,18 @@ import {
 } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import { ResponseFlag, type StreamInfo } from '../observability/index.ts'
-import { CLUSTER_SLOTS as C, type Cluster, type ClusterManager, type Host, HOST_RQ_ERROR, HOST_RQ_SUCCESS, HOST_RQ_TIMEOUT } from '../upstream/index.ts'
+import {
+  CLUSTER_SLOTS as C,
+  type Cluster,
+  type ClusterManager,
+  HOST_RQ_ERROR,
+  HOST_RQ_SUCCESS,
+  HOST_RQ_TIMEOUT,
+  type Host,
+} from '../upstream/index.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { RouterLoadBalancerContext } from './load-balancer-context.ts'
-import { RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes, type RetryDecision } from './retry-state.ts'
+import { type RetryDecision, RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes } from './retry-state.ts'
 import type { RouterPlan } from './router-plan.ts'
 import { requestTimeouts, setExpectedTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
@@ -140,6 +148,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.alternativeOnTimeout = true
       headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE)
     }
+    if (headers.has(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)) headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
     if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, perTryMs > 0 ? perTryMs : globalMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, this.plan.suppressEnvoyHeaders)
@@ -160,8 +169,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const host = sameHost ?? this.chooseHost(cluster, route)
     if (host === null) {
       cluster.stats.cells[C.upstream_cx_none_healthy]! += 1
+      this.info.upstreamRequestAttemptCount = this.attempts + 1
       this.info.flags |= ResponseFlag.NoHealthyUpstream
-      this.info.cause = { phase: 'choose_host', host: null, errno: null, attempt: this.attempts + 1, elapsedMs: 0, reason: 'no_healthy_upstream' }
+      this.info.cause = {
+        phase: 'choose_host',
+        host: null,
+        errno: null,
+        attempt: this.attempts + 1,
+        elapsedMs: 0,
+        reason: 'no_healthy_upstream',
+      }
       this.chargeCode(503)
       this.replyFromRouter(503, 'no healthy upstream', 'no_healthy_upstream')
       return
@@ -173,7 +190,12 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.upstream = upstream
     this.info.upstreamHostAddress = host.addressText
     this.context?.onHostAttempted(host)
-    upstream.start(headers as HeaderMap, this.requestEnd && this.body === null && this.trailers === null, route.priority, fresh)
+    upstream.start(
+      headers as HeaderMap,
+      this.requestEnd && this.body === null && this.trailers === null,
+      route.priority,
+      fresh,
+    )
     if (this.upstream !== upstream) return
     if (this.attempts > 1 || fresh) this.resendBody(upstream)
     if (this.requestEnd) upstream.armPerTryTimeout(this.perTryMs)
@@ -388,7 +410,12 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.virtualCluster?.charge(status)
   }
 
-  private replyFromRouter(status: number, body: string, details: string, modify: ((reply: HeaderMap) => void) | null = null): void {
+  private replyFromRouter(
+    status: number,
+    body: string,
+    details: string,
+    modify: ((reply: HeaderMap) => void) | null = null,
+  ): void {
     this.endTimeouts()
     const { route, headers } = this
     this.callbacks.sendLocalReply(status, body, details, reply => {
@@ -423,9 +450,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   private retryNow(): void {
     const headers = this.headers as HeaderMap
-    if (this.route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts + 1))
+    if (this.route.virtualHost.includeRequestAttemptCount)
+      headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts + 1))
     if (!this.plan.suppressEnvoyHeaders) {
-      const leftMs = this.timeoutMs > 0 ? Math.max(Math.floor(this.timeoutMs - (this.thread.clock.now - this.requestEndMs)), 1) : 0
+      const leftMs =
+        this.timeoutMs > 0 ? Math.max(Math.floor(this.timeoutMs - (this.thread.clock.now - this.requestEndMs)), 1) : 0
       const perTry = this.perTryMs > 0 && (leftMs === 0 || this.perTryMs < leftMs) ? this.perTryMs : leftMs
       const present = headers.find(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, 0)
       if (present >= 0 && perTry > 0) headers.set(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(perTry))
@@ -440,7 +469,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.upstream = null
     if (upstream !== null) {
       upstream.host.cells[HOST_RQ_TIMEOUT]! += 1
-      info.cause = upstream.cause(upstream.responseStarted ? 'response_body' : 'response_headers', 'response_timeout', null)
+      info.cause = upstream.cause(
+        upstream.responseStarted ? 'response_body' : 'response_headers',
+        'response_timeout',
+        null,
+      )
       upstream.abandon()
     }
     info.flags |= ResponseFlag.UpstreamRequestTimeout
@@ -469,7 +502,6 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     request.abandon()
     const decision = this.retry === null ? RetryNo : this.retry.onPerTryTimeout()
     if (decision === RetryYes) {
-      cluster.codeStats.chargeRetry(504)
       this.scheduleRetry((this.retry as RetryState).backOffMs(null))
     } else {
       this.flagDecision(decision)

@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): how long a request may take, from the route and, for internal clients, from its headers.
-import * as http from '../http/index.ts'
+
 import type { HeaderMap, Route } from '../http/index.ts'
+import * as http from '../http/index.ts'
 
 export interface RequestTimeouts {
   /** Whole request with all attempts, 0: none. */
@@ -14,7 +15,8 @@ const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPST
 
 /** Reads and removes the control headers. The result is valid until the next call. */
 export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeouts {
-  timeouts.globalMs = route.timeoutMs
+  // A stream with a duration of its own needs no other end.
+  timeouts.globalMs = route.maxStreamDurationMs >= 0 || route.grpcTimeoutHeaderMaxMs >= 0 ? 0 : route.timeoutMs
   timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
   if ((headers.known1 & TIMEOUT_BITS) !== 0) {
     const global = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS))
@@ -39,7 +41,11 @@ const NAME_LENGTH = http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS.text.length
 
 /** Tells the upstream how long its answer is waited for. */
 export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
-  if (headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) headers.remove(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+  if (headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) {
+    if (ms > 0) headers.set(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(ms))
+    else headers.remove(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+    return
+  }
   if (ms <= 0) return
   if (ms !== expectedMs) {
     expectedMs = ms

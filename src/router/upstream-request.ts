@@ -1,20 +1,26 @@
 // HOT FILE (docs/hot-path.md): one attempt: a stream of a pool, the response back to the router.
 import { Timer, type TimerOwner } from '../base/index.ts'
-import { BodyBuffer, HeaderMap, type RequestEncoder, type ResetReason, type ResponseDecoder } from '../http/index.ts'
+import {
+  BodyBuffer,
+  type HeaderMap,
+  type RequestEncoder,
+  type ResetReason,
+  type ResponseDecoder,
+} from '../http/index.ts'
+import type { ThreadContext } from '../net/index.ts'
 import type { ResponseCause, StreamInfo } from '../observability/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
-  type Host,
   HOST_RQ_ACTIVE,
   HOST_RQ_TOTAL,
+  type Host,
   http1Pool,
   type PendingStream,
   type PoolCallbacks,
   type PooledStream,
   type PoolFailure,
 } from '../upstream/index.ts'
-import type { ThreadContext } from '../net/index.ts'
 
 const PER_TRY_TIMER = 0
 

@@ -57,7 +57,7 @@ export function breakerGauges(
         cluster.stats.cells[poolOpen] = 0
         for (const kind of KINDS) {
           const left = Math.max(limits.limit(kind) - limits.count(kind), 0)
-          cluster.stats.cells[open[kind] as number] = left === 0 ? 1 : 0
+          cluster.stats.cells[open[kind] as number] = left === 0 && limits.limit(kind) > 0 ? 1 : 0
           // Under a retry budget the limit moves with the load, so nothing is said to remain.
           if (remaining !== null && !(kind === Retries && hasBudget)) {
             remaining.cells[REMAINING_SLOTS[kind] as number] = left

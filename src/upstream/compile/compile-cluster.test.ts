@@ -29,7 +29,7 @@ test('defaults are those of Envoy', () => {
   assert.deepEqual(compiled.limits[0].max, [1024, 1024, 1024, 3])
   assert.equal(compiled.dns, null)
   assert.deepEqual(compiled.connectOptions, {})
-  assert.equal(compiled.http1.limits.maxBytes, 61_440)
+  assert.equal(compiled.http1.limits.maxBytes, 80 * 1024)
   assert.ok(Object.isFrozen(compiled))
 })
 

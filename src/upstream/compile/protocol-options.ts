@@ -31,7 +31,7 @@ declareSupport(`${TYPE}.ExplicitHttpConfig`, {
 })
 
 const DEFAULT_IDLE_MS = 3_600_000
-const DEFAULT_MAX_RESPONSE_HEADERS_KB = 60
+const DEFAULT_MAX_RESPONSE_HEADERS_KB = 80
 
 export interface ProtocolOptions {
   readonly http1: Http1Options

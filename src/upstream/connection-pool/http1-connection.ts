@@ -113,6 +113,8 @@ export class Http1Connection implements ConnectionReader, ClientCodecCallbacks, 
     this.decoder = null
     if (decoder !== null) {
       cells[C.upstream_cx_protocol_error]! += 1
+      cells[C.upstream_cx_destroy_with_active_rq]! += 1
+      cells[C.upstream_cx_destroy_local_with_active_rq]! += 1
       this.pool.onStreamAborted()
       this.connection.close(CloseNoFlush)
       decoder.onResetStream('protocol_error', details)

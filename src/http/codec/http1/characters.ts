@@ -11,7 +11,8 @@ export const IS_BAD_TARGET = new Uint8Array(256)
 /** Value of a hexadecimal digit, 255 for anything else. */
 export const HEX_VALUE = new Uint8Array(256).fill(255)
 
-for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") IS_TOKEN[c.charCodeAt(0)] = 1
+for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+  IS_TOKEN[c.charCodeAt(0)] = 1
 for (let i = 0; i < 256; i++) {
   LOWER[i] = i >= 65 && i <= 90 ? i + 32 : i
   IS_BAD_VALUE[i] = (i < 32 && i !== 9) || i === 127 ? 1 : 0

@@ -19,6 +19,8 @@ const DataLf = 6
 const Trailers = 7
 const Done = 8
 const Failed = 9
+/** Blanks behind a chunk size: only an extension or the line's end may follow. */
+const SizeBlank = 10
 
 export interface ChunkSink {
   onBodyData(data: Buffer, start: number, end: number): void
@@ -73,9 +75,16 @@ export class ChunkParser {
             this.state = SizeLf
             i++
           } else if (c === 59 || c === SPACE || c === TAB) {
-            this.state = Extension
+            this.state = c === 59 ? Extension : SizeBlank
             i++
           } else return this.fail(i)
+          break
+        }
+        case SizeBlank: {
+          const c = input[i++]!
+          if (c === CR) this.state = SizeLf
+          else if (c === 59) this.state = Extension
+          else if (c !== SPACE && c !== TAB) return this.fail(i)
           break
         }
         case Extension: {
@@ -116,7 +125,13 @@ export class ChunkParser {
 
   private parseTrailers(input: Buffer, position: number, end: number): number {
     // Nearly every message ends here with an empty line.
-    if (this.partial === null && this.trailers === null && input[position] === CR && position + 1 < end && input[position + 1] === LF) {
+    if (
+      this.partial === null &&
+      this.trailers === null &&
+      input[position] === CR &&
+      position + 1 < end &&
+      input[position + 1] === LF
+    ) {
       this.state = Done
       return position + 2
     }

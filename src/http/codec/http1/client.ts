@@ -4,7 +4,17 @@ import { HeaderMap } from '../../headers.ts'
 import { CONNECTION, CONTENT_LENGTH, HOST, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
 import type { ClientCodecCallbacks, RequestEncoder, ResponseDecoder } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
-import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, HTTP_1_1, methodPrefix, put, putPath, writeChunk, writeTrailers } from './encode.ts'
+import {
+  CHUNKED_LINE,
+  CONTENT_LENGTH_0,
+  CRLF,
+  HTTP_1_1,
+  methodPrefix,
+  put,
+  putPath,
+  writeChunk,
+  writeTrailers,
+} from './encode.ts'
 import { contentLengthOf, hasToken, isExactlyChunked } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { preservedCase, writeCasedHead } from './header-case.ts'
@@ -213,9 +223,9 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
 
   private decode(data: Buffer, start: number, end: number, last: boolean): void {
     const decoder = this.decoder as ResponseDecoder
+    // The connection goes back to its pool first: what the end of this response sets off may need it.
     if (last) this.onResponseEnd()
     decoder.decodeData(data, start, end, last)
-    if (last) this.afterResponse()
   }
 
   private parseHead(data: Buffer, position: number, end: number): number {
@@ -271,7 +281,6 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       if (more) this.closeAfterResponse = true
       this.onResponseEnd()
       decoder.decodeHeaders(headers, true)
-      this.afterResponse()
       return this.alive
     }
     if (transferEncoding) {
@@ -340,7 +349,6 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       if (trailers !== null) HeaderMap.release(trailers)
       decoder.decodeData(data, next, next, true)
     }
-    this.afterResponse()
     // What follows a complete response is dropped with the connection, not taken for an answer.
     return end
   }
@@ -353,10 +361,6 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     this.state = Idle
     this.responseComplete = true
     this.connection.expectBulk = false
-  }
-
-  private afterResponse(): void {
-    if (this.state === Dead) return
     if (this.requestComplete) this.finish()
   }
 
@@ -381,10 +385,9 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   onConnectionClosed(): boolean {
     if (this.state !== UntilClose && this.state !== Tunnel) return false
     const decoder = this.decoder as ResponseDecoder
-    this.onResponseEnd()
     this.closeAfterResponse = true
+    this.onResponseEnd()
     decoder.decodeData(EMPTY, 0, 0, true)
-    this.afterResponse()
     return true
   }
 
@@ -398,7 +401,14 @@ const EMPTY = Buffer.alloc(0)
 
 /** Methods whose empty body is said by `content-length: 0` (RFC 9110, 8.6). */
 function expectsBody(method: string): boolean {
-  return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'CONNECT' && method !== 'TRACE' && method !== 'OPTIONS'
+  return (
+    method !== 'GET' &&
+    method !== 'HEAD' &&
+    method !== 'DELETE' &&
+    method !== 'CONNECT' &&
+    method !== 'TRACE' &&
+    method !== 'OPTIONS'
+  )
 }
 
 function dropForbiddenTrailers(trailers: HeaderMap): void {

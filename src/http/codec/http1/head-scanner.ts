@@ -14,7 +14,13 @@ import { COLON, CR, IS_BAD_VALUE, IS_TOKEN, LF, LOWER, SPACE, TAB } from './char
 
 /** Names whose presence changes framing or connection handling: all in one mask test per message. */
 export const FRAMING_BITS =
-  CONNECTION.bit | CONTENT_LENGTH.bit | TRANSFER_ENCODING.bit | KEEP_ALIVE.bit | PROXY_CONNECTION.bit | UPGRADE.bit | EXPECT.bit
+  CONNECTION.bit |
+  CONTENT_LENGTH.bit |
+  TRANSFER_ENCODING.bit |
+  KEEP_ALIVE.bit |
+  PROXY_CONNECTION.bit |
+  UPGRADE.bit |
+  EXPECT.bit
 export const HOST_BIT = HOST.bit
 
 export const ScanIncomplete = 0

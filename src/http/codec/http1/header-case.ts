@@ -4,7 +4,8 @@ import type { HeaderCase } from './options.ts'
 
 /** Http1ProtocolOptions.header_key_format.proper_case_words: first letters of words in upper case. */
 export const properCaseWords: HeaderCase = {
-  format: name => name.replace(/(^|[^a-z0-9])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase()),
+  format: name =>
+    name.replace(/(^|[^a-z0-9])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase()),
 }
 
 /** The case that names came in with from the other side; null: nothing is known of it. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Connection } from '../../../net/index.ts'
 import { ThreadBuffers } from '../../../net/index.ts'
 import type { CodecError } from '../codec.ts'
-import { RecordingDecoder, type RecordedMessage } from '../testing/recording.ts'
+import { type RecordedMessage, RecordingDecoder } from '../testing/recording.ts'
 import { Http1ClientCodec } from './client.ts'
 import type { Http1Options } from './options.ts'
 import { Http1ServerCodec } from './server.ts'
@@ -155,24 +155,45 @@ const BAD_REQUESTS: readonly (readonly [text: string, status: number, details: s
   ['GET / HTTP/1.1\r\nhost: a\r\nx-a: 1\x002\r\n\r\n', 400, 'http1.invalid_characters'],
   ['GET / HTTP/1.1\r\nhost: a\r\nx-a: va\rlue\r\n\r\n', 400, 'http1.invalid_characters'],
   ['GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n', 400, 'http1.codec_error'],
-  ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n', 400, 'http1.content_length_and_chunked_not_allowed'],
+  [
+    'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+    400,
+    'http1.content_length_and_chunked_not_allowed',
+  ],
   ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
   ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
-  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
+  [
+    'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n',
+    501,
+    'http1.invalid_transfer_encoding',
+  ],
   ['POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n', 501, 'http1.invalid_transfer_encoding'],
   ...['5, 5', '+5', '-1', '0x10', '1_0', '1Z', '', '99999999999999999999'].map(
     length => [`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${length}\r\n\r\n`, 400, 'http1.codec_error'] as const,
   ),
   ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nab', 400, 'http1.codec_error'],
   ...['0x2', '+2', '-2', '2_', ' 2', '', 'Z', '11111111111111111', 'ffffffffffffffff'].map(
-    size => [`POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${size}\r\nab\r\n0\r\n\r\n`, 400, 'http1.codec_error'] as const,
+    size =>
+      [
+        `POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${size}\r\nab\r\n0\r\n\r\n`,
+        400,
+        'http1.codec_error',
+      ] as const,
   ),
   ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n', 400, 'http1.codec_error'],
   ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabX\r\n0\r\n\r\n', 400, 'http1.codec_error'],
-  ['POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2;a=\x01\r\nab\r\n0\r\n\r\n', 400, 'http1.codec_error'],
+  [
+    'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2;a=\x01\r\nab\r\n0\r\n\r\n',
+    400,
+    'http1.codec_error',
+  ],
   [`GET / HTTP/1.1\r\nhost: a\r\nx-big: ${'v'.repeat(62000)}\r\n\r\n`, 431, 'http1.headers_too_large'],
   [`GET /${'v'.repeat(62000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431, 'http1.headers_too_large'],
-  [`GET / HTTP/1.1\r\nhost: a\r\n${Array.from({ length: 100 }, (_, i) => `x-${i}: 1\r\n`).join('')}\r\n`, 431, 'http1.too_many_headers'],
+  [
+    `GET / HTTP/1.1\r\nhost: a\r\n${Array.from({ length: 100 }, (_, i) => `x-${i}: 1\r\n`).join('')}\r\n`,
+    431,
+    'http1.too_many_headers',
+  ],
 ]
 
 describe('HTTP/1.1 server codec', () => {
@@ -191,7 +212,8 @@ describe('HTTP/1.1 server codec', () => {
       const whole = serve([bytes(text)])
       assert.deepEqual(whole.error, { status, details })
       if (text.length > 4000) return
-      for (let at = 1; at < text.length; at++) assert.deepEqual(serve(split(text, at)).error, whole.error, `split at ${at}`)
+      for (let at = 1; at < text.length; at++)
+        assert.deepEqual(serve(split(text, at)).error, whole.error, `split at ${at}`)
       assert.deepEqual(serve(oneByOne(text)).error, whole.error)
     })
   }
@@ -202,12 +224,15 @@ describe('HTTP/1.1 server codec', () => {
   })
 
   it('treats names that are traps in JavaScript as plain names', () => {
-    const { requests } = serve([bytes('GET / HTTP/1.1\r\nhost: a\r\n__proto__: 1\r\nconstructor: 2\r\ntoString: 3\r\n\r\n')])
+    const { requests } = serve([
+      bytes('GET / HTTP/1.1\r\nhost: a\r\n__proto__: 1\r\nconstructor: 2\r\ntoString: 3\r\n\r\n'),
+    ])
     assert.deepEqual(requests[0]?.headers, ['host: a', '__proto__: 1', 'constructor: 2', 'tostring: 3'])
   })
 
   it('drops framing fields from trailers', () => {
-    const text = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\nhost: b\r\nx-t: 1\r\n\r\n'
+    const text =
+      'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\nhost: b\r\nx-t: 1\r\n\r\n'
     assert.deepEqual(serve([bytes(text)]).requests[0]?.trailers, ['x-t: 1'])
   })
 
@@ -252,7 +277,11 @@ const GOOD_RESPONSES: readonly (readonly [text: string, method: string, closed: 
   ['HTTP/1.1 204 No Content\r\n\r\n', 'GET', false],
   ['HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\n\r\n', 'GET', false],
   ['HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n', 'HEAD', false],
-  ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 Fine\r\ncontent-length: 2\r\n\r\nok', 'GET', false],
+  [
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 Fine\r\ncontent-length: 2\r\n\r\nok',
+    'GET',
+    false,
+  ],
   ['HTTP/1.1 200\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok', 'GET', false],
 ]
 
@@ -274,7 +303,8 @@ describe('HTTP/1.1 client codec', () => {
       const whole = receive([bytes(text)], method, closed)
       assert.equal(whole.error, null)
       assert.equal(whole.response.complete, true)
-      for (let at = 1; at < text.length; at++) assert.deepEqual(receive(split(text, at), method, closed), whole, `split at ${at}`)
+      for (let at = 1; at < text.length; at++)
+        assert.deepEqual(receive(split(text, at), method, closed), whole, `split at ${at}`)
       assert.deepEqual(receive(oneByOne(text), method, closed), whole)
     })
   }
@@ -282,7 +312,8 @@ describe('HTTP/1.1 client codec', () => {
   for (const text of BAD_RESPONSES) {
     it(`refuses ${JSON.stringify(text.slice(0, 70))}`, () => {
       assert.notEqual(receive([bytes(text)]).error, null)
-      for (let at = 1; at < Math.min(text.length, 300); at++) assert.notEqual(receive(split(text, at)).error, null, `split at ${at}`)
+      for (let at = 1; at < Math.min(text.length, 300); at++)
+        assert.notEqual(receive(split(text, at)).error, null, `split at ${at}`)
     })
   }
 
@@ -296,7 +327,11 @@ describe('HTTP/1.1 client codec', () => {
   })
 
   it('learns how long the origin keeps idle connections', () => {
-    const codec = new Http1ClientCodec(new SinkConnection() as unknown as Connection, { onStreamComplete: () => {}, onProtocolError: () => {} }, OPTIONS)
+    const codec = new Http1ClientCodec(
+      new SinkConnection() as unknown as Connection,
+      { onStreamComplete: () => {}, onProtocolError: () => {} },
+      OPTIONS,
+    )
     codec.newStream(new RecordingDecoder()).encodeHeaders(requestHead('GET'), true)
     const text = bytes('HTTP/1.1 200 OK\r\nkeep-alive: timeout=5, max=100\r\ncontent-length: 0\r\n\r\n')
     codec.dispatch(text, 0, text.length)

@@ -66,4 +66,5 @@ export const REASON_PHRASES: Readonly<Record<number, string>> = {
   509: 'Bandwidth Limit Exceeded',
   510: 'Not Extended',
   511: 'Network Authentication Required',
+  599: 'Last Unassigned Server Error Code',
 }

@@ -91,7 +91,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     }
     partial.append(data, start, end)
     if (this.state === Complete) this.limitPipelining()
-    else if (partial.worthScanning || partial.length >= this.options.limits.maxBytes || this.state > Fields) this.runPartial()
+    else if (partial.worthScanning || partial.length >= this.options.limits.maxBytes || this.state > Fields)
+      this.runPartial()
   }
 
   /** Goes on with bytes that were kept; what completes a request leaves the buffer before its response can end. */
@@ -177,7 +178,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         if (requestLine.position === end) this.forgetHeaders()
         return requestLine.position
       }
-      if (requestLine.otherVersion) return this.fail(LOW_VERSION)
+      if (requestLine.otherVersion) return this.refuseVersion()
       this.protocol = requestLine.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
       this.state = Fields
       position = requestLine.position
@@ -193,7 +194,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private onHeadComplete(headers: HeaderMap): void {
     const { options } = this
     if (this.protocol === 'HTTP/1.0') {
-      if (!options.acceptHttp10) return void this.fail(LOW_VERSION)
+      if (!options.acceptHttp10) return void this.refuseVersion()
       if (options.defaultHostForHttp10 !== '' && !headers.has(HOST)) headers.append(HOST, options.defaultHostForHttp10)
     }
     if (!applyTarget(headers, options.allowAbsoluteUrl)) return void this.fail(INVALID_URL)
@@ -267,6 +268,12 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.decoder?.decodeData(data, start, end, false)
   }
 
+  /** Answered in the version that is wanted instead (RFC 9110, 15.5.22). */
+  private refuseVersion(): -1 {
+    this.protocol = 'HTTP/1.1'
+    return this.fail(LOW_VERSION)
+  }
+
   private failHead(failure: string): number {
     return this.fail(headError(failure))
   }
@@ -309,13 +316,19 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
     if (headerCase !== null) {
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
-      writeCasedHead(connection, statusLine(minor, status), headers, this.framingLine(endStream, bodiless, hasLength), headerCase)
+      writeCasedHead(
+        connection,
+        statusLine(minor, status),
+        headers,
+        this.framingLine(status, endStream, bodiless, hasLength),
+        headerCase,
+      )
     } else {
       const at = connection.reserve(headers.encodedSize + 192)
       const { output } = connection.thread.buffers
       let p = headers.encodeLines(output, put(statusLine(minor, status), output, at))
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
-      const line = this.framingLine(endStream, bodiless, hasLength)
+      const line = this.framingLine(status, endStream, bodiless, hasLength)
       if (line !== null) p = put(line, output, p)
       connection.commit(put(CRLF, output, p))
     }
@@ -329,8 +342,12 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     return this.protocol === 'HTTP/1.1' ? FramingChunked : FramingClose
   }
 
-  private framingLine(endStream: boolean, bodiless: boolean, hasLength: boolean): Uint8Array | null {
+  private framingLine(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): Uint8Array | null {
     if (this.responseFraming === FramingChunked) return CHUNKED_LINE
+    // HEAD is told the framing that GET would have had.
+    if (this.headRequest && !hasLength && this.protocol === 'HTTP/1.1' && this.responseFraming === FramingNone) {
+      return status === 204 || status === 304 ? null : CHUNKED_LINE
+    }
     return endStream && !bodiless && !hasLength && this.responseFraming !== FramingTunnel ? CONTENT_LENGTH_0 : null
   }
 
@@ -342,7 +359,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   }
 
   encodeTrailers(trailers: HeaderMap): void {
-    if (this.responseFraming === FramingChunked) writeTrailers(this.connection, this.options.enableTrailers ? trailers : null)
+    if (this.responseFraming === FramingChunked)
+      writeTrailers(this.connection, this.options.enableTrailers ? trailers : null)
     this.onResponseComplete()
   }
 
@@ -353,7 +371,6 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.connection.expectBulk = true
     if (!this.dispatching && this.partial !== null && !this.partial.empty) this.runPartial()
   }
-
 
   private onResponseComplete(): void {
     this.streamOpen = false

@@ -25,7 +25,9 @@ export class RecordingDecoder implements RequestDecoder, ResponseDecoder {
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { message } = this
     message.start = headers.method === '' ? String(headers.status) : `${headers.method} ${headers.path}`
-    headers.forEach((name, value) => message.headers.push(`${name}: ${value}`))
+    headers.forEach((name, value) => {
+      message.headers.push(`${name}: ${value}`)
+    })
     HeaderMap.release(headers)
     if (endStream) this.end()
   }
@@ -36,7 +38,9 @@ export class RecordingDecoder implements RequestDecoder, ResponseDecoder {
   }
 
   decodeTrailers(trailers: HeaderMap): void {
-    trailers.forEach((name, value) => this.message.trailers.push(`${name}: ${value}`))
+    trailers.forEach((name, value) => {
+      this.message.trailers.push(`${name}: ${value}`)
+    })
     HeaderMap.release(trailers)
     this.end()
   }
