@@ -427,7 +427,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   /** The response cannot be completed: the client must see that, so the connection is cut. */
   resetStream(): void {
     if (this.ended) return
-    // Envoy counts its own resets of HTTP/1 streams here as well.
+    // Envoy counts its own resets of HTTP/1 streams on both sides.
+    this.manager.cells[S.RQ_TX_RESET]! += 1
     this.manager.cells[S.RQ_RX_RESET]! += 1
     this.encoder.resetStream()
     this.finish()

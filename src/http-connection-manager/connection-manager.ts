@@ -162,18 +162,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       cells[S.CX_IDLE_TIMEOUT]! += 1
       this.connection.close(CloseFlush)
     } else if (kind === DURATION_TIMER) {
-      this.onDurationReached()
-    } else this.onHeadersTimeout()
-  }
-
-  /** From now on each response is the last; a connection without one ends when the drain time is over. */
-  private onDurationReached(): void {
-    const { plan, thread, cells } = this
-    if (!this.closing) {
+      // The next response is the last. Without one the connection stays: its client would take a close for a failure.
       cells[S.CX_MAX_DURATION_REACHED]! += 1
       this.closing = true
-      thread.timers.arm(this.durationTimer as Timer, Math.max(plan.drainTimeoutMs, 1))
-    } else if (this.stream === null) this.connection.close(CloseFlush)
+    } else this.onHeadersTimeout()
   }
 
   private onHeadersTimeout(): void {

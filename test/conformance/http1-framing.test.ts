@@ -339,14 +339,13 @@ test('1000 pipelined requests of a client that reads late are answered in order'
   using client = await RawClient.connect(fixture.port())
   client.socket.pause()
   for (let i = 0; i < 1000; i++) client.send(`GET /n${i} HTTP/1.1\r\nhost: a\r\n\r\n`)
-  client.end()
   client.socket.resume()
-  const bodies = parseResponses(await client.untilEnd()).map(({ body }) => body)
+  const received = await client.until(text => text.endsWith('/n999'))
+  const bodies = parseResponses(received).map(({ body }) => body)
   assert.deepEqual(
     bodies,
-    Array.from({ length: bodies.length }, (_, i) => `/n${i}`),
+    Array.from({ length: 1000 }, (_, i) => `/n${i}`),
   )
-  assert.ok(bodies.length > 0)
   await fixture.assertAlive()
 })
 
