@@ -48,4 +48,14 @@ function main() {
   return 0
 }
 
+/** Runs the sources once, so that compiled code is at hand and the first start is as fast as all others. */
+function warmUp() {
+  const launcher = join(root, 'bin', 'outrider')
+  if (!existsSync(join(root, 'src', 'main.ts'))) return
+  const flags = ['--config-yaml', '{}', '--mode', 'init_only', '--concurrency', '1', '--log-level', 'error']
+  const run = spawnSync(process.execPath, [launcher, ...flags], { cwd: root, stdio: 'inherit' })
+  if (run.status !== 0) console.error('prepare: the proxy did not start; see above')
+}
+
 process.exitCode = main()
+if (process.exitCode === 0) warmUp()

@@ -130,7 +130,8 @@ export class Server {
   /** Brings everything up. Returns what went wrong, or null. */
   async start(configuration: Configuration): Promise<string | null> {
     const { bootstrap } = configuration
-    this.configuration = configuration
+    // Plans are of use only while the cluster directory is filled; with many clusters they are large.
+    this.configuration = { ...configuration, clusterPlans: [] }
     this.runtime = new Runtime(bootstrap, layers => this.onRuntimeChange(layers))
     this.noteRuntime()
     this.pool.configure()
