@@ -63,7 +63,7 @@ export function reopenLogFiles(thread: ThreadContext): void {
   for (const file of filesOf(thread).byPath.values()) file.reopen()
 }
 
-/** Writes all lines of the thread now; before it ends. */
-export function flushLogFiles(thread: ThreadContext): void {
-  for (const file of filesOf(thread).byPath.values()) file.flushSync()
+/** Writes all lines of the thread; resolves when it may end. */
+export async function finishLogFiles(thread: ThreadContext): Promise<void> {
+  await Promise.all(Array.from(filesOf(thread).byPath.values(), file => file.finish()))
 }

@@ -132,3 +132,13 @@ test('a full disk: lines are dropped and counted, memory stays bounded', async (
 test('a file that cannot be opened throws', () => {
   assert.throws(() => new LogFile(join(directory, 'none', 'log'), new Counts()), { code: 'ENOENT' })
 })
+
+test('finish waits for a write under way and takes what came meanwhile along', async () => {
+  const path = newPath()
+  const file = new LogFile(path, new Counts(), 60_000)
+  const line = `${'x'.repeat(69_999)}\n`
+  file.append(line)
+  file.append('last\n')
+  await file.finish()
+  assert.equal(readFileSync(path, 'utf8'), `${line}last\n`)
+})

@@ -26,6 +26,7 @@ export class LogFile {
   /** Replaced by a reopen while a write to it was under way. */
   private leaving = -1
   private timer: NodeJS.Timeout | null = null
+  private whenWritten: (() => void) | null = null
   private readonly flushMs: number
 
   /** `path`: a file's, or a descriptor that is open already (standard output). Throws when it cannot be opened. */
@@ -72,6 +73,7 @@ export class LogFile {
       if (error === null) this.stats.writeCompleted()
       else this.stats.writeFailed()
       this.closeLeaving()
+      this.whenWritten?.()
       // The timer may have gone off during the write.
       if (this.pendingBytes >= FLUSH_BYTES || this.timer === null) this.flush()
     })
@@ -100,6 +102,17 @@ export class LogFile {
     })
   }
 
+  /** Writes everything and waits for a write under way, which would be lost with its thread; once, at the end. */
+  finish(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.whenWritten = () => {
+      this.flushSync()
+      resolve()
+    }
+    if (!this.writing) this.whenWritten()
+    return promise
+  }
+
   private closeLeaving(): void {
     if (this.leaving < 0) return
     // Nothing is lost when it fails: all lines were written before.
@@ -107,7 +120,7 @@ export class LogFile {
     this.leaving = -1
   }
 
-  /** Writes everything now; at exit and before a reopen. */
+  /** Writes what is pending now; before a reopen. */
   flushSync(): void {
     if (this.pending.length === 0) return
     try {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { AdminAccessLog, type AdminPlan, AdminServer, AdminStats } from '../admin/index.ts'
-import { reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
+import { finishLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
 import { log } from '../observability/index.ts'
 import { AdminView } from './admin-view.ts'
 import { mainThread } from './main-thread.ts'
@@ -38,7 +38,8 @@ export class Admin {
     reopenLogFiles(this.thread)
   }
 
-  close(): Promise<void> {
-    return this.server.close()
+  async close(): Promise<void> {
+    await this.server.close()
+    await finishLogFiles(this.thread)
   }
 }

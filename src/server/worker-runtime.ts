@@ -1,6 +1,6 @@
 import { type CompileContext, ConfigPath, Diagnostics, runtimeSnapshot } from '../config/index.ts'
 import { compileListener, ListenerManager } from '../downstream/index.ts'
-import { flushLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
+import { finishLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
 import { configureLogging, reopenLog } from '../observability/index.ts'
 import { compileRouteConfiguration } from '../router/index.ts'
 import { ClusterManager, type UpstreamThread } from '../upstream/index.ts'
@@ -75,7 +75,7 @@ export class WorkerRuntime {
         reopenLogFiles(this.thread)
         break
       case 'exit':
-        flushLogFiles(this.thread)
+        await finishLogFiles(this.thread)
         process.exit(0)
     }
   }
