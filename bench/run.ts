@@ -4,7 +4,7 @@
 // per request (for bodies: MiB per CPU second), medians of interleaved repetitions, so that drift hits all alike.
 // Nothing else may run meanwhile. usage: npm run bench -- [--work small,small-12,mib,tcp-mib,tcp-small] [--reps 3] [--secs 3]
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -142,6 +142,8 @@ async function main(): Promise<void> {
     }
   }
   const folder = mkdtempSync(join(tmpdir(), 'outrider-bench-'))
+  // The origin's worker may run as another user.
+  chmodSync(folder, 0o755)
   const { peers, absent } = findPeers(folder, ports, join(root, 'bin', 'outrider'))
   for (const name of absent) console.log(`skipped: ${name} is not installed`)
   const origin = start('1', ['nginx', '-e', '/dev/null', '-c', writeOrigin(folder, ports)])
