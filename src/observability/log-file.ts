@@ -102,10 +102,11 @@ export class LogFile {
     })
   }
 
-  /** Writes everything and waits for a write under way, which would be lost with its thread; once, at the end. */
+  /** Writes everything and waits for a write under way, which would be lost with its thread. */
   finish(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.whenWritten = () => {
+      this.whenWritten = null
       this.flushSync()
       resolve()
     }

@@ -21,7 +21,7 @@ import { directResponseFactory } from '../../../src/extensions/network-filters/d
 import { echoFactory } from '../../../src/extensions/network-filters/echo/index.ts'
 import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
-import { ConnectionCounters, DrainState, flushLogFiles, ThreadBuffers } from '../../../src/net/index.ts'
+import { ConnectionCounters, DrainState, finishLogFiles, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
 import { CLUSTER_STATS, ClusterManager, LimitsMemory, type UpstreamThread } from '../../../src/upstream/index.ts'
 
@@ -129,8 +129,8 @@ export class L4Worker {
     return this.stat(`cluster.${cluster}.`, CLUSTER_STATS, name)
   }
 
-  flushLogs(): void {
-    flushLogFiles(this.thread)
+  flushLogs(): Promise<void> {
+    return finishLogFiles(this.thread)
   }
 
   close(): void {

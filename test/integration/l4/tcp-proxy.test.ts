@@ -58,7 +58,7 @@ function logTo(format: string): { config: object; lines: (from: L4Worker, count:
     },
     lines: async (from, count) => {
       for (;;) {
-        from.flushLogs()
+        await from.flushLogs()
         const lines = fs.existsSync(file) ? fs.readFileSync(file, 'latin1').split('\n').slice(0, -1) : []
         if (lines.length >= count) return lines
         await new Promise(resolve => setImmediate(resolve))
