@@ -1,4 +1,4 @@
-import { type StatBlock, type StatStore, statTemplate } from '../observability/index.ts'
+import { log, type StatBlock, type StatStore, statTemplate } from '../observability/index.ts'
 
 const SERVER = statTemplate({
   counters: [
@@ -109,15 +109,31 @@ export class ServerStats {
 
   update(gauges: ServerGauges): void {
     const { server } = this
-    const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
     set(server, S('state'), SERVER_STATES[gauges.state])
     set(server, S('uptime'), Math.floor(gauges.uptimeS))
     set(server, S('live'), gauges.live ? 1 : 0)
     set(server, S('total_connections'), gauges.totalConnections)
-    // Of the main thread: workers have heaps of their own, which only the physical size covers.
-    set(server, S('memory_allocated'), heapUsed + external)
-    set(server, S('memory_heap_size'), heapTotal + external)
-    set(server, S('memory_physical_size'), rss)
+    this.updateMemory()
     set(this.listenerManager, L('total_listeners_active'), gauges.activeListeners)
+  }
+
+  private updateMemory(): void {
+    const usage = memoryUsage()
+    if (usage === null) return
+    const { rss, heapTotal, heapUsed, external } = usage
+    // Of the main thread: workers have heaps of their own, which only the physical size covers.
+    set(this.server, S('memory_allocated'), heapUsed + external)
+    set(this.server, S('memory_heap_size'), heapTotal + external)
+    set(this.server, S('memory_physical_size'), rss)
+  }
+}
+
+/** Null while descriptors have run out: reading the resident size takes one, and traffic must not end for a gauge. */
+function memoryUsage(): NodeJS.MemoryUsage | null {
+  try {
+    return process.memoryUsage()
+  } catch (error) {
+    log('main').debug('memory gauges keep their last values', { error: String(error) })
+    return null
   }
 }
