@@ -231,6 +231,8 @@ export class Http1Pool implements TimerOwner {
     this.limits.release(Connections)
     if (!connection.connected) {
       this.connecting--
+      // Out of descriptors: that is our trouble, not the host's. Who waits gets the next connection that falls free.
+      if (this.total > 0 && (errno === 'EMFILE' || errno === 'ENFILE')) return
       this.failWaiting(timedOut, errno)
     } else {
       const index = this.idle.indexOf(connection)
