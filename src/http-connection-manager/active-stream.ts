@@ -386,7 +386,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     if (upgraded) manager.onUpgraded()
     this.encoder.encodeHeaders(headers, endStream)
     if (endStream) this.onResponseEnd()
-    else if (upgraded) manager.codec.upgradeToTunnel()
+    else if (upgraded) this.encoder.upgradeToTunnel()
   }
 
   /** Says `connection: close` where this is the connection's last response. */
@@ -430,7 +430,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     // Envoy counts its own resets of HTTP/1 streams on both sides.
     this.manager.cells[S.RQ_TX_RESET]! += 1
     this.manager.cells[S.RQ_RX_RESET]! += 1
-    this.encoder.resetStream()
+    this.encoder.resetStream('local_reset')
     this.finish()
     this.connection.close(2)
   }

@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<ResetReason, readonly [text: string, flag: number, 
   connection_termination: ['connection termination', ResponseFlag.UpstreamConnectionTermination, 503],
   overflow: ['overflow', ResponseFlag.UpstreamOverflow, 503],
   protocol_error: ['protocol error', ResponseFlag.UpstreamProtocolError, 502],
+  local_refused_stream_reset: ['local refused stream reset', ResponseFlag.LocalReset, 503],
   remote_refused_stream_reset: ['remote refused stream reset', ResponseFlag.UpstreamRemoteReset, 503],
 }
 

@@ -10,6 +10,7 @@ export type ResetReason =
   | 'connection_termination'
   | 'overflow'
   | 'protocol_error'
+  | 'local_refused_stream_reset'
   | 'remote_refused_stream_reset'
 
 /** Hears of a stream's end and of its write buffer's state. */
@@ -42,28 +43,37 @@ export interface StreamEncoder {
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void
   encodeTrailers(trailers: HeaderMap): void
-  /** Ends the stream abnormally; the decoder hears no onResetStream for its own reset. */
-  resetStream(): void
-  /** Stops or resumes reading the peer's half; a counter. */
+  /**
+   * Ends the stream abnormally; the decoder hears no onResetStream for its own reset. HTTP/2 says RST_STREAM, with
+   * REFUSED_STREAM for 'local_refused_stream_reset', PROTOCOL_ERROR for 'protocol_error', else NO_ERROR (as Envoy).
+   */
+  resetStream(reason: ResetReason): void
+  /**
+   * Stops or resumes reading the peer's half; a counter. HTTP/1 stops reading the connection, HTTP/2 gives the stream no
+   * more window: what the window already allows may still arrive.
+   */
   readDisable(disable: boolean): void
+  /** Bytes written but not yet taken by the kernel, or held back by the peer's flow control. */
+  readonly bytesBuffered: number
 }
 
 /** Sends a response. */
 export interface ResponseEncoder extends StreamEncoder {
   encode1xxHeaders(headers: HeaderMap): void
-  /** Bytes written but not yet taken by the kernel. */
-  readonly bytesBuffered: number
+  /**
+   * The response just sent agreed to an upgrade or CONNECT: from now on bytes pass as they are, both ways. HTTP/1 leaves
+   * HTTP behind; HTTP/2 goes on with DATA frames.
+   */
+  upgradeToTunnel(): void
 }
 
 /** Sends a request. */
-export interface RequestEncoder extends StreamEncoder {
-  /** The connection becomes a byte pipe once the peer agrees (Upgrade, CONNECT). */
-  readonly bytesBuffered: number
-}
+export interface RequestEncoder extends StreamEncoder {}
 
 /** A violation of the protocol by the downstream peer: what to answer before the connection is closed. */
 export interface CodecError {
-  readonly status: 400 | 426 | 431 | 501
+  /** 0: nothing to answer (HTTP/2, which has said GOAWAY already). */
+  readonly status: 0 | 400 | 426 | 431 | 501
   /** Response code details, such as 'http1.codec_error'. */
   readonly details: string
 }
@@ -71,7 +81,10 @@ export interface CodecError {
 export interface ServerCodecCallbacks {
   /** A request begins; returns who decodes it. */
   newStream(encoder: ResponseEncoder): RequestDecoder
-  /** The bytes are no valid request. With a stream under way it is answered first where that is possible. */
+  /**
+   * The bytes are no valid request and the connection cannot go on. HTTP/1: with a stream under way it is answered first
+   * where that is possible. HTTP/2: GOAWAY is written; streams under way hear of the end by onConnectionClosed.
+   */
   onCodecError(error: CodecError): void
 }
 
@@ -81,24 +94,38 @@ export interface ServerCodec {
   dispatch(data: Buffer, start: number, end: number): void
   /** Streams under way. */
   readonly activeStreams: number
-  /** Bytes were received that belong to a request which has not begun yet. */
+  /** Bytes were received that belong to a request which has not begun yet: a head, or a header block, is incomplete. */
   readonly hasPartialRequest: boolean
   /** The connection's write buffer crossed a watermark. */
   onAboveWriteBufferHighWatermark(): void
   onBelowWriteBufferLowWatermark(): void
   /** The downstream connection is gone: streams under way hear of it. */
   onConnectionClosed(): void
-  /** The owner of a finished stream is done with it: the next pipelined request may begin. */
+  /** The owner of a finished stream is done with it: the next pipelined request may begin. HTTP/2: nothing. */
   resumePipelined(): void
   /** No further request is read. */
   stop(): void
-  /** From now on bytes pass as they are, both ways. */
-  upgradeToTunnel(): void
+  /** First step of a graceful end. HTTP/2: GOAWAY with the highest id (RFC 9113, 6.8); HTTP/1 tells by its next response. */
+  shutdownNotice(): void
+  /** Second step. HTTP/2: GOAWAY with the last id seen: later streams are refused. HTTP/1: nothing. */
+  goAway(): void
 }
 
 export interface ClientCodecCallbacks {
   /** The response is complete; `reusable`: another request may follow on this connection. */
   onStreamComplete(reusable: boolean): void
   /** The peer broke the protocol, or sent bytes nobody asked for. */
+  onProtocolError(details: string): void
+}
+
+/** What a pool hears from the client half of HTTP/2, where one connection carries many streams. */
+export interface MultiplexedClientCallbacks {
+  /** A stream is over, whatever its end: there is room for another. Comes after its decoder was told. */
+  onStreamClosed(): void
+  /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS: at most this many streams at once from now on. */
+  onMaxConcurrentStreams(limit: number): void
+  /** GOAWAY: no new streams. Those above its last id have been reset as 'remote_refused_stream_reset'. */
+  onGoAway(): void
+  /** The peer broke the protocol: GOAWAY is written, the connection must be closed. */
   onProtocolError(details: string): void
 }

@@ -71,7 +71,7 @@ export class Http1Connection implements ConnectionReader, ClientCodecCallbacks, 
   abandon(): void {
     if (this.decoder === null) return
     this.decoder = null
-    this.codec.resetStream()
+    this.codec.resetStream('local_reset')
     this.pool.onStreamAborted()
     this.connection.close(CloseNoFlush)
   }

@@ -2,7 +2,7 @@
 import type { Connection } from '../../../net/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import { CONNECTION, CONTENT_LENGTH, HOST, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
-import type { ClientCodecCallbacks, RequestEncoder, ResponseDecoder } from '../codec.ts'
+import type { ClientCodecCallbacks, RequestEncoder, ResetReason, ResponseDecoder } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
 import {
   CHUNKED_LINE,
@@ -138,7 +138,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   }
 
   /** Gives up the stream: the connection cannot be used again. */
-  resetStream(): void {
+  resetStream(_reason: ResetReason): void {
     this.decoder = null
     this.state = Dead
   }

@@ -2,7 +2,14 @@
 import type { Connection } from '../../../net/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import { CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE } from '../../known-headers.ts'
-import type { CodecError, RequestDecoder, ResponseEncoder, ServerCodec, ServerCodecCallbacks } from '../codec.ts'
+import type {
+  CodecError,
+  RequestDecoder,
+  ResetReason,
+  ResponseEncoder,
+  ServerCodec,
+  ServerCodecCallbacks,
+} from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
 import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, put, statusLine, writeChunk, writeTrailers } from './encode.ts'
 import { contentLengthOf, hasToken, isExactlyChunked } from './framing.ts'
@@ -398,7 +405,12 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (!this.streamOpen) this.state = Dead
   }
 
-  resetStream(): void {
+  /** HTTP/1 tells with its next response, by `connection: close`. */
+  shutdownNotice(): void {}
+
+  goAway(): void {}
+
+  resetStream(_reason: ResetReason): void {
     this.streamOpen = false
     this.decoder = null
     this.state = Dead
