@@ -13,6 +13,7 @@ import { HostsFile } from './dns/hosts-file.ts'
 import { CaresResolver } from './dns/node-resolver.ts'
 import type { DnsAnswer, DnsResolver } from './dns/resolver.ts'
 import { NXDOMAIN, SERVFAIL, TestDnsServer } from './dns/testing.ts'
+import { DegradedActiveHealthCheck, ExcludedViaImmediateHealthCheckFail, FailedActiveHealthCheck } from './health.ts'
 import type { Host } from './host.ts'
 import { Requests } from './resource-limits.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, HOST_CX_ACTIVE, HOST_RQ_TOTAL } from './stats.ts'
@@ -209,11 +210,15 @@ test('STRICT_DNS: one host per address, a new worker learns them, a change is pu
   assert.equal(cluster.hosts()[0]?.hostname, 'web.test')
   assert.deepEqual(
     [...directory.updates()].map(({ kind }) => kind),
-    ['cluster', 'hosts'],
+    ['host_rows', 'cluster', 'hosts'],
   )
   assert.equal(time.runOnly(), 5000)
   await settled()
-  assert.equal(updates.length, 2, 'another order is no change')
+  assert.deepEqual(
+    updates.map(({ kind }) => kind),
+    ['cluster', 'host_rows', 'hosts'],
+    'another order is no change',
+  )
   time.runOnly()
   await settled()
   assert.deepEqual(addresses(cluster.hosts()), ['10.0.0.3:80', '10.0.0.1:80'])
@@ -348,4 +353,31 @@ test('localhost resolves to something that listens', async () => {
   assert.deepEqual(addresses(worker.get('c')?.hosts()), [`127.0.0.1:${port}`])
   directory.stop()
   origin.close()
+})
+
+test('health that main finds out reaches gauges, /clusters and the workers, and survives an update', () => {
+  const { directory, worker, updates, add, cells } = setUp(scripted([]))
+  add({ name: 'c', loadAssignment: { endpoints: [{ lbEndpoints: [1, 2, 3].map(port => endpointJson(port)) }] } })
+  const cluster = worker.get('c')!
+  const block = cells('c')
+  const gauges = () =>
+    [C.membership_total, C.membership_healthy, C.membership_degraded, C.membership_excluded].map(slot => block[slot])
+  const [one, two] = [...directory.members('c')].map(({ key }) => key) as [string, string]
+  directory.setHostHealth('c', one, FailedActiveHealthCheck | ExcludedViaImmediateHealthCheckFail, 0)
+  directory.setHostHealth('c', two, DegradedActiveHealthCheck, 0)
+  assert.deepEqual(gauges(), [3, 1, 1, 1])
+  assert.deepEqual(
+    [...[...directory.describe()][0]!.hosts].map(({ healthFlags }) => healthFlags),
+    ['/failed_active_hc/excluded_via_immediate_hc_fail', '/degraded_active_hc', ''],
+  )
+  assert.deepEqual(
+    cluster.hostSet.priorities[0]?.healthy.map(({ address }) => address.port),
+    [3],
+  )
+  const published = updates.length
+  directory.setHostHealth('c', two, DegradedActiveHealthCheck, 0)
+  directory.setHostHealth('gone', two, DegradedActiveHealthCheck, 0)
+  assert.equal(updates.length, published, 'no change is not published')
+  directory.setHostHealth('c', one, 0, FailedActiveHealthCheck | ExcludedViaImmediateHealthCheckFail)
+  assert.deepEqual(gauges(), [3, 2, 1, 0])
 })

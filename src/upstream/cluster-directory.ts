@@ -6,15 +6,15 @@ import type { RuntimeSnapshot } from '../config/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
+import { ClusterMembers, type Member } from './cluster-members.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
-import { Degraded, Healthy, healthOf, isExcluded } from './health.ts'
-import { HostKeys } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
+import { HostRowAllotment } from './host-rows.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
@@ -49,16 +49,11 @@ interface Entry {
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
-  /** HostKeys of the hosts of a DNS cluster. */
-  hostKeys: ReadonlySet<string>
+  readonly members: ClusterMembers
   /** Resolved hosts of a DNS cluster; null before the first answer. */
   assignment: ClusterLoadAssignmentJson | null
   /** Made when a worker first uses the cluster. */
   breakers: BreakerGauges | null
-}
-
-function countHosts(assignment: AssignmentPlan): number {
-  return assignment.localities.reduce((count, { endpoints }) => count + endpoints.length, 0)
 }
 
 const systemSchedule: Schedule = (ms, callback) => {
@@ -71,6 +66,7 @@ export class ClusterDirectory {
   private readonly schedule: Schedule
   private readonly resolvers: DnsResolverFactory
   private readonly limits: LimitsMemory
+  private readonly rows: HostRowAllotment
   private readonly cells = new HostCellReader()
   private readonly entries = new Map<string, Entry>()
   private readonly manager: StatBlock
@@ -82,6 +78,7 @@ export class ClusterDirectory {
     this.schedule = options.schedule ?? systemSchedule
     this.resolvers = options.resolvers ?? nodeResolvers()
     this.limits = new LimitsMemory(options.workers)
+    this.rows = new HostRowAllotment((index, memory) => options.publish({ kind: 'host_rows', name: '', index, memory }))
     this.manager = options.stats.block('cluster_manager.', CLUSTER_MANAGER_STATS)
     this.manager.cells[ACTIVE] = 0
     this.manager.cells[WARMING] = 0
@@ -108,13 +105,11 @@ export class ClusterDirectory {
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),
-      hostKeys: new Set(),
+      members: new ClusterMembers(this.rows),
       assignment: null,
       breakers: null,
     }
     this.entries.set(plan.name, entry)
-    // Every new host is matched with a transport socket; there is one, named default.
-    if (entry.dns === null) stats.cells[C['default.total_match_count']]! += countHosts(plan.assignment)
     this.manager.cells[before === undefined ? ADDED : MODIFIED]! += 1
     this.manager.cells[ACTIVE] = this.entries.size
     stats.cells[C.warming_state] = 0
@@ -123,7 +118,13 @@ export class ClusterDirectory {
       entry.breakers.refresh()
     }
     this.setMembership(entry, entry.dns === null ? plan.assignment : compileAssignment(undefined))
-    this.options.publish({ kind: 'cluster', name: entry.name, resource, limits: entry.limits })
+    this.options.publish({
+      kind: 'cluster',
+      name: entry.name,
+      resource,
+      limits: entry.limits,
+      rows: entry.dns === null ? entry.members.rowNumbers() : null,
+    })
     if (entry.dns !== null) {
       this.setWarming(entry.name, plan.waitForWarmOnInit)
       entry.dns.start()
@@ -145,6 +146,7 @@ export class ClusterDirectory {
     entry.dns?.stop()
     this.setWarming(entry.name, false)
     this.limits.giveBack(entry.limits)
+    entry.members.close()
     this.cells.retain(entry.name, null)
   }
 
@@ -155,9 +157,11 @@ export class ClusterDirectory {
 
   /** Everything that a worker which starts now has to know. */
   *updates(): Iterable<ClusterUpdate> {
-    for (const { name, resource, limits, assignment } of this.entries.values()) {
-      yield { kind: 'cluster', name, resource, limits }
-      if (assignment !== null) yield { kind: 'hosts', name, assignment }
+    for (const [index, memory] of this.rows.rows.allBlocks()) yield { kind: 'host_rows', name: '', index, memory }
+    for (const { name, resource, limits, assignment, dns, members } of this.entries.values()) {
+      const rows = members.rowNumbers()
+      yield { kind: 'cluster', name, resource, limits, rows: dns === null ? rows : null }
+      if (assignment !== null) yield { kind: 'hosts', name, assignment, rows }
     }
   }
 
@@ -207,28 +211,45 @@ export class ClusterDirectory {
     const plan = compileAssignment(assignment)
     entry.assignment = assignment
     this.setMembership(entry, plan)
-    const keys = new HostKeys()
-    const endpoints = plan.localities.flatMap(locality => locality.endpoints)
-    const before = entry.hostKeys
-    entry.hostKeys = new Set(endpoints.map(endpoint => keys.next(endpoint)))
-    for (const key of entry.hostKeys) if (!before.has(key)) entry.stats.cells[C['default.total_match_count']]! += 1
-    this.cells.retain(name, entry.hostKeys)
-    this.options.publish({ kind: 'hosts', name, assignment })
+    this.cells.retain(name, entry.members.keys())
+    this.options.publish({ kind: 'hosts', name, assignment, rows: entry.members.rowNumbers() })
   }
 
   private setMembership(entry: Entry, plan: AssignmentPlan): void {
     const { cells } = entry.stats
+    const fresh = entry.members.update(plan)
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
-    const healths = endpoints.map(({ healthFlags }) => healthOf(healthFlags))
+    // Every new host is matched with a transport socket; there is one, named default.
+    cells[C['default.total_match_count']]! += fresh.length
     if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
-    cells[C.membership_total] = endpoints.length
-    cells[C.membership_healthy] = healths.filter(health => health === Healthy).length
-    cells[C.membership_degraded] = healths.filter(health => health === Degraded).length
-    cells[C.membership_excluded] = endpoints.filter(({ healthFlags }) => isExcluded(healthFlags)).length
+    this.countMembers(entry)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
     if (entry.dns !== null && endpoints.length > 0) {
       cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
     }
+  }
+
+  private countMembers({ stats: { cells }, members }: Entry): void {
+    const { total, healthy, degraded, excluded } = members.counts()
+    cells[C.membership_total] = total
+    cells[C.membership_healthy] = healthy
+    cells[C.membership_degraded] = degraded
+    cells[C.membership_excluded] = excluded
+  }
+
+  // ---- health
+
+  /** The hosts of a cluster at the moment, in the order of its assignment. */
+  members(name: string): Iterable<Member> {
+    return this.entries.get(name)?.members.list() ?? []
+  }
+
+  /** Sets and clears health flags of a host; gauges and workers follow. */
+  setHostHealth(name: string, key: string, set: number, clear: number): void {
+    const entry = this.entries.get(name)
+    if (entry === undefined || !entry.members.setHealth(key, set, clear)) return
+    this.countMembers(entry)
+    this.options.publish({ kind: 'host_health', name })
   }
 
   // ---- what workers report

@@ -1,35 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { serialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { testThread } from '../net/testing.ts'
-import { ClusterManager, type SharedBytes } from './cluster-manager.ts'
+import { ClusterManager } from './cluster-manager.ts'
+import { FailedActiveHealthCheck } from './health.ts'
 import type { Host } from './host.ts'
 import type { HostCellsReport } from './host-cells.ts'
-import { LimitsMemory } from './limits-memory.ts'
-import { endpointJson, testContext } from './testing.ts'
-
-function shared(json: object): SharedBytes {
-  const bytes = serialize(json)
-  const memory = new SharedArrayBuffer(bytes.length + 3)
-  new Uint8Array(memory).set(bytes, 3)
-  return { memory, offset: 3, length: bytes.length }
-}
+import { endpointJson, TestMain, testContext } from './testing.ts'
 
 function setUp() {
   const reports: HostCellsReport[] = []
   const thread = testThread()
   const manager = new ClusterManager(thread, testContext(), report => reports.push(report))
-  const memory = new LimitsMemory(1)
-  const add = (json: object): void =>
-    manager.apply({
-      kind: 'cluster',
-      name: (json as ClusterJson).name as string,
-      resource: shared(json),
-      limits: memory.allot(),
-    })
-  return { manager, reports, add }
+  const main = new TestMain(update => manager.apply(update))
+  const add = (json: object): void => main.addCluster(json as ClusterJson)
+  return { manager, reports, add, main }
 }
 
 const assignment = (...ports: number[]): ClusterLoadAssignmentJson =>
@@ -85,15 +71,15 @@ test('replacing and removing drain the old hosts; requests that hold them go on'
 })
 
 test('new hosts: those that stay keep connections and stats, those that go are drained', () => {
-  const { manager, add, reports } = setUp()
+  const { manager, add, reports, main } = setUp()
   add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
   assert.deepEqual(ports(manager.get('c')?.hosts()), [], 'names are no hosts')
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 2) })
+  main.setHosts('c', assignment(1, 2))
   const cluster = manager.get('c')!
   const [one, two] = cluster.hosts() as [Host, Host]
   const balancer = cluster.loadBalancer
   const [onePools, twoPools] = [draining(one), draining(two)]
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(2, 3) })
+  main.setHosts('c', assignment(2, 3))
   assert.deepEqual(ports(cluster.hosts()), [2, 3])
   assert.equal(cluster.hosts()[0], two)
   assert.notEqual(cluster.loadBalancer, balancer)
@@ -102,39 +88,54 @@ test('new hosts: those that stay keep connections and stats, those that go are d
     reports.map(report => report.rows.length),
     [2, 1],
   )
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment() })
+  main.setHosts('c', assignment())
   assert.equal(cluster.loadBalancer.chooseHost(null), null)
   assert.equal(twoPools.drained, 1)
 })
 
 test('close_connections_on_host_set_change: hosts that stay begin with new connections', () => {
-  const { manager, add } = setUp()
+  const { manager, add, main } = setUp()
   const commonLbConfig = { closeConnectionsOnHostSetChange: true }
   add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9), commonLbConfig })
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 2) })
+  main.setHosts('c', assignment(1, 2))
   const [one] = manager.get('c')!.hosts() as [Host]
   const pools = draining(one)
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1) })
+  main.setHosts('c', assignment(1))
   assert.equal(manager.get('c')?.hosts()[0], one)
   assert.deepEqual([pools.drained, one.pools], [1, null])
 })
 
 test('hosts that arrive before the first use are there at the first use', () => {
-  const { manager, add } = setUp()
+  const { manager, add, main } = setUp()
   add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(4) })
+  main.setHosts('c', assignment(4))
   assert.deepEqual(ports(manager.get('c')?.hosts()), [4])
-  manager.apply({ kind: 'hosts', name: 'gone', assignment: assignment(4) })
+  main.setHosts('gone', assignment(4))
   assert.equal(manager.get('gone'), undefined)
 })
 
 test('the same endpoint twice is two hosts, and both survive an update', () => {
-  const { manager, add } = setUp()
+  const { manager, add, main } = setUp()
   add({ name: 'c', loadAssignment: assignment(1, 1, 2) })
   const cluster = manager.get('c')!
   const before = cluster.hosts()
   assert.deepEqual(ports(before), [1, 1, 2])
-  manager.apply({ kind: 'hosts', name: 'c', assignment: assignment(1, 1) })
+  main.setHosts('c', assignment(1, 1))
   assert.deepEqual(cluster.hosts(), before.slice(0, 2))
   assert.notEqual(cluster.hosts()[0], cluster.hosts()[1])
+})
+
+test('failed health: the next request finds another host, idle connections to the failed one end', () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', loadAssignment: assignment(1, 2, 3) })
+  const cluster = manager.get('c')!
+  const [one, two] = cluster.hosts() as [Host, Host]
+  const [onePools, twoPools] = [draining(one), draining(two)]
+  main.setHealth('c', one.key, FailedActiveHealthCheck)
+  assert.deepEqual([onePools.drained, twoPools.drained, one.pools], [1, 0, null])
+  const chosen = Array.from({ length: 6 }, () => cluster.loadBalancer.chooseHost(null)?.address.port)
+  assert.deepEqual(new Set(chosen), new Set([2, 3]))
+  main.setHealth('c', one.key, 0, FailedActiveHealthCheck)
+  assert.ok(Array.from({ length: 3 }, () => cluster.loadBalancer.chooseHost(null)).includes(one))
+  assert.equal(onePools.drained, 1)
 })

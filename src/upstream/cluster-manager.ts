@@ -7,6 +7,7 @@ import { Cluster } from './cluster.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
+import { HostRows } from './host-rows.ts'
 import type { LimitsLocation } from './limits-memory.ts'
 
 /** A serialised resource (v8.serialize) in memory that all threads share. */
@@ -18,11 +19,26 @@ export interface SharedBytes {
 
 /** What main posts to every worker about clusters; plain data. */
 export type ClusterUpdate =
-  /** Adds or replaces a cluster. */
-  | { readonly kind: 'cluster'; readonly name: string; readonly resource: SharedBytes; readonly limits: LimitsLocation }
+  /** Memory for what all threads share of hosts; comes before any row in it is named. */
+  | { readonly kind: 'host_rows'; readonly name: string; readonly index: number; readonly memory: SharedArrayBuffer }
+  /** Adds or replaces a cluster. `rows`: one per endpoint; null while its hosts are being discovered. */
+  | {
+      readonly kind: 'cluster'
+      readonly name: string
+      readonly resource: SharedBytes
+      readonly limits: LimitsLocation
+      readonly rows: readonly number[] | null
+    }
   | { readonly kind: 'cluster_removed'; readonly name: string }
   /** The hosts of a cluster that discovers them; every address resolved. */
-  | { readonly kind: 'hosts'; readonly name: string; readonly assignment: ClusterLoadAssignmentJson }
+  | {
+      readonly kind: 'hosts'
+      readonly name: string
+      readonly assignment: ClusterLoadAssignmentJson
+      readonly rows: readonly number[]
+    }
+  /** Health flags of hosts of the cluster have changed, in their rows. */
+  | { readonly kind: 'host_health'; readonly name: string }
 
 /** A thread that may send requests upstream. */
 export interface UpstreamThread extends ThreadContext {
@@ -32,6 +48,7 @@ export interface UpstreamThread extends ThreadContext {
 interface Entry {
   readonly resource: SharedBytes
   readonly limits: LimitsLocation
+  rows: readonly number[] | null
   assignment: ClusterLoadAssignmentJson | null
   cluster: Cluster | null
 }
@@ -41,6 +58,7 @@ export class ClusterManager {
   private readonly thread: ThreadContext
   private readonly context: CompileContext
   private readonly memory: HostCellMemory
+  private readonly rows = new HostRows()
   private readonly entries = new Map<string, Entry>()
 
   /** `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells. */
@@ -74,8 +92,16 @@ export class ClusterManager {
     const resource = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
     // Main has compiled the same resource before it sent it, so there is nothing left to diagnose.
     const plan = compileCluster(resource, this.context, ConfigPath.root.field('cluster'))
-    const cluster = new Cluster(plan, entry.limits, this.thread, this.memory)
-    if (entry.assignment !== null) cluster.setHosts(compileAssignment(entry.assignment))
+    const { assignment, rows } = entry
+    const cluster = new Cluster(
+      plan,
+      entry.limits,
+      this.thread,
+      this.memory,
+      this.rows,
+      assignment === null ? rows : null,
+    )
+    if (assignment !== null && rows !== null) cluster.setHosts(compileAssignment(assignment), rows)
     entry.cluster = cluster
     return cluster
   }
@@ -84,11 +110,15 @@ export class ClusterManager {
   apply(update: ClusterUpdate): void {
     const entry = this.entries.get(update.name)
     switch (update.kind) {
+      case 'host_rows':
+        this.rows.addBlock(update.index, update.memory)
+        break
       case 'cluster':
         entry?.cluster?.drain()
         this.entries.set(update.name, {
           resource: update.resource,
           limits: update.limits,
+          rows: update.rows,
           assignment: null,
           cluster: null,
         })
@@ -100,7 +130,11 @@ export class ClusterManager {
       case 'hosts':
         if (entry === undefined) break
         entry.assignment = update.assignment
-        entry.cluster?.setHosts(compileAssignment(update.assignment))
+        entry.rows = update.rows
+        entry.cluster?.setHosts(compileAssignment(update.assignment), update.rows)
+        break
+      case 'host_health':
+        entry?.cluster?.onHostHealthChanged()
     }
   }
 }

@@ -1,9 +1,11 @@
 // One cluster as /clusters shows it.
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ClusterMembers } from './cluster-members.ts'
 import type { AssignmentPlan, LocalityPlan } from './cluster-plan.ts'
 import { edsHealthStatus, healthFlagsText } from './health.ts'
 import { type EndpointPlan, HostKeys } from './host.ts'
 import type { HostCellReader } from './host-cells.ts'
+import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import {
   HOST_CX_ACTIVE,
@@ -70,8 +72,13 @@ function breakerLimits({ max }: LimitsPlan): BreakerLimits {
   return { maxConnections: max[0], maxPendingRequests: max[1], maxRequests: max[2], maxRetries: max[3] }
 }
 
-function hostStatus(endpoint: EndpointPlan, locality: LocalityPlan, sums: readonly number[]): HostStatus {
-  const { address, healthFlags } = endpoint
+function hostStatus(
+  endpoint: EndpointPlan,
+  locality: LocalityPlan,
+  sums: readonly number[],
+  healthFlags: number,
+): HostStatus {
+  const { address } = endpoint
   const at = (slot: number): number => sums[slot] as number
   return {
     address: address.toString(),
@@ -101,11 +108,18 @@ function hostStatus(endpoint: EndpointPlan, locality: LocalityPlan, sums: readon
   }
 }
 
-function* hostStatuses(name: string, plan: AssignmentPlan, cells: HostCellReader): Iterable<HostStatus> {
+function* hostStatuses(
+  name: string,
+  plan: AssignmentPlan,
+  members: ClusterMembers,
+  cells: HostCellReader,
+): Iterable<HostStatus> {
   const keys = new HostKeys()
   for (const locality of plan.localities) {
     for (const endpoint of locality.endpoints) {
-      yield hostStatus(endpoint, locality, cells.sum(name, keys.next(endpoint)))
+      const key = keys.next(endpoint)
+      const flags = members.get(key)?.row[ROW_HEALTH_FLAGS] ?? endpoint.healthFlags
+      yield hostStatus(endpoint, locality, cells.sum(name, key), flags)
     }
   }
 }
@@ -113,7 +127,11 @@ function* hostStatuses(name: string, plan: AssignmentPlan, cells: HostCellReader
 /** `plan`: the hosts at the moment, addresses resolved. */
 export function clusterStatus(
   cluster: ClusterJson,
-  facts: { readonly addedViaApi: boolean; readonly limitsPlan: readonly [LimitsPlan, LimitsPlan] },
+  facts: {
+    readonly addedViaApi: boolean
+    readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
+    readonly members: ClusterMembers
+  },
   plan: AssignmentPlan,
   cells: HostCellReader,
 ): ClusterStatus {
@@ -127,6 +145,6 @@ export function clusterStatus(
     defaultPriority: breakerLimits(facts.limitsPlan[0]),
     highPriority: breakerLimits(facts.limitsPlan[1]),
     outlier: null,
-    hosts: { [Symbol.iterator]: () => hostStatuses(name, plan, cells)[Symbol.iterator]() },
+    hosts: { [Symbol.iterator]: () => hostStatuses(name, plan, facts.members, cells)[Symbol.iterator]() },
   }
 }

@@ -9,7 +9,11 @@ export const DegradedEdsHealth = 16
 export const PendingDynamicRemoval = 32
 export const PendingActiveHealthCheck = 64
 export const ExcludedViaImmediateHealthCheckFail = 128
+export const ActiveHealthCheckTimeout = 256
 export const EdsStatusDraining = 512
+
+/** What discovery says of a host; everything else is found out by this proxy. */
+export const DISCOVERED_HEALTH = FailedEdsHealth | DegradedEdsHealth | EdsStatusDraining
 
 const UNHEALTHY = FailedActiveHealthCheck | FailedOutlierCheck | FailedEdsHealth | EdsStatusDraining
 const DEGRADED = DegradedActiveHealthCheck | DegradedEdsHealth
@@ -29,6 +33,7 @@ const TEXTS: readonly (readonly [number, string])[] = [
   [PendingDynamicRemoval, '/pending_dynamic_removal'],
   [PendingActiveHealthCheck, '/pending_active_hc'],
   [ExcludedViaImmediateHealthCheckFail, '/excluded_via_immediate_hc_fail'],
+  [ActiveHealthCheckTimeout, '/active_hc_timeout'],
   [EdsStatusDraining, '/eds_status_draining'],
 ]
 

@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
 import type { Address } from '../net/index.ts'
 import { type Health, healthOf } from './health.ts'
+import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 
 export interface Locality {
   readonly region: string
@@ -19,7 +20,7 @@ export interface EndpointPlan {
   readonly address: Address
   readonly hostname: string
   readonly weight: number
-  /** Health flag bits (health.ts). */
+  /** What discovery says: health flag bits (health.ts). */
   readonly healthFlags: number
   readonly canary: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */
@@ -40,14 +41,23 @@ export class Host {
   priority: number
   canary: boolean
   metadata: Readonly<Record<string, object>> | null
-  /** Health flag bits; 0: healthy. */
-  healthFlags: number
   /** HOST_* slots; a view on memory that main reads. */
   readonly cells: Float64Array
+  /** ROW_* cells; shared by all threads. */
+  readonly row: Int32Array
+  /** As the balancer last saw it. */
+  knownHealth: Health
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 
-  constructor(key: string, endpoint: EndpointPlan, locality: Locality, priority: number, cells: Float64Array) {
+  constructor(
+    key: string,
+    endpoint: EndpointPlan,
+    locality: Locality,
+    priority: number,
+    cells: Float64Array,
+    row: Int32Array,
+  ) {
     this.key = key
     this.address = endpoint.address
     this.addressText = endpoint.address.toString()
@@ -57,8 +67,9 @@ export class Host {
     this.priority = priority
     this.canary = endpoint.canary
     this.metadata = endpoint.metadata
-    this.healthFlags = endpoint.healthFlags
     this.cells = cells
+    this.row = row
+    this.knownHealth = this.health
   }
 
   /** Takes over what may change while the host stays the same. */
@@ -68,7 +79,11 @@ export class Host {
     this.priority = priority
     this.canary = endpoint.canary
     this.metadata = endpoint.metadata
-    this.healthFlags = endpoint.healthFlags
+  }
+
+  /** Health flag bits; 0: healthy. */
+  get healthFlags(): number {
+    return this.row[ROW_HEALTH_FLAGS] as number
   }
 
   get health(): Health {

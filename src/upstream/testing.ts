@@ -1,16 +1,21 @@
 // Test kit: plans and hosts as a configuration would give them, with chosen randomness.
-
+import { serialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { type CompileContext, ConfigPath, Diagnostics, ExtensionRegistry, runtimeSnapshot } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import { ipAddress } from '../net/index.ts'
 import { testThread } from '../net/testing.ts'
 import { Cluster } from './cluster.ts'
+import type { ClusterUpdate } from './cluster-manager.ts'
+import { ClusterMembers } from './cluster-members.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
+import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { edsHealthFlags } from './health.ts'
 import { Host } from './host.ts'
 import { HostCellMemory } from './host-cells.ts'
+import { HOST_ROW_CELLS, HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { LimitsMemory } from './limits-memory.ts'
 
 export interface TestContext extends CompileContext {
@@ -66,7 +71,9 @@ export function testHost(options: TestHost = {}): Host {
     canary: false,
     metadata: options.metadata ?? null,
   }
-  return new Host(endpoint.address.toString(), endpoint, NOWHERE, 0, new Float64Array(9))
+  const row = new Int32Array(HOST_ROW_CELLS)
+  row[ROW_HEALTH_FLAGS] = endpoint.healthFlags
+  return new Host(endpoint.address.toString(), endpoint, NOWHERE, 0, new Float64Array(9), row)
 }
 
 export function endpointJson(port: number, extra: object = {}): object {
@@ -77,7 +84,52 @@ export function testCluster(json: ClusterJson, thread: ThreadContext = testThrea
   const { plan, problems } = compileForTest(json)
   if (problems.length > 0) throw new Error(problems.join('\n'))
   const memory = new HostCellMemory(0, () => undefined)
-  return new Cluster(plan, new LimitsMemory(2).allot(), thread, memory)
+  const allotment = new HostRowAllotment(() => undefined)
+  const members = new ClusterMembers(allotment)
+  members.update(plan.assignment)
+  return new Cluster(plan, new LimitsMemory(2).allot(), thread, memory, allotment.rows, members.rowNumbers())
+}
+
+/** Main as a worker under test hears it: clusters, and the hosts of those that discover them. */
+export class TestMain {
+  private readonly apply: (update: ClusterUpdate) => void
+  private readonly limits = new LimitsMemory(1)
+  private readonly rows: HostRowAllotment
+  private readonly members = new Map<string, ClusterMembers>()
+
+  constructor(apply: (update: ClusterUpdate) => void) {
+    this.apply = apply
+    this.rows = new HostRowAllotment((index, memory) => apply({ kind: 'host_rows', name: '', index, memory }))
+  }
+
+  addCluster(json: ClusterJson): void {
+    const name = json.name ?? ''
+    const bytes = serialize(json)
+    const memory = new SharedArrayBuffer(bytes.length + 3)
+    new Uint8Array(memory).set(bytes, 3)
+    const members = new ClusterMembers(this.rows)
+    this.members.set(name, members)
+    const isStatic = json.type === undefined || json.type === 'STATIC'
+    if (isStatic) members.update(compileAssignment(json.loadAssignment))
+    this.apply({
+      kind: 'cluster',
+      name,
+      resource: { memory, offset: 3, length: bytes.length },
+      limits: this.limits.allot(),
+      rows: isStatic ? members.rowNumbers() : null,
+    })
+  }
+
+  setHosts(name: string, assignment: ClusterLoadAssignmentJson): void {
+    const members = this.members.get(name) ?? new ClusterMembers(this.rows)
+    members.update(compileAssignment(assignment))
+    this.apply({ kind: 'hosts', name, assignment, rows: members.rowNumbers() })
+  }
+
+  setHealth(name: string, key: string, set: number, clear = 0): void {
+    this.members.get(name)?.setHealth(key, set, clear)
+    this.apply({ kind: 'host_health', name })
+  }
 }
 
 /** `count` picks, counted by host port. */

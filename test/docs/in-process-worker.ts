@@ -5,10 +5,9 @@ import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { loadBootstrap } from '../../src/config/index.ts'
 import { ConnectionCounters } from '../../src/net/index.ts'
 import { logLevels } from '../../src/observability/index.ts'
-import type { FromWorker } from '../../src/server/messages.ts'
-import { shareResources } from '../../src/server/shared-resources.ts'
+import type { FromWorker, ResourceUpdate } from '../../src/server/messages.ts'
 import { WorkerRuntime } from '../../src/server/worker-runtime.ts'
-import { LimitsMemory } from '../../src/upstream/index.ts'
+import { TestMain } from '../../src/upstream/testing.ts'
 
 /** Starts the listeners and clusters of a bootstrap; resolves once they listen. */
 export async function startWorker(yaml: string): Promise<WorkerRuntime> {
@@ -33,26 +32,13 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       if (message.type === 'applied') applied.resolve(message)
     },
   )
-  const limits = new LimitsMemory(1)
-  const clusters = (statics.clusters ?? []) as ClusterJson[]
-  const shared = shareResources(clusters)
-  await runtime.handle({
-    type: 'apply',
-    id: 1,
-    updates: [
-      ...clusters.map((cluster, i) => ({
-        kind: 'cluster' as const,
-        name: cluster.name ?? '',
-        resource: shared[i]!,
-        limits: limits.allot(),
-      })),
-      ...((statics.listeners ?? []) as ListenerJson[]).map(listener => ({
-        kind: 'listener' as const,
-        name: listener.name ?? '',
-        resource: listener,
-      })),
-    ],
-  })
+  const updates: ResourceUpdate[] = []
+  const main = new TestMain(update => updates.push(update))
+  for (const cluster of (statics.clusters ?? []) as ClusterJson[]) main.addCluster(cluster)
+  for (const listener of (statics.listeners ?? []) as ListenerJson[]) {
+    updates.push({ kind: 'listener', name: listener.name ?? '', resource: listener })
+  }
+  await runtime.handle({ type: 'apply', id: 1, updates })
   const { failures } = await applied.promise
   if (failures.length > 0) throw new Error(JSON.stringify(failures))
   return runtime

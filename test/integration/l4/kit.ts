@@ -1,6 +1,5 @@
 // One worker's L4 data plane in this process: real listeners, real sockets, clusters as main would post them.
 import { readFileSync } from 'node:fs'
-import { serialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { Clock, TimerWheel } from '../../../src/base/index.ts'
@@ -23,7 +22,8 @@ import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
 import { ConnectionCounters, DrainState, finishLogFiles, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
-import { CLUSTER_STATS, ClusterManager, LimitsMemory, type UpstreamThread } from '../../../src/upstream/index.ts'
+import { CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
+import { TestMain } from '../../../src/upstream/testing.ts'
 
 export interface L4Options {
   readonly clusters?: readonly ClusterJson[]
@@ -36,7 +36,6 @@ export class L4Worker {
   readonly thread: UpstreamThread
   readonly listeners: ListenerManager
   private readonly context: CompileContext
-  private readonly limits = new LimitsMemory(1)
 
   constructor(options: L4Options = {}) {
     const extensions = new ExtensionRegistry()
@@ -78,23 +77,12 @@ export class L4Worker {
     }
     thread.clusters = new ClusterManager(thread, this.context, () => {})
     this.thread = thread
-    for (const cluster of options.clusters ?? []) this.addCluster(cluster)
+    const main = new TestMain(update => thread.clusters.apply(update))
+    for (const cluster of options.clusters ?? []) main.addCluster(cluster)
     this.listeners = new ListenerManager({
       thread,
       drainTimeMs: options.drainTimeMs ?? 600_000,
       ...(options.maxGlobalConnections === undefined ? {} : { maxGlobalConnections: options.maxGlobalConnections }),
-    })
-  }
-
-  private addCluster(resource: ClusterJson): void {
-    const bytes = serialize(resource)
-    const memory = new SharedArrayBuffer(bytes.length)
-    new Uint8Array(memory).set(bytes)
-    this.thread.clusters.apply({
-      kind: 'cluster',
-      name: resource.name ?? '',
-      resource: { memory, offset: 0, length: bytes.length },
-      limits: this.limits.allot(),
     })
   }
 
