@@ -94,6 +94,8 @@ export class Connection {
   readonly socket: net.Socket
   /** Downstream connections carry their addresses here; set by the listener. */
   info: ConnectionInfo | null = null
+  /** What ALPN agreed on; '' before the handshake, without TLS and without ALPN. */
+  nextProtocol = ''
   reader: ConnectionReader | null = null
   watermarkCallbacks: WatermarkCallbacks | null = null
   /** Set by a codec that knows whether a large body follows: next reads may use a private large buffer. */

@@ -11,9 +11,9 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionReader,
-  connect,
   type WatermarkCallbacks,
 } from '../../net/index.ts'
+import { openUpstreamConnection } from '../open-upstream-connection.ts'
 import { CLUSTER_SLOTS as C, HOST_CX_ACTIVE, HOST_CX_CONNECT_FAIL, HOST_CX_TOTAL } from '../stats.ts'
 import type { Http1Pool } from './http1-pool.ts'
 
@@ -43,7 +43,7 @@ export class Http1Connection implements ConnectionReader, ClientCodecCallbacks, 
     const { thread, cluster, host } = pool
     const { plan, stats } = cluster
     this.startMs = thread.clock.now
-    this.connection = connect(thread, host.address, plan.connectOptions)
+    this.connection = openUpstreamConnection(thread, cluster, host, null)
     this.connection.reader = this
     this.connection.watermarkCallbacks = this
     this.connection.setBufferLimits(plan.perConnectionBufferLimitBytes)

@@ -5,12 +5,12 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionReader,
-  connect,
   type ThreadContext,
   type WatermarkCallbacks,
 } from '../../../net/index.ts'
 import type { Cluster } from '../../cluster.ts'
 import type { Host } from '../../host.ts'
+import { openUpstreamConnection } from '../../open-upstream-connection.ts'
 import { Connections, PendingRequests, type ResourceLimits } from '../../resource-limits.ts'
 import {
   CLUSTER_SLOTS as C,
@@ -68,7 +68,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     this.callbacks = callbacks
     this.startMs = thread.clock.now
     const { plan, stats } = cluster
-    this.connection = connect(thread, host.address, plan.connectOptions)
+    this.connection = openUpstreamConnection(thread, cluster, host, null)
     this.connection.reader = this
     this.connection.watermarkCallbacks = callbacks
     this.connection.expectBulk = true
