@@ -3,6 +3,7 @@ import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import {
   type CodecError,
+  type FilterDirection,
   HeaderMap,
   type HttpFilter,
   type HttpFilterCallbacks,
@@ -37,6 +38,7 @@ const REQUEST_TIMER = 1
 const DURATION_TIMER = 2
 
 const NO_FILTERS: readonly HttpFilter[] = []
+const NO_BYTES = Buffer.alloc(0)
 const SLASH = 47
 
 /** A stream's own 32-bit number: weights, fractions and mirrors draw from it, so that one request has one fate. */
@@ -70,6 +72,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   private pauses = 0
   private upgrade: string | null = null
   private localReplyBody = ''
+  /** A filter's own limit; -1: none. */
+  private ownBufferLimit = -1
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
     this.manager = manager
@@ -279,16 +283,28 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
 
   // ---- filters
 
-  continueDecoding(): void {
-    this.chain?.continueDecoding()
+  continueDecoding(filter: HttpFilter): void {
+    this.chain?.continueDecoding(filter)
   }
 
-  continueEncoding(): void {
-    this.chain?.continueEncoding()
+  continueEncoding(filter: HttpFilter): void {
+    this.chain?.continueEncoding(filter)
+  }
+
+  get decoding(): FilterDirection {
+    return (this.chain as FilterChain).decoding
+  }
+
+  get encoding(): FilterDirection {
+    return (this.chain as FilterChain).encoding
+  }
+
+  setBufferLimit(bytes: number): void {
+    this.ownBufferLimit = bytes
   }
 
   get bufferLimitBytes(): number {
-    const own = this.cachedRoute?.bufferLimitBytes ?? -1
+    const own = this.ownBufferLimit >= 0 ? this.ownBufferLimit : (this.cachedRoute?.bufferLimitBytes ?? -1)
     return own >= 0 ? own : this.connection.highWatermarkBytes
   }
 
@@ -318,25 +334,23 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       return
     }
     info.responseCodeDetails = details
+    const { chain } = this
+    chain?.abandonRequest()
     const reply = buildLocalReply(manager.plan.localReply, this.thread, info, this.requestHeaders, status, body, modify)
     // A direct response is the route's answer, not one of the proxy's own.
     if (details !== 'direct_response') this.localReplyBody = reply.body
     const { headers } = reply
-    if (reply.body === '' || this.requestHeaders?.method === 'HEAD') {
-      this.passHeaders(headers, true)
+    const bytes = this.requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1')
+    const empty = bytes.length === 0
+    this.responseHeaders = headers
+    if (chain === null || chain.hasResponse) {
+      chain?.abandonResponse()
+      this.sendHeaders(headers, empty)
+      if (!empty && !this.ended) this.sendData(bytes, 0, bytes.length, true)
       return
     }
-    this.passHeaders(headers, false)
-    if (this.ended) return
-    const bytes = Buffer.from(reply.body, 'latin1')
-    if (this.chain === null) this.sendData(bytes, 0, bytes.length, true)
-    else this.chain.encodeData(bytes, 0, bytes.length, true)
-  }
-
-  private passHeaders(headers: HeaderMap, endStream: boolean): void {
-    this.responseHeaders = headers
-    if (this.chain === null) this.sendHeaders(headers, endStream)
-    else this.chain.encodeHeaders(headers, endStream)
+    chain.encodeHeaders(headers, empty)
+    if (!empty && !this.ended) chain.encodeData(bytes, 0, bytes.length, true)
   }
 
   encode1xxHeaders(headers: HeaderMap): void {
@@ -346,7 +360,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     this.touch()
-    this.passHeaders(headers, endStream)
+    this.responseHeaders = headers
+    ;(this.chain as FilterChain).encodeHeaders(headers, endStream)
   }
 
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -358,7 +373,6 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   encodeTrailers(trailers: HeaderMap): void {
     if (this.ended) return
     this.touch()
-    this.responseTrailers = trailers
     ;(this.chain as FilterChain).encodeTrailers(trailers)
   }
 
@@ -415,6 +429,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   }
 
   sendTrailers(trailers: HeaderMap): void {
+    this.responseTrailers = trailers
     this.encoder.encodeTrailers(trailers)
     this.onResponseEnd()
   }
@@ -450,15 +465,21 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     this.encoder.readDisable(false)
   }
 
+  pauseUpstream(): void {
+    this.chain?.pauseUpstream()
+  }
+
+  resumeUpstream(): void {
+    this.chain?.resumeUpstream()
+  }
+
   onAboveWriteBufferHighWatermark(): void {
-    const filters = this.chain?.filters ?? NO_FILTERS
-    filters[filters.length - 1]?.onDownstreamAboveHighWatermark()
+    this.chain?.pauseUpstream()
   }
 
   onBelowWriteBufferLowWatermark(): void {
     this.touch()
-    const filters = this.chain?.filters ?? NO_FILTERS
-    filters[filters.length - 1]?.onDownstreamBelowLowWatermark()
+    this.chain?.resumeUpstream()
   }
 
   // ---- time

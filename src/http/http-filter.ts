@@ -1,14 +1,34 @@
 // The contract of L7 filters (Envoy: envoy/http/filter.h). A filter returns a status; one that must wait stops and
 // continues later through its callbacks.
+//
+// Order: the headers, then data, then perhaps trailers; one of them carries the end. Each filter hears of each part once,
+// with one exception: bytes that a filter makes are heard by the filters behind it only.
+//
+// Waiting: a filter that returns a stop from `decodeHeaders` holds the headers. What it returns from `decodeData` and
+// `decodeTrailers` while it waits decides again: FilterContinue there means that the wait is over, and everything held
+// goes on. So a filter that waits for an answer returns FilterStopAndBuffer or FilterStopAndWatermark from its headers,
+// which keeps body and trailers away from it until it goes on, or else stops in all three.
+//
+// Several filters of one chain may wait at once; each holds its own part, and `continueDecoding(this)` lets go of that
+// part only. Continuing in the middle of one's own callback is allowed: its status then counts as FilterContinue (after
+// FilterStop the bytes of that call are dropped still).
 import type { Connection, ThreadContext } from '../net/index.ts'
 import type { StatBlock, StreamInfo } from '../observability/index.ts'
+import type { BodyBuffer } from './body-buffer.ts'
 import type { HeaderMap } from './headers.ts'
 import type { Route } from './route.ts'
 
 export const FilterContinue = 0
-/** The filter goes on later; data that arrives meanwhile is not kept for it: it sees it at once. */
+/**
+ * The filters behind this one do not hear of it yet. From headers: the headers are held, body and trailers still come to
+ * this filter. From data: these bytes are not kept, the filter has dealt with them. From trailers: they are held.
+ */
 export const FilterStop = 1
-/** As FilterStop, and the manager keeps the body; over the buffer limit the request fails with 413 (500 for a response). */
+/**
+ * As FilterStop, and the body is kept; over the buffer limit the request fails with 413 (500 for a response). From
+ * headers: body and trailers do not come to this filter before it goes on. From data: these bytes are held, and the next
+ * ones still come to it.
+ */
 export const FilterStopAndBuffer = 2
 /** As FilterStopAndBuffer, but over the limit the source is paused instead. */
 export const FilterStopAndWatermark = 3
@@ -17,6 +37,34 @@ export type HttpFilterStatus =
   | typeof FilterStop
   | typeof FilterStopAndBuffer
   | typeof FilterStopAndWatermark
+
+/**
+ * What a filter may do to the stream of parts that passes it, in one direction. `filter` is the caller. A filter that
+ * changes the body's length takes content-length away while it has the headers.
+ */
+export interface FilterDirection {
+  /**
+   * Bytes of the filter's own making (Envoy: addDecodedData, addEncodedData), copied. In the headers' callback or while
+   * it holds something they are kept behind what it holds; otherwise they go on at once, before what its callback is
+   * about: so in the trailers' callback they become the end of the body. A message that ended with its headers ends with
+   * these bytes then.
+   */
+  addData(filter: HttpFilter, data: Buffer, start: number, end: number): void
+  /**
+   * Bytes that go on at once, whatever the filter holds (Envoy: inject...DataToFilterChain); headers it holds go first.
+   * For filters that take the body in with FilterStop and let it out in their own time. `endStream` ends the message.
+   */
+  injectData(filter: HttpFilter, data: Buffer, start: number, end: number, endStream: boolean): void
+  /**
+   * Inside decodeData or encodeData: these bytes take the place of the call's own; they must stay as they are until the
+   * callback has returned. None at all is allowed.
+   */
+  replaceData(data: Buffer, start: number, end: number): void
+  /** Where headers or data carry the end: trailers that follow them, for the filters behind to see (addEncodedTrailers). */
+  addTrailers(filter: HttpFilter): HeaderMap
+  /** The body this filter holds (decodingBuffer, encodingBuffer); it may be changed. */
+  held(filter: HttpFilter): BodyBuffer | null
+}
 
 /** What a filter may ask of its stream. */
 export interface HttpFilterCallbacks {
@@ -33,9 +81,16 @@ export interface HttpFilterCallbacks {
   readonly route: Route | null
   /** The route is matched anew at the next use; for filters that changed what it was matched by. */
   clearRouteCache(): void
-  continueDecoding(): void
-  continueEncoding(): void
-  /** Answers without the upstream. `details` becomes the response code details. */
+  /** What `filter` holds goes on; nothing happens where it holds nothing. */
+  continueDecoding(filter: HttpFilter): void
+  continueEncoding(filter: HttpFilter): void
+  readonly decoding: FilterDirection
+  readonly encoding: FilterDirection
+  /**
+   * Answers without the upstream; `body` is latin1, `details` becomes the response code details. The answer passes all
+   * filters' encode callbacks, unless a response is among them already: then it goes straight out, and that response is
+   * forgotten. After a response has begun to go out the stream is reset instead. No filter hears more of the request.
+   */
   sendLocalReply(status: number, body: string, details: string, modify?: ((headers: HeaderMap) => void) | null): void
   /** The terminal filter's way to send the response down. */
   encode1xxHeaders(headers: HeaderMap): void
@@ -46,11 +101,16 @@ export interface HttpFilterCallbacks {
   readonly requestComplete: boolean
   /** Ends the stream without a proper end, after the response has begun. */
   resetStream(): void
-  /** The terminal filter cannot take more / takes again: the downstream is paused and resumed; counted. */
+  /** The filter cannot take more / takes again: the downstream is paused and resumed; counted. */
   pauseDownstream(): void
   resumeDownstream(): void
+  /** The same for the response: the terminal filter's source. */
+  pauseUpstream(): void
+  resumeUpstream(): void
   /** Soft limit of what a filter may hold, in bytes. */
   readonly bufferLimitBytes: number
+  /** Another limit for the rest of this stream. */
+  setBufferLimit(bytes: number): void
 }
 
 /** One filter of one stream. Extend it and override what is needed. */
@@ -66,6 +126,7 @@ export abstract class HttpFilter {
     return FilterContinue
   }
 
+  /** FilterContinue or FilterStop. Trailers left empty end the message without trailers. */
   decodeTrailers(_trailers: HeaderMap): HttpFilterStatus {
     return FilterContinue
   }
