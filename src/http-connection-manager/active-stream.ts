@@ -23,6 +23,7 @@ import { type ChainOwner, FilterChain } from './filter-chain.ts'
 import { dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
+import type { ChainedFilter } from './plan.ts'
 import {
   addUserAgent,
   asksForClose,
@@ -135,15 +136,29 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     ;(this.chain as FilterChain).decodeHeaders(headers, endStream)
   }
 
+  /**
+   * With other filters than the terminal one the route is matched first: it says which of them run, and what they change
+   * in the request does not move it (Envoy).
+   */
   private createChain(): void {
-    const { plan, thread } = this.manager
+    const chained = this.chainOfUpgrade() ?? this.manager.plan.filters
+    const route = chained.length > 1 ? this.route : null
     const filters: HttpFilter[] = []
-    for (const filterPlan of plan.filters) {
-      const filter = filterPlan.create(thread)
+    for (const entry of chained) {
+      if (isLeftOut(entry, route)) continue
+      const filter = entry.plan.create(this.thread)
       filter.callbacks = this
+      filter.configName = entry.name
       filters.push(filter)
     }
     this.chain = new FilterChain(filters, this)
+    if (route !== null) (filters[filters.length - 1] as HttpFilter).onRouteSelected()
+  }
+
+  private chainOfUpgrade(): readonly ChainedFilter[] | null {
+    const { upgrade } = this
+    if (upgrade === null) return null
+    return this.manager.plan.upgrades.find(({ type }) => type === upgrade)?.filters ?? null
   }
 
   /** False: the request has been answered. */
@@ -612,6 +627,13 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     if (this.responseTrailers !== null) HeaderMap.release(this.responseTrailers)
     this.requestHeaders = this.responseHeaders = this.responseTrailers = null
   }
+}
+
+/** As Envoy: the route has the last word; a terminal filter is never left out. */
+function isLeftOut({ name, plan, disabled }: ChainedFilter, route: Route | null): boolean {
+  if (plan.terminal) return false
+  if (route === null || !route.hasFilterConfigs) return disabled
+  return route.perFilterConfig(name)?.disabled ?? disabled
 }
 
 function appendVia(headers: HeaderMap, via: string): void {

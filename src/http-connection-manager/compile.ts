@@ -2,18 +2,11 @@ import './support.ts'
 import type { SubstitutionFormatStringJson } from '#api/envoy/config/core/v3/substitution_format_string_pb.ts'
 import type {
   HttpConnectionManagerJson,
-  HttpFilterJson,
   LocalReplyConfigJson,
   ResponseMapperJson,
 } from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
 import { type CompileContext, type ConfigPath, dataSourceText, durationMs } from '../config/index.ts'
-import {
-  compileHeaderMutations,
-  compileHttp1Options,
-  type HttpFilterPlan,
-  headLimits,
-  type RouteTable,
-} from '../http/index.ts'
+import { compileHeaderMutations, compileHttp1Options, headLimits, type RouteTable } from '../http/index.ts'
 import {
   type Cidr,
   compileAccessLogFilter,
@@ -22,6 +15,7 @@ import {
   parseCidr,
   parseIp,
 } from '../net/index.ts'
+import { compileFilters } from './compile-filters.ts'
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
 import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
@@ -109,38 +103,6 @@ function escapedSlashes(config: HttpConnectionManagerJson): HttpConnectionManage
 function packTraceReason(config: HttpConnectionManagerJson): boolean {
   const extension = config.requestIdExtension?.typedConfig as { packTraceReason?: boolean } | undefined
   return extension?.packTraceReason ?? true
-}
-
-/** The chain of HTTP filters: exactly one terminal filter, at its end. */
-function compileFilters(
-  filters: readonly HttpFilterJson[],
-  context: CompileContext,
-  path: ConfigPath,
-): readonly HttpFilterPlan[] {
-  const plans: HttpFilterPlan[] = []
-  filters.forEach((filter, index) => {
-    if (filter.disabled === true) return
-    const at = path.index(index)
-    const factory = context.extensions.find('envoy.filters.http', filter, context, at)
-    if (factory === undefined) return
-    const plan = factory.compile(filter.typedConfig as object, context, at.field('typed_config')) as HttpFilterPlan
-    const last = index === filters.length - 1
-    if (plan.terminal && !last)
-      context.diagnostics.error(at, `${filter.name ?? factory.name} must be the last http filter`)
-    if (!plan.terminal && last) {
-      context.diagnostics.error(at, 'the last http filter must be a terminal one', {
-        expected: 'envoy.filters.http.router',
-        found: filter.name ?? factory.name,
-      })
-    }
-    plans.push(plan)
-  })
-  if (filters.length === 0) {
-    context.diagnostics.error(path, 'the connection manager needs a terminal http filter', {
-      expected: 'envoy.filters.http.router',
-    })
-  }
-  return plans
 }
 
 function compileUpgrades(

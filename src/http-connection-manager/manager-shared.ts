@@ -23,5 +23,9 @@ export class ManagerShared {
       codec: thread.stats.block('http1.', HttpStats.HTTP1_STATS),
     }
     this.accessLogs = openAccessLogs(plan.accessLogs, thread)
+    for (const { plan: filter } of plan.filters) filter.start?.(thread, this.stats.http.prefix)
+    for (const { filters } of plan.upgrades) {
+      for (const { plan: filter } of filters ?? []) filter.start?.(thread, this.stats.http.prefix)
+    }
   }
 }

@@ -26,11 +26,21 @@ export interface InternalAddresses {
   readonly unixSockets: boolean
 }
 
+/** A filter in its chain. */
+export interface ChainedFilter {
+  /** The name that routes know it by. */
+  readonly name: string
+  readonly plan: HttpFilterPlan
+  /** It runs only where a route switches it on. */
+  readonly disabled: boolean
+}
+
 export interface UpgradePlan {
   /** Lower case. */
   readonly type: string
   readonly enabled: boolean
-  readonly filters: readonly HttpFilterPlan[] | null
+  /** Null: the same as other requests. */
+  readonly filters: readonly ChainedFilter[] | null
 }
 
 /** Everything one HTTP connection manager was configured to do; frozen. */
@@ -39,7 +49,7 @@ export interface HttpConnectionManagerPlan {
   readonly codec: Http1Options
   readonly limits: HeadLimits
   readonly routes: RouteTableSource
-  readonly filters: readonly HttpFilterPlan[]
+  readonly filters: readonly ChainedFilter[]
   readonly upgrades: readonly UpgradePlan[]
   readonly accessLogs: readonly AccessLogPlan[]
   readonly logOnRequestStart: boolean

@@ -116,6 +116,22 @@ export interface HttpFilterCallbacks {
 /** One filter of one stream. Extend it and override what is needed. */
 export abstract class HttpFilter {
   callbacks!: HttpFilterCallbacks
+  /** Its name in the connection manager's list, by which routes speak of it. */
+  configName = ''
+
+  /** What the filter's extension compiled of the most specific typed_per_filter_config; null: none. */
+  protected routePlan(): object | null {
+    const { route } = this.callbacks
+    if (route === null || !route.hasFilterConfigs) return null
+    return route.perFilterConfig(this.configName)?.plan ?? null
+  }
+
+  /** The same of every level that has one, the least specific first; null: none. */
+  protected routePlans(): readonly object[] | null {
+    const { route } = this.callbacks
+    if (route === null || !route.hasFilterConfigs) return null
+    return route.perFilterConfig(this.configName)?.levels ?? null
+  }
 
   decodeHeaders(_headers: HeaderMap, _endStream: boolean): HttpFilterStatus {
     return FilterContinue
@@ -147,6 +163,9 @@ export abstract class HttpFilter {
   onDownstreamAboveHighWatermark(): void {}
   onDownstreamBelowLowWatermark(): void {}
 
+  /** The route was matched before the filters run: the terminal filter notes the cluster that it leads to. */
+  onRouteSelected(): void {}
+
   /** The stream is complete, before access logs are written. */
   onStreamComplete(): void {}
 
@@ -156,8 +175,10 @@ export abstract class HttpFilter {
 
 /** What an http filter's configuration compiles to. */
 export interface HttpFilterPlan {
-  /** The filter's name in the chain, by which per-route configuration finds it. */
+  /** The extension's name. */
   readonly name: string
   readonly terminal: boolean
+  /** Once per thread, before the first `create`: opens what all requests share. `statPrefix`: 'http.<stat_prefix>.'. */
+  start?(thread: ThreadContext, statPrefix: string): void
   create(thread: ThreadContext): HttpFilter
 }

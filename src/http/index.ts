@@ -15,6 +15,7 @@ export {
   type MutationLevel,
   type MutationLists,
 } from './header-mutation/header-mutations.ts'
+export { compileMutationList, type MutationList } from './header-mutation/mutation-list.ts'
 export * from './header-name.ts'
 export * from './headers.ts'
 export * from './http-filter.ts'

@@ -94,12 +94,17 @@ export interface InternalRedirectPlan {
   readonly allowCrossSchemeRedirect: boolean
 }
 
-/** An entry of typed_per_filter_config. */
+/** Extensions whose filter has settings per route register a factory of this category for them. */
+export const PER_ROUTE_CATEGORY = 'envoy.filters.http.per_route'
+
+/** What typed_per_filter_config says of one filter, all levels above a route taken together. */
 export interface PerFilterConfig {
-  /** The filter is left out on this route. */
+  /** The filter is left out on this route; false: it runs, even where the chain lists it as disabled. */
   readonly disabled: boolean
-  /** What the filter's extension compiled; null when only `disabled` is set. */
+  /** What the filter's extension compiled of the most specific level that has settings; null: no level has. */
   readonly plan: object | null
+  /** The settings of every level, the least specific first. */
+  readonly levels: readonly object[]
 }
 
 export interface DirectResponsePlan {
@@ -151,7 +156,9 @@ export interface Route {
   readonly rateLimits: readonly object[]
   /** The virtual host's rate limits apply beside the route's own. */
   readonly includeVirtualHostRateLimits: boolean
-  /** The most specific one: weighted cluster, route, virtual host, route configuration. */
+  /** Any level says something of any filter. */
+  readonly hasFilterConfigs: boolean
+  /** Levels: route configuration, virtual host, route, weighted cluster. */
   perFilterConfig(filterName: string): PerFilterConfig | null
   readonly hasRequestMutations: boolean
   /**

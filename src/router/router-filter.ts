@@ -112,6 +112,13 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return FilterStop
   }
 
+  /** A filter before this one may answer: the log names the cluster all the same. */
+  override onRouteSelected(): void {
+    const { route, info, requestHeaders } = this.callbacks
+    if (route === null || route.kind !== 'cluster' || requestHeaders === null) return
+    info.upstreamCluster = this.findCluster(route, requestHeaders)?.observabilityName ?? null
+  }
+
   private findCluster(route: Route, headers: HeaderMap): Cluster | undefined {
     const name = route.clusterName ?? (route.clusterHeader === null ? undefined : headers.get(route.clusterHeader))
     return name === undefined ? undefined : this.clusters.get(name)

@@ -2,6 +2,10 @@
 import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
 import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
+import {
+  headerMutationFactory,
+  headerMutationPerRouteFactory,
+} from '../extensions/http-filters/header_mutation/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
 import { tlsInspectorFactory } from '../extensions/listener-filters/tls_inspector/index.ts'
@@ -24,6 +28,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  headerMutationFactory,
+  headerMutationPerRouteFactory,
   fileAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,

@@ -92,6 +92,7 @@ export class RouteEntry implements Route {
   readonly metadata: object | null
   readonly rateLimits: readonly object[]
   readonly includeVirtualHostRateLimits: boolean
+  readonly hasFilterConfigs: boolean
   readonly hasRequestMutations: boolean
   readonly hasResponseMutations: boolean
   readonly directResponse: DirectResponsePlan | null
@@ -123,6 +124,7 @@ export class RouteEntry implements Route {
     this.metadata = fields.metadata
     this.rateLimits = fields.rateLimits
     this.includeVirtualHostRateLimits = fields.includeVirtualHostRateLimits
+    this.hasFilterConfigs = fields.filterConfigs !== null
     this.hasRequestMutations =
       fields.requestMutations.length > 0 ||
       fields.clusterMutations !== null ||

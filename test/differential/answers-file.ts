@@ -1,0 +1,37 @@
+// A folder's envoy-answers.yaml: configurations of one filter, what is sent through them, and what a real Envoy made of it.
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+
+/** One exchange, or several on one connection. */
+export interface AnswersCase {
+  readonly name: string
+  /** See message.ts for the short form. */
+  readonly send: string | readonly string[]
+  /** What the origin answers, in the order of the requests it gets; the last one stays. */
+  readonly origin?: string | readonly string[]
+  /** Of the stats whose name matches this pattern, the changes are seen. */
+  readonly stats?: string
+  /** At least so long it takes, in ms. */
+  readonly slow?: number
+  /** Recorded, see view.ts. */
+  readonly seen?: readonly string[]
+}
+
+/** One listener with its own connection manager. */
+export interface AnswersUnit {
+  readonly about: string
+  /** In front of the router. */
+  readonly filters?: readonly object[]
+  readonly routes?: readonly object[]
+  readonly virtual_hosts?: readonly object[]
+  readonly route_config?: object
+  readonly hcm?: object
+  /** Beside `origin`, which is always there. */
+  readonly clusters?: readonly object[]
+  readonly runtime?: object
+  readonly cases: readonly AnswersCase[]
+}
+
+export function readAnswers(file: string): readonly AnswersUnit[] {
+  return parse(readFileSync(file, 'utf8')) as AnswersUnit[]
+}

@@ -1,0 +1,206 @@
+// Plays every case of every unit through one proxy and tells what was seen.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  freePorts,
+  type OriginConnection,
+  ProxyProcess,
+  parseRequests,
+  parseResponses,
+  RawClient,
+  type RawResponse,
+  ScriptedOrigin,
+  socketAddress,
+  staticCluster,
+} from '../harness/index.ts'
+import type { AnswersCase, AnswersUnit } from './answers-file.ts'
+import { requestBytes, responseBytes } from './message.ts'
+import { requestLines, responseLines } from './view.ts'
+
+const TYPE = 'type.googleapis.com/envoy.extensions'
+const LOG =
+  '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %RESPONSE_CODE% flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% ' +
+  'rx=%BYTES_RECEIVED% tx=%BYTES_SENT% cluster=%UPSTREAM_CLUSTER% %REQ(:METHOD)% ' +
+  '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%\n'
+
+const HTTP_OPTIONS = `${TYPE}.upstreams.http.v3.HttpProtocolOptions`
+const WITH_TRAILERS = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': HTTP_OPTIONS,
+      explicit_http_config: { http_protocol_options: { enable_trailers: true } },
+    },
+  },
+}
+
+interface Placed {
+  readonly unit: AnswersUnit
+  readonly slug: string
+  readonly port: number
+  readonly logFile: string
+}
+
+function listener({ unit, slug, port, logFile }: Placed): object {
+  const router = {
+    name: 'envoy.filters.http.router',
+    typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` },
+  }
+  const routes = unit.routes ?? [{ match: { prefix: '/' }, route: { cluster: 'origin' } }]
+  const manager = {
+    '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: slug,
+    route_config: {
+      virtual_hosts: unit.virtual_hosts ?? [{ name: 'all', domains: ['*'], routes }],
+      ...unit.route_config,
+    },
+    http_filters: [...(unit.filters ?? []), router],
+    access_log: [
+      {
+        name: 'file',
+        typed_config: {
+          '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`,
+          path: logFile,
+          log_format: { text_format_source: { inline_string: LOG } },
+        },
+      },
+    ],
+    ...unit.hcm,
+  }
+  return {
+    name: slug,
+    address: socketAddress(port),
+    filter_chains: [{ filters: [{ name: 'hcm', typed_config: manager }] }],
+  }
+}
+
+function bootstrap(placed: readonly Placed[], originPort: number): object {
+  return {
+    node: { id: 'front', cluster: 'edge' },
+    static_resources: {
+      listeners: placed.map(listener),
+      clusters: [
+        staticCluster('origin', originPort, WITH_TRAILERS),
+        ...placed.flatMap(({ unit }) => unit.clusters ?? []),
+      ],
+    },
+    layered_runtime: {
+      layers: [{ name: 'static', static_layer: Object.assign({}, ...placed.map(({ unit }) => unit.runtime ?? {})) }],
+    },
+  }
+}
+
+/** What one case left behind; log lines are found by the client's port once the proxy has stopped. */
+interface Played {
+  readonly placed: Placed
+  readonly clientPort: number
+  readonly lines: string[]
+}
+
+class Player {
+  private readonly origin: ScriptedOrigin
+  private readonly proxy: ProxyProcess
+  private readonly answered = new WeakMap<OriginConnection, number>()
+  private script: readonly string[] = []
+  private asked = 0
+
+  constructor(origin: ScriptedOrigin, proxy: ProxyProcess) {
+    this.origin = origin
+    this.proxy = proxy
+    origin.script = connection => this.answer(connection)
+  }
+
+  private answer(connection: OriginConnection): void {
+    const requests = parseRequests(connection.received)
+    const from = this.answered.get(connection) ?? 0
+    this.answered.set(connection, requests.length)
+    for (const { method } of requests.slice(from)) {
+      const short = this.script[Math.min(this.asked++, this.script.length - 1)]!
+      connection.socket.write(Buffer.from(responseBytes(short, method), 'latin1'))
+    }
+  }
+
+  async play(placed: Placed, one: AnswersCase): Promise<Played> {
+    this.script = typeof one.origin === 'string' ? [one.origin] : (one.origin ?? ['200\n\nfrom origin'])
+    this.asked = 0
+    const before = await this.stats(placed, one)
+    const seenBefore = this.origin.requests.length
+    const client = await RawClient.connect(placed.port)
+    const clientPort = client.socket.localPort!
+    const startMs = performance.now()
+    const lines = await converse(client, typeof one.send === 'string' ? [one.send] : one.send)
+    if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
+    lines.push(...this.origin.requests.slice(seenBefore).flatMap(requestLines))
+    client.close()
+    const after = await this.stats(placed, one)
+    for (const [name, value] of after) {
+      const change = value - (before.get(name) ?? 0)
+      if (change !== 0) lines.push(`stat ${name} ${change > 0 ? '+' : ''}${change}`)
+    }
+    return { placed, clientPort, lines }
+  }
+
+  private async stats({ slug }: Placed, { stats }: AnswersCase): Promise<ReadonlyMap<string, number>> {
+    if (stats === undefined) return new Map()
+    const wanted = new RegExp(stats)
+    const all = [...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.`))].map(
+      ([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const,
+    )
+    return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+}
+
+/** Sends the requests in turn, each after the answer to the one before. */
+async function converse(client: RawClient, requests: readonly string[]): Promise<string[]> {
+  const methods: string[] = []
+  let responses: readonly RawResponse[] = []
+  for (const short of requests) {
+    const bytes = requestBytes(short)
+    methods.push(bytes.slice(0, bytes.indexOf(' ')))
+    client.send(bytes)
+    await client.until(received => parseResponses(received, methods).length >= methods.length)
+    responses = parseResponses(client.received, methods)
+  }
+  const closing = responses.at(-1)?.headers.some(([name, value]) => name === 'connection' && value === 'close') ?? true
+  if (closing) await client.untilEnd()
+  return [...responses.flatMap(responseLines), client.ended ? 'closed' : 'open']
+}
+
+async function logLines({ placed, clientPort }: Played): Promise<readonly string[]> {
+  const lines = (await readFile(placed.logFile, 'utf8')).split('\n')
+  const client = `127.0.0.1:${clientPort} `
+  return lines.filter(line => line.startsWith(client)).map(line => `log ${line.slice(client.length)}`)
+}
+
+/** For each unit and each of its cases: the lines that were seen. */
+export async function playAll(units: readonly AnswersUnit[]): Promise<readonly (readonly (readonly string[])[])[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'answers-'))
+  const ports = await freePorts(units.length)
+  const placed = units.map((unit, i) => ({
+    unit,
+    slug: `unit${i}`,
+    port: ports[i]!,
+    logFile: join(folder, `unit${i}.log`),
+  }))
+  const origin = await ScriptedOrigin.start(() => {})
+  try {
+    const proxy = await ProxyProcess.start(bootstrap(placed, origin.port))
+    const player = new Player(origin, proxy)
+    const played: Played[][] = []
+    try {
+      for (const place of placed) {
+        const cases: Played[] = []
+        for (const one of place.unit.cases) cases.push(await player.play(place, one))
+        played.push(cases)
+      }
+    } finally {
+      await proxy.stop()
+    }
+    return await Promise.all(
+      played.map(cases => Promise.all(cases.map(async one => [...one.lines, ...(await logLines(one))]))),
+    )
+  } finally {
+    await origin.close()
+    await rm(folder, { recursive: true })
+  }
+}
