@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const IMPORT = /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
 
 /** Taken without the door, which loads the whole room: they begin what goes on while it is being loaded. */
-const EARLY = new Set(['src/server/compile-cache.ts', 'src/server/start-workers.ts'])
+const EARLY = new Set(['src/base/installation.ts', 'src/server/compile-cache.ts', 'src/server/start-workers.ts'])
 
 interface Import {
   readonly from: string

@@ -1,10 +1,11 @@
-// npm's `prepare`: makes gen/ (types and the schema table of Envoy's v3 API) when its inputs changed.
+// npm's `prepare`: makes gen/ (types and the schema table of Envoy's v3 API) when its inputs changed, and dist/.
 // Plain JavaScript that any Node >= 20 runs: it starts before the pinned runtime is known to exist.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from './build.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stampFile = join(root, 'gen', '.stamp')
@@ -30,7 +31,7 @@ function inputsHash() {
   return hash.digest('hex')
 }
 
-function main() {
+function generate() {
   const sources = join(root, 'node_modules', '@grpc', 'grpc-js-xds', 'deps')
   const tools = join(root, 'node_modules', '@bufbuild', 'protoc-gen-es')
   // An installed tarball carries gen/schema.json and has neither protos nor generator.
@@ -48,14 +49,17 @@ function main() {
   return 0
 }
 
-/** Runs the sources once, so that compiled code is at hand and the first start is as fast as all others. */
-function warmUp() {
+/** Builds and runs once, so that compiled code is at hand and the first start is as fast as all others. */
+async function buildAndWarmUp() {
+  const isClone = existsSync(join(root, 'src'))
+  // Without development packages the sources run as they are.
+  if (!isClone || !existsSync(join(root, 'node_modules', 'esbuild'))) return
+  await build()
   const launcher = join(root, 'bin', 'outrider')
-  if (!existsSync(join(root, 'src', 'main.ts'))) return
   const flags = ['--config-yaml', '{}', '--mode', 'init_only', '--concurrency', '1', '--log-level', 'error']
   const run = spawnSync(process.execPath, [launcher, ...flags], { cwd: root, stdio: 'inherit' })
   if (run.status !== 0) console.error('prepare: the proxy did not start; see above')
 }
 
-process.exitCode = main()
-if (process.exitCode === 0) warmUp()
+process.exitCode = generate()
+if (process.exitCode === 0) await buildAndWarmUp()

@@ -1,4 +1,4 @@
-import { RE2JS, RE2JSSyntaxException } from 're2js'
+import { re2 } from '../base/index.ts'
 
 export interface RegexFailure {
   /** RE2's words, such as 'missing ]: ['. */
@@ -22,6 +22,7 @@ const LITERAL = /^[\w /:-]+$/
  */
 export function compileNameFilter(expression: string, whole = false): ((name: string) => boolean) | RegexFailure {
   if (!whole && LITERAL.test(expression)) return name => name.includes(expression)
+  const { RE2JS, RE2JSSyntaxException } = re2()
   try {
     const regex = RE2JS.compile(expression)
     return whole ? name => regex.matches(name) : name => regex.test(name)

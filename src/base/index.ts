@@ -1,5 +1,7 @@
 export * from './clock.ts'
+export { INSTALLATION, WORKER_ENTRY } from './installation.ts'
 export { compileLinearRegex, type LinearRegex, type RegexError } from './linear-regex/linear-regex.ts'
+export { re2 } from './linear-regex/re2.ts'
 export { compileSubstitution, type Substitution } from './linear-regex/substitution.ts'
 export { packageVersion } from './package-version.ts'
 export * from './timer-wheel.ts'

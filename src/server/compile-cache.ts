@@ -1,8 +1,9 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { INSTALLATION } from '../base/installation.ts'
 
 /** Within the installation: a shared temporary folder could be filled by others with code of their own. */
-const FOLDER = new URL('../../node_modules/.cache/outrider/', import.meta.url)
+const FOLDER = new URL('node_modules/.cache/outrider/', INSTALLATION)
 const FLUSH_DELAY_MS = 1000
 
 /**

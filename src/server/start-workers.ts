@@ -1,12 +1,11 @@
 // Loaded ahead of the rest of the room: worker threads load their code while the main thread loads its own.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-
-const WORKER_MODULE = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+import { WORKER_ENTRY } from '../base/index.ts'
 
 /** A worker thread that waits for its settings. */
 export function startWorker(index: number): Worker {
-  return new Worker(WORKER_MODULE, { name: `worker_${index}` })
+  return new Worker(WORKER_ENTRY, { name: `worker_${index}` })
 }
 
 /** `count` workers, null: one per core. */

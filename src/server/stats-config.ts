@@ -1,10 +1,11 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import type {
   HistogramBucketSettingsJson,
   StatsConfigJson,
   StatsMatcherJson,
   TagSpecifierJson,
 } from '#api/envoy/config/metrics/v3/stats_pb.ts'
+import { re2 } from '../base/index.ts'
 import {
   type CompileContext,
   type ConfigPath,
@@ -90,7 +91,7 @@ function namedDefault(name: string, context: CompileContext, path: ConfigPath): 
 function regexRule(tag: string, text: string, context: CompileContext, path: ConfigPath): TagRule[] {
   let pattern: RE2JS
   try {
-    pattern = RE2JS.compile(text)
+    pattern = re2().RE2JS.compile(text)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     context.diagnostics.error(path, `not a valid RE2 pattern: ${reason}`, {

@@ -5,9 +5,10 @@
 //
 // Texts are bytes, one character each, and so are patterns: '.' is one byte, and 'é' the two bytes of its UTF-8 form, as
 // in Envoy, which runs RE2 on Latin-1.
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { toWireText } from '../wire-text.ts'
 import { literalPrefix } from './literal-prefix.ts'
+import { re2 } from './re2.ts'
 import type { Substitution } from './substitution.ts'
 import { translateUnambiguous } from './unambiguous.ts'
 
@@ -100,7 +101,7 @@ function globalReplace(text: string, next: Search, substitution: Substitution): 
 export function compileLinearRegex(text: string): LinearRegex | RegexError {
   const pattern = toWireText(text)
   try {
-    return new CompiledRegex(pattern, RE2JS.compile(pattern))
+    return new CompiledRegex(pattern, re2().RE2JS.compile(pattern))
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) }
   }

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { INSTALLATION } from '../../base/index.ts'
 import { getText } from './hops.ts'
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const ROOT = fileURLToPath(INSTALLATION)
 const LAUNCHER = join(ROOT, 'bin', 'outrider')
 const MESH = join(ROOT, 'examples', 'mesh')
 const READY_TIMEOUT_MS = 15_000

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { FileRegistry, Message } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
+import { INSTALLATION } from '../../base/index.ts'
 import type { Diagnostics } from '../diagnostics.ts'
 
-const DESCRIPTORS_FILE = new URL('../../../gen/descriptors.binpb', import.meta.url)
+const DESCRIPTORS_FILE = new URL('gen/descriptors.binpb', INSTALLATION)
 
 interface Protobuf {
   readonly core: typeof import('@bufbuild/protobuf')

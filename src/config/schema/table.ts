@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { INSTALLATION } from '../../base/index.ts'
 import { EnumSchema, type FieldRow, MessageSchema } from './message-schema.ts'
 
 /** Where `npm ci` writes the table, and where the package carries it: beside src/ and dist/ alike. */
-const TABLE_FILE = new URL('../../../gen/schema.json', import.meta.url)
+const TABLE_FILE = new URL('gen/schema.json', INSTALLATION)
 
 interface MessageRow {
   readonly fields: readonly FieldRow[]

@@ -1,5 +1,6 @@
-import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml'
+import type { Event } from 'js-yaml'
 import { snakeCase } from '../config-path.ts'
+import { yamlEvents } from './events.ts'
 
 /** UTF-16 offsets of one place in a text; `keyStart` is -1 for list items and the root. */
 export interface Place {
@@ -45,6 +46,7 @@ class Locator {
   private last = 0
   private readonly text: string
   private readonly events: readonly Event[]
+  private readonly yaml = yamlEvents()
 
   constructor(text: string, events: readonly Event[]) {
     this.text = text
@@ -53,6 +55,7 @@ class Locator {
 
   /** Visits the node that starts at the current event and leaves the position after it. */
   visit(wanted: Wanted | undefined, keyStart: number, keyEnd: number): void {
+    const { EVENT_ID } = this.yaml
     const event = this.events[this.at]
     if (event === undefined) return
     if (event.type === EVENT_ID.DOCUMENT) {
@@ -92,6 +95,7 @@ class Locator {
   }
 
   private sourceRange(event: Event): readonly [number, number] {
+    const { EVENT_ID, SCALAR_STYLE } = this.yaml
     if (event.type === EVENT_ID.SCALAR) {
       if (event.valueStart < 0) return [this.last, this.last]
       const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED ? 1 : 0
@@ -108,6 +112,7 @@ class Locator {
   }
 
   private visitEntries(wanted: Wanted): void {
+    const { EVENT_ID, getScalarValue } = this.yaml
     // One object in place of a list: its path has an index that the text does not have.
     const inner = wanted.children.get('[0]') ?? wanted
     while (this.isOpen()) {
@@ -127,10 +132,11 @@ class Locator {
 
   private isOpen(): boolean {
     const event = this.events[this.at]
-    return event !== undefined && event.type !== EVENT_ID.POP
+    return event !== undefined && event.type !== this.yaml.EVENT_ID.POP
   }
 
   private skip(): void {
+    const { EVENT_ID } = this.yaml
     let depth = 0
     do {
       const event = this.events[this.at++]
@@ -144,6 +150,7 @@ class Locator {
 
 /** Where each config path stands in a YAML or JSON text; empty when the text does not parse. */
 export function locatePaths(text: string, paths: Iterable<string>): ReadonlyMap<string, Place> {
+  const { parseEvents, YAMLException } = yamlEvents()
   try {
     const locator = new Locator(text, parseEvents(text, {}))
     locator.visit(wantedTree(paths), -1, -1)

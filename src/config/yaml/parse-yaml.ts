@@ -1,4 +1,5 @@
-import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml'
+import type { Event } from 'js-yaml'
+import { yamlEvents } from './events.ts'
 import { jsonScalar, plainScalar } from './scalars.ts'
 
 /** Something wrong with the text itself, at a UTF-16 offset. */
@@ -18,8 +19,6 @@ export interface YamlResult {
 
 /** Values that aliases may stand for in one file, counted as if written out: what walks the result has no other bound. */
 const MAX_EXPANDED_VALUES = 5_000_000
-
-const PLAIN = SCALAR_STYLE.PLAIN
 
 /** Levels of nesting with aliases written out; the parser itself bounds the text at 100. */
 const MAX_DEPTH = 100
@@ -62,6 +61,7 @@ class ValueBuilder {
   private last = 0
 
   private readonly plain: (source: string) => unknown
+  private readonly yaml = yamlEvents()
 
   constructor(text: string, json: boolean) {
     this.text = text
@@ -69,6 +69,7 @@ class ValueBuilder {
   }
 
   build(events: readonly Event[]): void {
+    const { EVENT_ID } = this.yaml
     for (const event of events) {
       switch (event.type) {
         case EVENT_ID.DOCUMENT:
@@ -109,14 +110,14 @@ class ValueBuilder {
         ? ''
         : event.fast
           ? text.slice(event.valueStart, event.valueEnd)
-          : getScalarValue(text, event)
+          : this.yaml.getScalarValue(text, event)
     if (event.valueEnd >= 0) this.last = event.valueEnd
     const frame = this.stack.at(-1)
     if (frame !== undefined && frame.map !== null && frame.key === null) {
       this.key(frame, source, event)
       return
     }
-    const value = event.style === PLAIN ? this.plain(source) : source
+    const value = event.style === this.yaml.SCALAR_STYLE.PLAIN ? this.plain(source) : source
     this.count++
     if (event.anchorStart >= 0)
       this.anchors.set(text.slice(event.anchorStart, event.anchorEnd), { value, size: 1, depth: 0 })
@@ -127,7 +128,7 @@ class ValueBuilder {
     frame.key = name
     frame.dropped = event.tagStart >= 0 && this.text.slice(event.tagStart, event.tagEnd) === '!ignore'
     if (frame.dropped) return
-    if (name === '<<' && event.style === PLAIN) {
+    if (name === '<<' && event.style === this.yaml.SCALAR_STYLE.PLAIN) {
       this.problem(event.valueStart, 'merge keys (<<) are not part of Envoy configurations', 'merge-key')
     } else if (name === '__proto__') {
       this.problem(event.valueStart, "'__proto__' cannot be a key", 'forbidden-key')
@@ -214,6 +215,7 @@ class ValueBuilder {
 
 /** YAML text, or JSON where `json` is set, to plain values by Envoy's rules. Never throws. */
 export function parseYaml(text: string, json = false): YamlResult {
+  const { parseEvents, YAMLException } = yamlEvents()
   try {
     const builder = new ValueBuilder(text, json)
     builder.build(parseEvents(text, {}))
