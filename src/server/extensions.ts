@@ -2,6 +2,8 @@
 import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
 import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
+import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
+import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
@@ -28,6 +30,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  csrfFactory,
+  csrfPerRouteFactory,
+  corsFactory,
+  corsPolicyFactory,
   headerMutationFactory,
   headerMutationPerRouteFactory,
   fileAccessLoggerFactory,

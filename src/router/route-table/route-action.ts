@@ -62,7 +62,7 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     max_internal_redirects: 'removed from the API; the proxy does not follow redirects in this release',
     hedge_policy: 'hedged requests are not part of this release; use retry_policy.per_try_timeout',
     flush_timeout: "use the connection manager's timeouts; one per route is not part of this release",
-    cors: 'removed from the API; use the cors HTTP filter',
+    cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
   },
   accepted: {
     early_data_policy: 'early data comes with HTTP/3, which is not part of this release',

@@ -41,7 +41,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
   ],
   refused: {
     matcher: 'matcher trees are not part of this release; use routes',
-    cors: 'removed from the API; use the cors HTTP filter',
+    cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
     retry_policy_typed_config: 'use retry_policy',
     hedge_policy: 'hedged requests are not part of this release; use retry_policy.per_try_timeout',
     include_is_timeout_retry_header: 'x-envoy-is-timeout-retry is not part of this release; remove it',

@@ -399,16 +399,9 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
 
 const EMPTY = Buffer.alloc(0)
 
-/** Methods whose empty body is said by `content-length: 0` (RFC 9110, 8.6). */
+/** Methods whose empty body is said by `content-length: 0` (RFC 9110, 8.6); the same ones as Envoy's. */
 function expectsBody(method: string): boolean {
-  return (
-    method !== 'GET' &&
-    method !== 'HEAD' &&
-    method !== 'DELETE' &&
-    method !== 'CONNECT' &&
-    method !== 'TRACE' &&
-    method !== 'OPTIONS'
-  )
+  return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'CONNECT' && method !== 'TRACE'
 }
 
 function dropForbiddenTrailers(trailers: HeaderMap): void {
