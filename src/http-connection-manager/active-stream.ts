@@ -38,6 +38,8 @@ const IDLE_TIMER = 0
 const REQUEST_TIMER = 1
 const DURATION_TIMER = 2
 
+const DEADLINE_EXCEEDED = 4
+
 const NO_FILTERS: readonly HttpFilter[] = []
 const NO_BYTES = Buffer.alloc(0)
 const SLASH = 47
@@ -75,6 +77,11 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   private localReplyBody = ''
   /** A filter's own limit; -1: none. */
   private ownBufferLimit = -1
+  /** Whether the request came as gRPC; null: not asked yet, and no filter could have changed it. */
+  private grpc: boolean | null = null
+  /** grpc-timeout as it came, in ms; -1: none. */
+  private clientDeadlineMs = -1
+  private clientDeadlineRead = false
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
     this.manager = manager
@@ -152,7 +159,12 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       filters.push(filter)
     }
     this.chain = new FilterChain(filters, this)
+    if (filters.length > 1) this.grpc = this.isGrpc(this.requestHeaders)
     if (route !== null) (filters[filters.length - 1] as HttpFilter).onRouteSelected()
+  }
+
+  private isGrpc(headers: HeaderMap | null): boolean {
+    return this.grpc ?? (headers !== null && http.hasGrpcContentType(headers))
   }
 
   private chainOfUpgrade(): readonly ChainedFilter[] | null {
@@ -341,6 +353,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     body: string,
     details: string,
     modify: ((headers: HeaderMap) => void) | null = null,
+    grpcStatus = -1,
   ): void {
     if (this.ended) return
     const { info, manager } = this
@@ -351,11 +364,14 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     info.responseCodeDetails = details
     const { chain } = this
     chain?.abandonRequest()
-    const reply = buildLocalReply(manager.plan.localReply, this.thread, info, this.requestHeaders, status, body, modify)
+    const { requestHeaders } = this
+    const { localReply } = manager.plan
+    const grpc = this.isGrpc(requestHeaders) ? { status: grpcStatus } : null
+    const reply = buildLocalReply(localReply, this.thread, info, requestHeaders, status, body, modify, grpc)
     // A direct response is the route's answer, not one of the proxy's own.
     if (details !== 'direct_response') this.localReplyBody = reply.body
     const { headers } = reply
-    const bytes = this.requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1')
+    const bytes = requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1')
     const empty = bytes.length === 0
     this.responseHeaders = headers
     if (chain === null || chain.hasResponse) {
@@ -515,21 +531,35 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
 
   /** max_stream_duration of the route, and with grpc_timeout_header_max the client's own deadline. */
   private applyMaxDuration(route: Route, headers: HeaderMap): void {
-    let ms = route.maxStreamDurationMs
+    const ms = route.maxStreamDurationMs
     const max = route.grpcTimeoutHeaderMaxMs
-    if (max >= 0 && headers.has(http.GRPC_TIMEOUT)) {
-      const asked = http.parseGrpcTimeout(headers.get(http.GRPC_TIMEOUT) as string)
+    if (max >= 0) {
+      const asked = this.clientDeadline(headers)
+      // A deadline that is over already ends the stream at once; a duration of 0 in the configuration is none.
       if (asked >= 0) {
-        ms = max > 0 && asked > max ? max : asked
-        const offset = route.grpcTimeoutHeaderOffsetMs
-        if (offset > 0 && ms > offset) ms -= offset
+        const allowed = max > 0 && asked > max ? max : asked
+        this.armDuration(Math.max(allowed - Math.max(route.grpcTimeoutHeaderOffsetMs, 0), 0), headers)
+        return
       }
     }
-    if (ms < 0) return
-    if (this.durationTimer !== null) this.thread.timers.disarm(this.durationTimer)
-    if (ms === 0) return
+    if (ms > 0) this.armDuration(ms, headers)
+    else if (ms === 0 && this.durationTimer !== null) this.thread.timers.disarm(this.durationTimer)
+  }
+
+  /** Read once: the header is rewritten to what this proxy allows. */
+  private clientDeadline(headers: HeaderMap): number {
+    if (!this.clientDeadlineRead) {
+      this.clientDeadlineRead = true
+      const text = headers.has(http.GRPC_TIMEOUT) ? headers.get(http.GRPC_TIMEOUT) : undefined
+      if (text !== undefined) this.clientDeadlineMs = http.parseGrpcTimeout(text)
+    }
+    return this.clientDeadlineMs
+  }
+
+  private armDuration(ms: number, headers: HeaderMap): void {
     this.durationTimer ??= new Timer(this, DURATION_TIMER)
     this.thread.timers.arm(this.durationTimer, ms)
+    if (this.isGrpc(headers)) headers.set(http.GRPC_TIMEOUT, http.formatGrpcTimeout(ms))
   }
 
   private setIdleTimeout(ms: number): void {
@@ -563,15 +593,16 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       this.endBySelf(408, 'request timeout', 'request_overall_timeout')
     } else {
       cells[S.RQ_MAX_DURATION_REACHED]! += 1
-      this.endBySelf(this.requestComplete ? 504 : 408, 'downstream duration timeout', 'max_duration_timeout')
+      const status = this.requestComplete ? 504 : 408
+      this.endBySelf(status, 'downstream duration timeout', 'max_duration_timeout', DEADLINE_EXCEEDED)
     }
   }
 
-  private endBySelf(status: number, body: string, details: string): void {
+  private endBySelf(status: number, body: string, details: string, grpcStatus = -1): void {
     if (this.responseStarted) {
       this.info.responseCodeDetails = details
       this.resetStream()
-    } else this.sendLocalReply(status, body, details, null)
+    } else this.sendLocalReply(status, body, details, null, grpcStatus)
   }
 
   // ---- end

@@ -6,12 +6,9 @@ import {
   GRPC_STATUS,
   grpcStatusOf,
   HeaderMap,
-  isGrpcRequest,
 } from '../http/index.ts'
 import type { AccessLogFilter, ThreadContext } from '../net/index.ts'
 import type { FormatContext, Formatter, StreamInfo } from '../observability/index.ts'
-
-const DEADLINE_EXCEEDED = 4
 
 /** How answers of the proxy's own look; envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig. */
 export interface LocalReplyPlan {
@@ -38,6 +35,12 @@ export interface LocalReply {
   readonly body: string
 }
 
+/** The client is a gRPC one. */
+export interface GrpcReply {
+  /** -1: what the HTTP status stands for. */
+  readonly status: number
+}
+
 /** Builds the head and the body of a local reply, mapped as configured. `body` is latin1. */
 export function buildLocalReply(
   plan: LocalReplyPlan,
@@ -47,6 +50,7 @@ export function buildLocalReply(
   status: number,
   body: string,
   modify: ((headers: HeaderMap) => void) | null,
+  grpc: GrpcReply | null,
 ): LocalReply {
   const headers = HeaderMap.acquire()
   headers.status = status
@@ -75,19 +79,21 @@ export function buildLocalReply(
       contentType = format.contentType
     }
   }
-  if (request !== null && isGrpcRequest(request)) return asGrpc(headers, body, info)
+  if (grpc !== null) return asGrpc(headers, request?.method === 'HEAD' ? '' : body, contentType, grpc)
   if (body !== '') addBodyFields(headers, body, contentType)
   return { headers, body }
 }
 
 /** To a gRPC client the answer is a trailers-only response: its status stands in grpc-status. */
-function asGrpc(headers: HeaderMap, body: string, info: StreamInfo): LocalReply {
-  const deadline = info.responseCodeDetails === 'max_duration_timeout'
-  const grpcStatus = deadline ? DEADLINE_EXCEEDED : grpcStatusOf(headers.status)
+function asGrpc(headers: HeaderMap, body: string, contentType: string, grpc: GrpcReply): LocalReply {
+  const status = grpc.status >= 0 ? grpc.status : grpcStatusOf(headers.status)
   headers.status = 200
-  headers.append(CONTENT_TYPE, 'application/grpc')
-  headers.append(GRPC_STATUS, String(grpcStatus))
-  if (body !== '') headers.append(GRPC_MESSAGE, encodeGrpcMessage(body))
+  headers.set(CONTENT_TYPE, 'application/grpc')
+  if (!headers.has(GRPC_STATUS)) headers.append(GRPC_STATUS, String(status))
+  // A formatted JSON body ends with a line break that has no place in a header.
+  if (contentType === 'application/json' && body.endsWith('\n')) body = body.slice(0, -1)
+  if (body !== '') headers.set(GRPC_MESSAGE, encodeGrpcMessage(body))
+  headers.remove(CONTENT_LENGTH)
   return { headers, body: '' }
 }
 

@@ -90,8 +90,17 @@ export interface HttpFilterCallbacks {
    * Answers without the upstream; `body` is latin1, `details` becomes the response code details. The answer passes all
    * filters' encode callbacks, unless a response is among them already: then it goes straight out, and that response is
    * forgotten. After a response has begun to go out the stream is reset instead. No filter hears more of the request.
+   *
+   * A gRPC client gets a trailers-only response with `grpcStatus`, or else with what `status` stands for. Whether it is
+   * one was decided by the request as it came, whatever filters made of it since.
    */
-  sendLocalReply(status: number, body: string, details: string, modify?: ((headers: HeaderMap) => void) | null): void
+  sendLocalReply(
+    status: number,
+    body: string,
+    details: string,
+    modify?: ((headers: HeaderMap) => void) | null,
+    grpcStatus?: number,
+  ): void
   /** The terminal filter's way to send the response down. */
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void

@@ -134,6 +134,9 @@ export interface Route {
   readonly maxStreamDurationMs: number
   readonly grpcTimeoutHeaderMaxMs: number
   readonly grpcTimeoutHeaderOffsetMs: number
+  /** The deprecated max_grpc_timeout: -1 none, 0 any; then the client's deadline takes the place of the timeout. */
+  readonly maxGrpcTimeoutMs: number
+  readonly grpcTimeoutOffsetMs: number
   readonly retryPolicy: RetryPolicyPlan | null
   readonly hedgeOnPerTryTimeout: boolean
   /** 0 default, 1 high. */

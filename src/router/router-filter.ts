@@ -27,7 +27,7 @@ import { type Failure, failureOf } from './failure.ts'
 import { RouterLoadBalancerContext } from './load-balancer-context.ts'
 import { type RetryDecision, RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes } from './retry-state.ts'
 import type { RouterPlan } from './router-plan.ts'
-import { requestTimeouts, setExpectedTimeout } from './timeouts.ts'
+import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 import { findVirtualCluster, type VirtualClusterStats } from './virtual-cluster.ts'
 
@@ -156,7 +156,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE)
     }
     if (headers.has(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)) headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
-    if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, perTryMs > 0 ? perTryMs : globalMs)
+    const expectedMs = perTryMs > 0 ? perTryMs : globalMs
+    if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
+    if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, this.plan.suppressEnvoyHeaders)
     if (route.virtualHost.virtualClusters.length > 0) {

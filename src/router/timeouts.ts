@@ -17,6 +17,7 @@ const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPST
 export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeouts {
   // A stream with a duration of its own needs no other end.
   timeouts.globalMs = route.maxStreamDurationMs >= 0 || route.grpcTimeoutHeaderMaxMs >= 0 ? 0 : route.timeoutMs
+  if (route.maxGrpcTimeoutMs >= 0 && http.hasGrpcContentType(headers)) timeouts.globalMs = grpcTimeout(route, headers)
   timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
   if ((headers.known1 & TIMEOUT_BITS) !== 0) {
     const global = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS))
@@ -28,6 +29,21 @@ export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeou
   }
   if (timeouts.perTryMs >= timeouts.globalMs && timeouts.globalMs !== 0) timeouts.perTryMs = 0
   return timeouts
+}
+
+/** max_grpc_timeout: the client's deadline, or else the longest that is allowed. */
+function grpcTimeout(route: Route, headers: HeaderMap): number {
+  const text = headers.has(http.GRPC_TIMEOUT) ? headers.get(http.GRPC_TIMEOUT) : undefined
+  let ms = text === undefined ? 0 : Math.max(http.parseGrpcTimeout(text), 0)
+  if (route.grpcTimeoutOffsetMs > 0 && ms > route.grpcTimeoutOffsetMs) ms -= route.grpcTimeoutOffsetMs
+  const max = route.maxGrpcTimeoutMs
+  return max > 0 && (ms === 0 || ms > max) ? max : ms
+}
+
+/** With max_grpc_timeout the upstream is told in gRPC's own words too. */
+export function setGrpcTimeout(route: Route, headers: HeaderMap, ms: number): void {
+  if (route.maxGrpcTimeoutMs < 0 || ms <= 0 || !http.hasGrpcContentType(headers)) return
+  headers.set(http.GRPC_TIMEOUT, http.formatGrpcTimeout(ms))
 }
 
 function milliseconds(text: string | undefined): number {

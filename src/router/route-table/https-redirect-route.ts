@@ -16,6 +16,8 @@ export function httpsRedirectRoute(virtualHost: VirtualHostPlan): Route {
     maxStreamDurationMs: -1,
     grpcTimeoutHeaderMaxMs: -1,
     grpcTimeoutHeaderOffsetMs: -1,
+    maxGrpcTimeoutMs: -1,
+    grpcTimeoutOffsetMs: -1,
     retryPolicy: null,
     priority: 0,
     hashPolicy: null,

@@ -108,8 +108,10 @@ export function compileRouteAction(
     timeoutMs: durationMs(action.timeout, DEFAULT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(action.idleTimeout, -1),
     maxStreamDurationMs: durationMs(duration?.maxStreamDuration, -1),
-    grpcTimeoutHeaderMaxMs: durationMs(duration?.grpcTimeoutHeaderMax ?? action.maxGrpcTimeout, -1),
-    grpcTimeoutHeaderOffsetMs: durationMs(duration?.grpcTimeoutHeaderOffset ?? action.grpcTimeoutOffset, -1),
+    grpcTimeoutHeaderMaxMs: durationMs(duration?.grpcTimeoutHeaderMax, -1),
+    grpcTimeoutHeaderOffsetMs: durationMs(duration?.grpcTimeoutHeaderOffset, -1),
+    maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout, -1),
+    grpcTimeoutOffsetMs: durationMs(action.grpcTimeoutOffset, -1),
     retryPolicy:
       action.retryPolicy === undefined
         ? scope.retryPolicy

@@ -36,6 +36,8 @@ export interface RouteEntryFields {
   readonly maxStreamDurationMs: number
   readonly grpcTimeoutHeaderMaxMs: number
   readonly grpcTimeoutHeaderOffsetMs: number
+  readonly maxGrpcTimeoutMs: number
+  readonly grpcTimeoutOffsetMs: number
   readonly retryPolicy: RetryPolicyPlan | null
   readonly priority: 0 | 1
   readonly hashPolicy: HashPolicyPlan | null
@@ -76,6 +78,8 @@ export class RouteEntry implements Route {
   readonly maxStreamDurationMs: number
   readonly grpcTimeoutHeaderMaxMs: number
   readonly grpcTimeoutHeaderOffsetMs: number
+  readonly maxGrpcTimeoutMs: number
+  readonly grpcTimeoutOffsetMs: number
   readonly retryPolicy: RetryPolicyPlan | null
   readonly hedgeOnPerTryTimeout = false
   readonly priority: 0 | 1
@@ -110,6 +114,8 @@ export class RouteEntry implements Route {
     this.maxStreamDurationMs = fields.maxStreamDurationMs
     this.grpcTimeoutHeaderMaxMs = fields.grpcTimeoutHeaderMaxMs
     this.grpcTimeoutHeaderOffsetMs = fields.grpcTimeoutHeaderOffsetMs
+    this.maxGrpcTimeoutMs = fields.maxGrpcTimeoutMs
+    this.grpcTimeoutOffsetMs = fields.grpcTimeoutOffsetMs
     this.retryPolicy = fields.retryPolicy
     this.priority = fields.priority
     this.hashPolicy = fields.hashPolicy
