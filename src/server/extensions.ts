@@ -2,6 +2,8 @@
 import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
 import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
+import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
+import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import {
@@ -39,6 +41,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   fileAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,
+  fileEventSinkFactory,
+  redisHealthCheckerFactory,
 ]
 
 /** A registry of all extensions; each thread makes its own. */

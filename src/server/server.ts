@@ -1,6 +1,12 @@
 import type { Worker } from 'node:worker_threads'
-import { type CompileContext, durationMs, runtimeSnapshot } from '../config/index.ts'
-import { ConnectionCounters } from '../net/index.ts'
+import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot } from '../config/index.ts'
+import {
+  ConnectionCounters,
+  finishLogFiles,
+  reopenLogFiles,
+  setLogFlushInterval,
+  type ThreadContext,
+} from '../net/index.ts'
 import {
   DEFAULT_STATS_SETTINGS,
   log,
@@ -18,6 +24,7 @@ import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
+import { mainThread } from './main-thread.ts'
 import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
@@ -60,6 +67,8 @@ export class Server {
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
   private batch: ClusterUpdate[] | null = null
+  private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
+  private ownThread: ThreadContext | null = null
 
   /** `workers` wait for their settings; by default they are started here. */
   constructor(options: ServerOptions, workers: readonly Worker[] = startWorkers(options.concurrency)) {
@@ -81,7 +90,9 @@ export class Server {
       stats: this.stats,
       runtime,
       publish: update => this.publish(update),
+      thread: () => this.thread(),
     })
+    this.runtimeView = runtime
     const { promise, resolve } = Promise.withResolvers<void>()
     this.stopped = promise
     this.resolveStopped = resolve
@@ -105,6 +116,19 @@ export class Server {
         strategy: options.drainStrategy,
       },
     )
+  }
+
+  /** Main as a thread that has connections and log files of its own; made when something needs it. */
+  thread(): ThreadContext {
+    if (this.ownThread === null) {
+      this.ownThread = mainThread(this.stats, this.configuration!.node, this.runtimeView)
+      setLogFlushInterval(this.ownThread, this.options.fileFlushIntervalMs)
+    }
+    return this.ownThread
+  }
+
+  private async finishLogs(): Promise<void> {
+    if (this.ownThread !== null) await finishLogFiles(this.ownThread)
   }
 
   private workerSettings(workerIndex: number): WorkerSettings {
@@ -271,12 +295,13 @@ export class Server {
   async abandon(): Promise<void> {
     this.clusters.stop()
     await this.admin?.close()
+    await this.finishLogs()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
   }
 
   reopenLogs(): void {
     reopenLog()
-    this.admin?.reopenLogs()
+    if (this.ownThread !== null) reopenLogFiles(this.ownThread)
     this.pool.post({ type: 'reopen_logs' })
   }
 
@@ -331,6 +356,7 @@ export class Server {
     this.clusters.stop()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
     await this.admin?.close()
+    await this.finishLogs()
     logger.info('exiting')
     this.resolveStopped()
   }

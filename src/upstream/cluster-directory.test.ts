@@ -55,6 +55,7 @@ function setUp(resolver: DnsResolver, random = () => 0.5) {
       updates.push(update)
       worker.apply(update)
     },
+    thread: () => thread,
     resolvers: () => resolver,
     schedule: time.schedule,
     random,

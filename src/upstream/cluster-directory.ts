@@ -3,6 +3,7 @@ import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
+import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
@@ -15,8 +16,10 @@ import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import { HostRowAllotment } from './host-rows.ts'
+import { HostWatch } from './host-watch.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
 import type { LimitsPlan } from './resource-limits.ts'
+import { retainHosts } from './retained-hosts.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const ADDED = CLUSTER_MANAGER_STATS.slot('cluster_added')
@@ -35,11 +38,18 @@ export interface ClusterDirectoryOptions {
   readonly runtime: { readonly snapshot: RuntimeSnapshot }
   /** Sends an update to every worker. */
   readonly publish: (update: ClusterUpdate) => void
+  /** For health checks, which main makes by itself. */
+  readonly thread: () => ThreadContext
   readonly resolvers?: DnsResolverFactory
   readonly schedule?: Schedule
   readonly random?: () => number
   readonly initTimeoutMs?: number
 }
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** What a new cluster still waits for. */
+type WarmingStep = 'discovery' | 'health'
 
 interface Entry {
   readonly name: string
@@ -50,7 +60,10 @@ interface Entry {
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
   readonly members: ClusterMembers
-  /** Resolved hosts of a DNS cluster; null before the first answer. */
+  readonly watch: HostWatch
+  /** Hosts that discovery drops stay while they pass their health checks. */
+  readonly retains: boolean
+  /** Resolved hosts of a DNS cluster, and those that stay without it; null before the first answer. */
   assignment: ClusterLoadAssignmentJson | null
   /** Made when a worker first uses the cluster. */
   breakers: BreakerGauges | null
@@ -70,7 +83,8 @@ export class ClusterDirectory {
   private readonly cells = new HostCellReader()
   private readonly entries = new Map<string, Entry>()
   private readonly manager: StatBlock
-  private readonly warming = new Set<string>()
+  private readonly warming = new Map<string, Set<WarmingStep>>()
+  private longestCheckMs = 0
   private readonly warmed = Promise.withResolvers<void>()
 
   constructor(options: ClusterDirectoryOptions) {
@@ -97,6 +111,7 @@ export class ClusterDirectory {
     const before = this.entries.get(plan.name)
     if (before !== undefined) this.close(before)
     const stats = this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS)
+    const members = new ClusterMembers(this.rows)
     const entry: Entry = {
       name: plan.name,
       resource,
@@ -105,7 +120,9 @@ export class ClusterDirectory {
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),
-      members: new ClusterMembers(this.rows),
+      members,
+      watch: this.watchHosts(plan, members),
+      retains: plan.discovery !== 'LOGICAL_DNS' && plan.healthChecks.length > 0 && !plan.ignoreHealthOnHostRemoval,
       assignment: null,
       breakers: null,
     }
@@ -117,7 +134,9 @@ export class ClusterDirectory {
       entry.breakers = breakerGauges(entry, this.options.stats, this.options.runtime)
       entry.breakers.refresh()
     }
-    this.setMembership(entry, entry.dns === null ? plan.assignment : compileAssignment(undefined))
+    this.beginWarming(entry, plan)
+    if (entry.dns === null) this.setMembership(entry, plan.assignment)
+    else this.countMembers(entry)
     this.options.publish({
       kind: 'cluster',
       name: entry.name,
@@ -125,10 +144,7 @@ export class ClusterDirectory {
       limits: entry.limits,
       rows: entry.dns === null ? entry.members.rowNumbers() : null,
     })
-    if (entry.dns !== null) {
-      this.setWarming(entry.name, plan.waitForWarmOnInit)
-      entry.dns.start()
-    }
+    entry.dns?.start()
   }
 
   remove(name: string): void {
@@ -144,15 +160,19 @@ export class ClusterDirectory {
 
   private close(entry: Entry): void {
     entry.dns?.stop()
-    this.setWarming(entry.name, false)
+    entry.watch.close()
+    this.endWarming(entry.name)
     this.limits.giveBack(entry.limits)
     entry.members.close()
     this.cells.retain(entry.name, null)
   }
 
-  /** Stops all lookups. */
+  /** Stops all lookups and checks. */
   stop(): void {
-    for (const entry of this.entries.values()) entry.dns?.stop()
+    for (const entry of this.entries.values()) {
+      entry.dns?.stop()
+      entry.watch.close()
+    }
   }
 
   /** Everything that a worker which starts now has to know. */
@@ -167,18 +187,36 @@ export class ClusterDirectory {
 
   // ---- discovery
 
-  /** Settles when every name has been answered once, or after the init timeout. */
+  /** Settles when every name has been answered and every host been checked once, or after the init timeout. */
   ready(): Promise<void> {
     if (this.warming.size === 0) return Promise.resolve()
-    const cancel = this.schedule(this.options.initTimeoutMs ?? DEFAULT_INIT_TIMEOUT_MS, () => this.warmed.resolve())
+    const timeoutMs = this.options.initTimeoutMs ?? DEFAULT_INIT_TIMEOUT_MS + this.longestCheckMs
+    const cancel = this.schedule(timeoutMs, () => this.warmed.resolve())
     return this.warmed.promise.then(cancel)
   }
 
-  private setWarming(name: string, warming: boolean): void {
-    if (warming) this.warming.add(name)
-    else this.warming.delete(name)
+  private beginWarming({ name, dns }: Entry, plan: ClusterPlan): void {
+    if (!plan.waitForWarmOnInit) return
+    const steps = new Set<WarmingStep>()
+    if (dns !== null) steps.add('discovery')
+    if (plan.healthChecks.length > 0) steps.add('health')
+    if (steps.size === 0) return
+    for (const { timeoutMs, intervals } of plan.healthChecks) {
+      this.longestCheckMs = Math.max(this.longestCheckMs, timeoutMs + intervals.initialJitterMs)
+    }
+    this.warming.set(name, steps)
     this.manager.cells[WARMING] = this.warming.size
-    if (!warming && this.warming.size === 0) this.warmed.resolve()
+  }
+
+  /** Without a step: the cluster goes. */
+  private endWarming(name: string, step?: WarmingStep): void {
+    const steps = this.warming.get(name)
+    if (steps === undefined) return
+    if (step !== undefined) steps.delete(step)
+    if (step !== undefined && steps.size > 0) return
+    this.warming.delete(name)
+    this.manager.cells[WARMING] = this.warming.size
+    if (this.warming.size === 0) this.warmed.resolve()
   }
 
   private dnsCluster(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): DnsCluster | null {
@@ -200,28 +238,58 @@ export class ClusterDirectory {
         if (changed) this.setHosts(plan.name)
         else if (kind !== 'failure') cells[C.update_no_rebuild]! += 1
       },
-      onReady: () => this.setWarming(plan.name, false),
+      onReady: () => this.onDiscovered(plan.name),
+    })
+  }
+
+  private onDiscovered(name: string): void {
+    const entry = this.entries.get(name)
+    // No name has hosts: there is nobody to check.
+    if (entry?.assignment === null) entry.watch.update(compileAssignment(undefined), new Set())
+    this.endWarming(name, 'discovery')
+  }
+
+  private watchHosts(plan: ClusterPlan, members: ClusterMembers): HostWatch {
+    const { name } = plan
+    const change = (act: (entry: Entry) => void) => () => {
+      const entry = this.entries.get(name)
+      if (entry?.members === members) act(entry)
+    }
+    return new HostWatch(plan, {
+      thread: this.options.thread,
+      schedule: this.schedule,
+      managerStats: this.manager,
+      members,
+      publishHealth: change(() => this.options.publish({ kind: 'host_health', name })),
+      onMembersChanged: change(entry => this.countMembers(entry)),
+      hasTraffic: () => this.entries.get(name)?.breakers !== null && this.cells.hasTraffic(name),
+      onRetainedHostFailed: change(() => this.setHosts(name)),
+      onReady: change(() => this.endWarming(name, 'health')),
     })
   }
 
   private setHosts(name: string): void {
     const entry = this.entries.get(name)
     if (entry === undefined || entry.dns === null) return
-    const assignment = entry.dns.assignment()
-    const plan = compileAssignment(assignment)
+    const discovered = entry.dns.assignment()
+    const { assignment, retained } = entry.retains
+      ? retainHosts(entry.assignment ?? {}, discovered, key => entry.watch.isChecked(key))
+      : { assignment: discovered, retained: NONE }
     entry.assignment = assignment
-    this.setMembership(entry, plan)
+    this.setMembership(entry, compileAssignment(assignment), retained)
     this.cells.retain(name, entry.members.keys())
     this.options.publish({ kind: 'hosts', name, assignment, rows: entry.members.rowNumbers() })
+    entry.watch.window.onHostsPublished()
   }
 
-  private setMembership(entry: Entry, plan: AssignmentPlan): void {
+  private setMembership(entry: Entry, plan: AssignmentPlan, retained = NONE): void {
     const { cells } = entry.stats
-    const fresh = entry.members.update(plan)
+    const fresh = entry.members.update(plan, retained)
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
     // Every new host is matched with a transport socket; there is one, named default.
     cells[C['default.total_match_count']]! += fresh.length
     if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
+    entry.watch.update(plan, retained)
     this.countMembers(entry)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
     if (entry.dns !== null && endpoints.length > 0) {
@@ -246,10 +314,7 @@ export class ClusterDirectory {
 
   /** Sets and clears health flags of a host; gauges and workers follow. */
   setHostHealth(name: string, key: string, set: number, clear: number): void {
-    const entry = this.entries.get(name)
-    if (entry === undefined || !entry.members.setHealth(key, set, clear)) return
-    this.countMembers(entry)
-    this.options.publish({ kind: 'host_health', name })
+    this.entries.get(name)?.watch.setHealth(key, set, clear)
   }
 
   // ---- what workers report

@@ -1,6 +1,6 @@
 // Main's record of the hosts of one cluster: which there are, and how each of them is.
 import type { AssignmentPlan } from './cluster-plan.ts'
-import { Degraded, DISCOVERED_HEALTH, Healthy, healthOf, isExcluded } from './health.ts'
+import { Degraded, DISCOVERED_HEALTH, Healthy, healthOf, isExcluded, PendingDynamicRemoval } from './health.ts'
 import { HostKeys } from './host.ts'
 import { type HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 
@@ -45,8 +45,11 @@ export class ClusterMembers {
     return Array.from(this.byKey.values(), ({ rowNumber }) => rowNumber)
   }
 
-  /** Takes over an assignment: hosts that stay keep their rows. Returns those that are new. */
-  update(plan: AssignmentPlan): readonly Member[] {
+  /**
+   * Takes over an assignment: hosts that stay keep their rows. Returns those that are new. `retained`: keys of hosts that
+   * discovery no longer names.
+   */
+  update(plan: AssignmentPlan, retained: ReadonlySet<string> = new Set()): readonly Member[] {
     const before = this.byKey
     const after = new Map<string, Member>()
     const fresh: Member[] = []
@@ -60,7 +63,8 @@ export class ClusterMembers {
           fresh.push(member)
         }
         const flags = member.row[ROW_HEALTH_FLAGS] as number
-        Atomics.store(member.row, ROW_HEALTH_FLAGS, (flags & ~DISCOVERED_HEALTH) | endpoint.healthFlags)
+        const removal = retained.has(key) ? PendingDynamicRemoval : 0
+        Atomics.store(member.row, ROW_HEALTH_FLAGS, (flags & ~DISCOVERED_HEALTH) | endpoint.healthFlags | removal)
         after.set(key, member)
       }
     }

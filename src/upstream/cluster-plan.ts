@@ -1,5 +1,6 @@
 import type { Http1Options } from '../http/index.ts'
 import type { ConnectOptions } from '../net/index.ts'
+import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
@@ -90,6 +91,13 @@ export interface ClusterPlan {
   /** As configured: of DNS clusters, host names that are not resolved yet. */
   readonly assignment: AssignmentPlan
   readonly closeConnectionsOnHostSetChange: boolean
+  /** Empty: hosts are not asked how they are. */
+  readonly healthChecks: readonly HealthCheckPlan[]
+  /** A host that discovery drops goes at once, whatever its checks say. */
+  readonly ignoreHealthOnHostRemoval: boolean
+  readonly ignoreNewHostsUntilFirstHc: boolean
+  /** Changes of health within this time of the last reach workers together; 0: each at once. */
+  readonly updateMergeWindowMs: number
   /** False: the proxy starts without waiting for the first DNS answer. */
   readonly waitForWarmOnInit: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */

@@ -13,7 +13,7 @@ export const ActiveHealthCheckTimeout = 256
 export const EdsStatusDraining = 512
 
 /** What discovery says of a host; everything else is found out by this proxy. */
-export const DISCOVERED_HEALTH = FailedEdsHealth | DegradedEdsHealth | EdsStatusDraining
+export const DISCOVERED_HEALTH = FailedEdsHealth | DegradedEdsHealth | PendingDynamicRemoval | EdsStatusDraining
 
 const UNHEALTHY = FailedActiveHealthCheck | FailedOutlierCheck | FailedEdsHealth | EdsStatusDraining
 const DEGRADED = DegradedActiveHealthCheck | DegradedEdsHealth

@@ -1,6 +1,6 @@
 // Stats of hosts: one row per host and worker in shared memory, so main reads them without asking a worker.
 import type { Host } from './host.ts'
-import { HOST_CELLS } from './stats.ts'
+import { HOST_CELLS, HOST_CX_TOTAL } from './stats.ts'
 
 const ROWS_PER_BLOCK = 512
 
@@ -62,6 +62,14 @@ export class HostCellReader {
       if (rows === undefined) hosts.set(key, [{ workerIndex: report.workerIndex, cells }])
       else rows.push({ workerIndex: report.workerIndex, cells })
     }
+  }
+
+  /** A worker has opened a connection to a host of the cluster, at any time. */
+  hasTraffic(cluster: string): boolean {
+    for (const rows of this.clusters.get(cluster)?.values() ?? []) {
+      for (const { cells } of rows) if ((cells[HOST_CX_TOTAL] as number) > 0) return true
+    }
+    return false
   }
 
   /** Sums by HOST_* slot. */

@@ -15,6 +15,18 @@ export interface DrainableHostPools {
   drain(): void
 }
 
+/** envoy.config.endpoint.v3.Endpoint.HealthCheckConfig. */
+export interface EndpointHealthCheck {
+  /** Where checks go instead of the endpoint's address; null: there too. */
+  readonly address: Address | null
+  /** Port for checks; 0: that of the address. */
+  readonly port: number
+  /** Host name for checks; '' for that of the health check. */
+  readonly hostname: string
+  /** This endpoint is not checked and counts as healthy. */
+  readonly disabled: boolean
+}
+
 /** What a configuration or discovery says of one endpoint. */
 export interface EndpointPlan {
   readonly address: Address
@@ -25,6 +37,8 @@ export interface EndpointPlan {
   readonly canary: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */
   readonly metadata: Readonly<Record<string, object>> | null
+  /** Null: checks go where traffic goes. */
+  readonly healthCheck: EndpointHealthCheck | null
 }
 
 export class Host {

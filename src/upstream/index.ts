@@ -11,7 +11,16 @@ export type { Schedule } from './dns/dns-target.ts'
 export { CaresResolver, type DnsResolverFactory } from './dns/node-resolver.ts'
 export type { DnsAnswer, DnsRecord, DnsResolver } from './dns/resolver.ts'
 export * from './health.ts'
-export { type DrainableHostPools, type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
+export type * from './health-check/checker.ts'
+export type { HealthCheckEventSink, HealthCheckEventSinkPlan } from './health-check/health-check-plan.ts'
+export {
+  type DrainableHostPools,
+  type EndpointHealthCheck,
+  type EndpointPlan,
+  Host,
+  HostKeys,
+  type Locality,
+} from './host.ts'
 export type { HostCellsReport } from './host-cells.ts'
 export { HOST_ROW_CELLS, ROW_HEALTH_FLAGS } from './host-rows.ts'
 export { type LimitsLocation, LimitsMemory } from './limits-memory.ts'

@@ -70,6 +70,7 @@ export function testHost(options: TestHost = {}): Host {
     healthFlags: edsHealthFlags(options.health),
     canary: false,
     metadata: options.metadata ?? null,
+    healthCheck: null,
   }
   const row = new Int32Array(HOST_ROW_CELLS)
   row[ROW_HEALTH_FLAGS] = endpoint.healthFlags

@@ -1,12 +1,16 @@
 import { isIP } from 'node:net'
 import type { MetadataJson } from '#api/envoy/config/core/v3/base_pb.ts'
-import type { LbEndpointJson, LocalityLbEndpointsJson } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
+import type {
+  Endpoint_HealthCheckConfigJson,
+  LbEndpointJson,
+  LocalityLbEndpointsJson,
+} from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import type { CompileContext, ConfigPath } from '../../config/index.ts'
 import { parseAddress } from '../../net/index.ts'
 import type { AssignmentPlan, DiscoveryType, LocalityPlan } from '../cluster-plan.ts'
 import { edsHealthFlags } from '../health.ts'
-import type { EndpointPlan } from '../host.ts'
+import type { EndpointHealthCheck, EndpointPlan } from '../host.ts'
 
 const DEFAULT_OVERPROVISIONING = 140
 const LB_METADATA = 'envoy.lb'
@@ -25,6 +29,17 @@ function compileEndpoint(json: LbEndpointJson): EndpointPlan {
     healthFlags: edsHealthFlags(json.healthStatus),
     canary: (metadata?.[LB_METADATA] as { canary?: unknown } | undefined)?.canary === true,
     metadata,
+    healthCheck: compileEndpointHealthCheck(json.endpoint?.healthCheckConfig),
+  }
+}
+
+function compileEndpointHealthCheck(json: Endpoint_HealthCheckConfigJson | undefined): EndpointHealthCheck | null {
+  if (json === undefined) return null
+  return {
+    address: json.address === undefined ? null : parseAddress(json.address),
+    port: json.portValue ?? 0,
+    hostname: json.hostname ?? '',
+    disabled: json.disableActiveHealthCheck ?? false,
   }
 }
 

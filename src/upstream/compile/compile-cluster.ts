@@ -3,6 +3,7 @@ import type { PercentJson } from '#api/envoy/type/v3/percent_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
 import type { ConnectOptions } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
+import { compileHealthChecks } from '../health-check/compile.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { compileDiscovery } from './dns.ts'
@@ -12,6 +13,8 @@ import './support.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000
 const DEFAULT_BUFFER_LIMIT = 1_048_576
+/** Health that changes quickly is passed on once a second. */
+const DEFAULT_MERGE_WINDOW_MS = 1000
 const DEFAULT_PANIC_THRESHOLD = 50
 /** What Linux sends keep-alive probes after unless told otherwise. */
 const DEFAULT_KEEPALIVE_TIME_S = 7200
@@ -65,6 +68,10 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     limits: compileCircuitBreakers(cluster.circuitBreakers, name),
     dns: discovery.dns,
     assignment: compileAssignment(cluster.loadAssignment),
+    healthChecks: compileHealthChecks(cluster, context, path),
+    ignoreHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval ?? false,
+    ignoreNewHostsUntilFirstHc: commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
+    updateMergeWindowMs: durationMs(commonLbConfig?.updateMergeWindow, DEFAULT_MERGE_WINDOW_MS),
     closeConnectionsOnHostSetChange: commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     waitForWarmOnInit: cluster.waitForWarmOnInit ?? true,
     metadata: filterMetadata(cluster.metadata),

@@ -44,6 +44,8 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'transport_socket',
     'metadata',
     'upstream_connection_options',
+    'health_checks',
+    'ignore_health_on_host_removal',
   ],
   values: {
     type: { EDS: NO_XDS, ORIGINAL_DST: NO_ORIGINAL_DST },
@@ -53,7 +55,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
     transport_socket_matches: NO_TLS,
     transport_socket_matcher: NO_TLS,
     eds_cluster_config: NO_XDS,
-    health_checks: `active health checking ${LATER}`,
     outlier_detection: `outlier detection ${LATER}`,
     http2_protocol_options: `HTTP/2 to upstream hosts ${LATER}`,
     upstream_http_protocol_options: NO_TLS,
@@ -75,8 +76,8 @@ declareSupport(`${CLUSTER}.Cluster`, {
   },
   accepted: {
     cleanup_interval: 'only original destination clusters clean up',
-    close_connections_on_host_health_failure: 'without health checks no host fails one',
-    ignore_health_on_host_removal: 'without health checks a removed host always goes at once',
+    close_connections_on_host_health_failure:
+      'as in Envoy, requests under way finish; idle connections to a failed host end in any case',
   },
 })
 declareSupport(`${CLUSTER}.Cluster.CustomClusterType`, { supported: ['name', 'typed_config'] })
@@ -87,14 +88,12 @@ declareSupport(`${CLUSTER}.Cluster.CommonLbConfig`, {
     'locality_weighted_lb_config',
     'close_connections_on_host_set_change',
     'consistent_hashing_lb_config',
+    'update_merge_window',
+    'ignore_new_hosts_until_first_hc',
   ],
   refused: {
     zone_aware_lb_config: `zone aware routing ${LATER}`,
     override_host_status: 'it belongs to stateful sessions, which are not supported by this release',
-  },
-  accepted: {
-    update_merge_window: 'health and weight changes reach the workers at once',
-    ignore_new_hosts_until_first_hc: 'without health checks a new host is used at once',
   },
 })
 declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.LocalityWeightedLbConfig`, { supported: [] })
@@ -146,12 +145,11 @@ declareSupport(`${ENDPOINT}.LbEndpoint`, {
   refused: { endpoint_name: NO_XDS },
 })
 declareSupport(`${ENDPOINT}.Endpoint`, {
-  supported: ['address', 'hostname'],
+  supported: ['address', 'hostname', 'health_check_config'],
   refused: {
     additional_addresses: `several addresses for one endpoint ${LATER}`,
     observability_name: `names for endpoints in stats ${LATER}`,
   },
-  accepted: { health_check_config: 'there is no active health checking yet to read it' },
 })
 declareSupport(`${ENDPOINT}.Endpoint.HealthCheckConfig`, {
   supported: ['port_value', 'hostname', 'address', 'disable_active_health_check'],

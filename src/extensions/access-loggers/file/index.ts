@@ -6,6 +6,7 @@ import {
   compileTextFormat,
   openLogFile,
   type ThreadContext,
+  whyNotWritable,
 } from '../../../net/index.ts'
 import {
   compileFormat,
@@ -15,7 +16,6 @@ import {
   type JsonFormat,
   log,
 } from '../../../observability/index.ts'
-import { whyNotWritable } from './writable.ts'
 
 declareSupport('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
   supported: ['path', 'format', 'json_format', 'typed_json_format', 'log_format'],

@@ -1,0 +1,88 @@
+// Asks a host over plain TCP: connects, and where the plan says so, sends bytes and waits for others.
+import { type CloseEvent, CloseFlush, CloseNoFlush, type Connection, type ConnectionReader } from '../../net/index.ts'
+import type { CheckerPlan, CheckResults, CheckTarget, HostCheck } from './checker.ts'
+import { PayloadMatcher } from './payload.ts'
+
+export interface TcpCheckerPlan extends CheckerPlan {
+  readonly type: 'TCP'
+}
+
+/** `receive`: blocks that must come in this order; none: being connected is enough. */
+export function tcpChecker(send: Buffer, receive: readonly Buffer[]): TcpCheckerPlan {
+  return { type: 'TCP', host: '', open: (target, results) => new TcpCheck(send, receive, target, results) }
+}
+
+class TcpCheck implements HostCheck, ConnectionReader {
+  private readonly send: Buffer
+  private readonly matcher: PayloadMatcher
+  private readonly target: CheckTarget
+  private readonly results: CheckResults
+  private connection: Connection | null = null
+  /** Ended here, which is no failure of the host. */
+  private expectClose = false
+  private waiting = false
+
+  constructor(send: Buffer, receive: readonly Buffer[], target: CheckTarget, results: CheckResults) {
+    this.send = send
+    this.matcher = new PayloadMatcher(receive)
+    this.target = target
+    this.results = results
+  }
+
+  begin(): void {
+    this.expectClose = false
+    this.waiting = true
+    this.matcher.reset()
+    if (this.connection === null) {
+      this.connection = this.target.connect()
+      this.connection.reader = this
+    }
+    if (this.send.length > 0) this.connection.write(this.send, 0, this.send.length)
+  }
+
+  onConnected(): void {
+    if (!this.matcher.complete) return
+    // Nothing is expected from the host: that it can be connected to is all.
+    this.pass(true)
+  }
+
+  onData(data: Buffer, start: number, end: number): void {
+    if (this.waiting && this.matcher.feed(data, start, end)) this.pass(!this.target.reuseConnection)
+  }
+
+  private pass(close: boolean): void {
+    this.waiting = false
+    if (close) this.drop(CloseFlush)
+    this.results.onCheckPassed(false)
+  }
+
+  onEnd(): void {
+    this.connection?.closeByPeer()
+  }
+
+  onClose(_event: CloseEvent): void {
+    this.connection = null
+    this.waiting = false
+    // As in Envoy, a peer that closes the connection kept for the next check has failed this one.
+    if (!this.expectClose) this.results.onCheckFailed('NETWORK', 0, true)
+  }
+
+  timeOut(): void {
+    this.waiting = false
+    this.drop(CloseNoFlush)
+  }
+
+  close(): void {
+    this.waiting = false
+    this.drop(CloseNoFlush)
+  }
+
+  private drop(kind: typeof CloseFlush | typeof CloseNoFlush): void {
+    const { connection } = this
+    this.connection = null
+    if (connection === null) return
+    this.expectClose = true
+    connection.reader = null
+    connection.close(kind)
+  }
+}

@@ -1,0 +1,96 @@
+// What main finds out about the hosts of one cluster: by active health checks and by how traffic to them goes.
+import type { ThreadContext } from '../net/index.ts'
+import { connect } from '../net/index.ts'
+import type { StatBlock } from '../observability/index.ts'
+import type { ClusterMembers } from './cluster-members.ts'
+import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
+import type { Schedule } from './dns/dns-target.ts'
+import { ClusterHealth } from './health-check/cluster-health.ts'
+import { HealthUpdateWindow } from './health-update-window.ts'
+import { clusterStatPrefix } from './stats.ts'
+
+export interface HostWatchEnvironment {
+  readonly thread: () => ThreadContext
+  readonly schedule: Schedule
+  /** CLUSTER_MANAGER_STATS. */
+  readonly managerStats: StatBlock
+  readonly members: ClusterMembers
+  /** Workers look at the hosts' health again. */
+  publishHealth(): void
+  /** Health of members has changed: gauges follow. */
+  onMembersChanged(): void
+  /** A worker has made a connection to the cluster. */
+  hasTraffic(): boolean
+  /** A host that discovery has dropped fails its checks. */
+  onRetainedHostFailed(): void
+  /** The cluster can be used: every host has been asked once. */
+  onReady(): void
+}
+
+export class HostWatch {
+  readonly window: HealthUpdateWindow
+  readonly health: ClusterHealth | null
+  private readonly environment: HostWatchEnvironment
+  private retained: ReadonlySet<string> = new Set()
+
+  constructor(plan: ClusterPlan, environment: HostWatchEnvironment) {
+    const { schedule, managerStats } = environment
+    this.environment = environment
+    this.window = new HealthUpdateWindow(plan.updateMergeWindowMs, {
+      schedule,
+      now: () => performance.now(),
+      stats: managerStats,
+      publish: () => environment.publishHealth(),
+    })
+    this.health = plan.healthChecks.length === 0 ? null : this.clusterHealth(plan)
+    if (this.health !== null) this.window.hold()
+  }
+
+  private clusterHealth(plan: ClusterPlan): ClusterHealth {
+    const { environment } = this
+    const thread = environment.thread()
+    return new ClusterHealth(
+      plan.healthChecks,
+      {
+        thread,
+        clusterName: plan.name,
+        statPrefix: clusterStatPrefix(plan.observabilityName),
+        connect: address => connect(thread, address, plan.connectOptions),
+        hasTraffic: () => environment.hasTraffic(),
+        setInitialHealth: (key, set) => void environment.members.setHealth(key, set, 0),
+        setHealth: (key, set, clear) => this.setHealth(key, set, clear),
+        onChecked: (key, healthy) => {
+          if (!healthy && this.retained.has(key)) environment.onRetainedHostFailed()
+        },
+        onFirstRound: () => {
+          this.window.release()
+          environment.onReady()
+        },
+      },
+      { ignoreNewHosts: plan.ignoreNewHostsUntilFirstHc },
+    )
+  }
+
+  /** Sets and clears health flags of a host; gauges and workers follow. */
+  setHealth(key: string, set: number, clear: number): void {
+    if (!this.environment.members.setHealth(key, set, clear)) return
+    this.environment.onMembersChanged()
+    this.window.onChange()
+  }
+
+  /** The hosts are now these; members know them already. `retained`: those that discovery has dropped. */
+  update(plan: AssignmentPlan, retained: ReadonlySet<string>): void {
+    this.retained = retained
+    this.health?.update(plan)
+  }
+
+  /** Whether a host passes its health checks, and there are any. */
+  isChecked(key: string): boolean {
+    return this.health?.isHealthy(key) === true
+  }
+
+  close(): void {
+    this.health?.close()
+    this.window.close()
+  }
+}
