@@ -11,6 +11,8 @@ export interface CompileContext {
   readonly node: NodeJson
   readonly runtime: RuntimeSnapshot
   readonly stats?: StatStore
+  /** What is compiled, such as 'listener in': with the config path it names a place, alike on all threads. */
+  readonly resource?: string
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>

@@ -39,3 +39,4 @@ export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapsh
 export { schemaTable } from './schema/table.ts'
 export { declaredMessages, declareSupport, type MessageSupport, type SupportDeclaration, supportOf } from './support.ts'
 export { supportGaps } from './support-gaps.ts'
+export { compileTokenBucket } from './token-bucket.ts'

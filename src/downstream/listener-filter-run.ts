@@ -8,6 +8,7 @@ import {
   type Connection,
   type ConnectionReader,
   Continue,
+  DropConnection,
   endpointOf,
   type ListenerFilter,
   type PeekedBytes,
@@ -17,7 +18,7 @@ import type { ListenerPlan } from './listener-plan.ts'
 const NO_BYTES = Buffer.alloc(0)
 
 /** How the listener filters of one connection ended. */
-export type ListenerFilterOutcome = 'passed' | 'timeout' | 'remote_close' | 'error'
+export type ListenerFilterOutcome = 'passed' | 'timeout' | 'remote_close' | 'error' | 'dropped'
 
 export interface ListenerFilterOwner {
   /** The filters let the connection go on; the peeked bytes that remain belong to its filter chain. */
@@ -104,6 +105,10 @@ export class ListenerFilterRun implements ConnectionReader, PeekedBytes {
       } else status = filter.onData(this, this.socket, this.ended)
       if (status === CloseConnection) {
         this.fail('error')
+        return
+      }
+      if (status === DropConnection) {
+        this.fail('dropped')
         return
       }
       if (status === Continue) continue

@@ -20,6 +20,7 @@ export * from './header-name.ts'
 export * from './headers.ts'
 export * from './http-filter.ts'
 export * as HttpStats from './http-stats.ts'
+export { httpStatusCode } from './http-status.ts'
 export { compileHttp1Options, headLimits } from './http1-options.ts'
 export * from './known-headers.ts'
 export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
@@ -30,4 +31,5 @@ export {
   type QueryParameterMatch,
   queryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export * from './rate-limit-descriptors/index.ts'
 export * from './route.ts'

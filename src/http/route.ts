@@ -2,6 +2,7 @@
 import type { StreamInfo } from '../observability/index.ts'
 import type { HeaderName } from './header-name.ts'
 import type { HeaderMap } from './headers.ts'
+import type { RateLimitPolicy } from './rate-limit-descriptors/policy.ts'
 
 /** An immutable table, shared by all streams that started while it was current. */
 export interface RouteTable {
@@ -20,8 +21,8 @@ export interface VirtualHostPlan {
   /** Virtual clusters in order; the router charges stats to the first that matches, or to 'other'. */
   readonly virtualClusters: readonly VirtualClusterPlan[]
   readonly metadata: object | null
-  /** envoy.config.route.v3.RateLimit messages as configured; the rate limit filter reads them. */
-  readonly rateLimits: readonly object[]
+  /** For the rate limit filters. */
+  readonly rateLimits: RateLimitPolicy
 }
 
 export interface VirtualClusterPlan {
@@ -155,8 +156,8 @@ export interface Route {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
-  /** The route's own RateLimit messages as configured. */
-  readonly rateLimits: readonly object[]
+  /** The route's own, for the rate limit filters. */
+  readonly rateLimits: RateLimitPolicy
   /** The virtual host's rate limits apply beside the route's own. */
   readonly includeVirtualHostRateLimits: boolean
   /** Any level says something of any filter. */

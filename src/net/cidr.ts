@@ -32,6 +32,29 @@ function groupsOf(part: string): number[] {
   return part.split(':').flatMap(group => (group.includes('.') ? ipv4Groups(group) : [Number.parseInt(group, 16)]))
 }
 
+/** The address with all bits behind the first `bits` cleared. */
+export function maskIp(ip: IpGroups, bits: number): IpGroups {
+  return ip.map((group, i) => {
+    const kept = bits - i * 16
+    return kept >= 16 ? group : kept <= 0 ? 0 : (group >> (16 - kept)) << (16 - kept)
+  })
+}
+
+/** The address in its usual form: RFC 5952 for IPv6. */
+export function ipText(ip: IpGroups): string {
+  if (ip.length === 2) return ip.map(group => `${group >> 8}.${group & 255}`).join('.')
+  const hex = ip.map(group => group.toString(16))
+  let start = -1
+  let length = 1
+  for (let i = 0; i < 8; i++) {
+    let end = i
+    while (end < 8 && ip[end] === 0) end++
+    if (end - i > length) [start, length] = [i, end - i]
+  }
+  if (start < 0) return hex.join(':')
+  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`
+}
+
 /** 127.0.0.0/8 or ::1. */
 export function isLoopback(ip: IpGroups): boolean {
   if (ip.length === 2) return ip[0]! >> 8 === 127
@@ -64,10 +87,7 @@ export class Cidr {
 
   /** The masked range: equal text means equal range. */
   toString(): string {
-    const masked = this.groups.map((group, i) => {
-      const bits = this.prefixLength - i * 16
-      return bits >= 16 ? group : bits <= 0 ? 0 : (group >> (16 - bits)) << (16 - bits)
-    })
+    const masked = maskIp(this.groups, this.prefixLength)
     return `${masked.map(group => group.toString(16)).join(':')}/${this.prefixLength}`
   }
 }

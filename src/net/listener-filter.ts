@@ -29,7 +29,9 @@ export interface PeekedBytes {
 
 /** The connection must be closed; counted in listener.<address>.downstream_listener_filter_error. */
 export const CloseConnection = 2
-export type ListenerFilterStatus = FilterStatus | typeof CloseConnection
+/** The connection must be closed, and that is no error of its client's: nobody but the filter counts it. */
+export const DropConnection = 3
+export type ListenerFilterStatus = FilterStatus | typeof CloseConnection | typeof DropConnection
 
 export interface ListenerFilter {
   /** Most bytes it ever wants to see; 0: it looks at none. */

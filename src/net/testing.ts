@@ -7,6 +7,7 @@ import { adoptConnection, type Connection, type ConnectionReader, connect, start
 import { ConnectionCounters } from './connection-counters.ts'
 import { DrainState } from './drain-state.ts'
 import { ListenSocket } from './listen-socket.ts'
+import { SharedCells } from './shared-cells.ts'
 import type { ThreadContext } from './thread.ts'
 import { ThreadBuffers } from './thread-buffers.ts'
 
@@ -20,6 +21,7 @@ export function testThread(): ThreadContext {
     random: Math.random,
     drain: new DrainState(),
     connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
+    sharedCells: new SharedCells(SharedCells.allocate(4096)),
     runtime: { snapshot: runtimeSnapshot([]) },
     node: {},
     workerIndex: 0,

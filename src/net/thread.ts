@@ -4,6 +4,7 @@ import type { RuntimeSnapshot } from '../config/index.ts'
 import type { StatStore } from '../observability/index.ts'
 import type { ConnectionCounters } from './connection-counters.ts'
 import type { DrainState } from './drain-state.ts'
+import type { SharedCells } from './shared-cells.ts'
 import type { ThreadBuffers } from './thread-buffers.ts'
 
 /** What every data-plane object of one thread shares; built once by the server room and handed down. */
@@ -17,6 +18,8 @@ export interface ThreadContext {
   readonly drain: DrainState
   /** Counts of connections that hold across workers: for limits. */
   readonly connectionCounters: ConnectionCounters
+  /** Memory of limits that hold across workers. */
+  readonly sharedCells: SharedCells
   /** `snapshot` is swapped when the runtime changes; read it per use. */
   readonly runtime: { snapshot: RuntimeSnapshot }
   readonly node: NodeJson

@@ -10,12 +10,18 @@ import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
 } from '../extensions/http-filters/header_mutation/index.ts'
+import {
+  localRateLimitFactory,
+  localRateLimitPerRouteFactory,
+} from '../extensions/http-filters/local_ratelimit/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
+import { listenerLocalRateLimitFactory } from '../extensions/listener-filters/local_ratelimit/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
 import { tlsInspectorFactory } from '../extensions/listener-filters/tls_inspector/index.ts'
 import { connectionLimitFactory } from '../extensions/network-filters/connection_limit/index.ts'
 import { directResponseFactory } from '../extensions/network-filters/direct_response/index.ts'
 import { echoFactory } from '../extensions/network-filters/echo/index.ts'
+import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
@@ -23,11 +29,13 @@ import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
 
 const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] => [
   httpInspectorFactory,
+  listenerLocalRateLimitFactory,
   proxyProtocolFactory,
   tlsInspectorFactory,
   connectionLimitFactory,
   directResponseFactory,
   echoFactory,
+  networkLocalRateLimitFactory,
   networkRbacFactory,
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
@@ -36,6 +44,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   csrfPerRouteFactory,
   corsFactory,
   corsPolicyFactory,
+  localRateLimitFactory,
+  localRateLimitPerRouteFactory,
   headerMutationFactory,
   headerMutationPerRouteFactory,
   fileAccessLoggerFactory,

@@ -1,7 +1,7 @@
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { Clock, TimerWheel } from '../base/index.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
-import { ConnectionCounters, DrainState, ThreadBuffers, type ThreadContext } from '../net/index.ts'
+import { ConnectionCounters, DrainState, SharedCells, ThreadBuffers, type ThreadContext } from '../net/index.ts'
 import type { StatStore } from '../observability/index.ts'
 
 /** What the data-plane objects of the main thread share: health checks, the admin interface's access log. */
@@ -19,6 +19,7 @@ export function mainThread(
     random: Math.random,
     drain: new DrainState(),
     connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
+    sharedCells: new SharedCells(SharedCells.allocate(0)),
     runtime,
     node,
     workerIndex: -1,

@@ -36,6 +36,7 @@ export interface WorkerSettings {
   readonly workerIndex: number
   readonly workers: number
   readonly connectionCounters: SharedArrayBuffer
+  readonly sharedCells: SharedArrayBuffer
   readonly logLevels: Int32Array
   readonly logging: LoggingOptions
   readonly drainTimeMs: number

@@ -4,6 +4,7 @@ import {
   ConnectionCounters,
   finishLogFiles,
   reopenLogFiles,
+  SharedCells,
   setLogFlushInterval,
   type ThreadContext,
 } from '../net/index.ts'
@@ -59,6 +60,7 @@ export class Server {
   healthChecksFail = false
   private readonly serverStats: ServerStats
   private readonly counters: ConnectionCounters
+  private readonly sharedCellsMemory = SharedCells.allocate()
   private readonly countersMemory: SharedArrayBuffer
   private readonly inherited = inheritedSockets(process.env, process.pid)
   private readonly drain: Drain
@@ -137,6 +139,7 @@ export class Server {
       workerIndex,
       workers: this.concurrency,
       connectionCounters: this.countersMemory,
+      sharedCells: this.sharedCellsMemory,
       logLevels: logLevels(),
       logging,
       drainTimeMs,

@@ -17,6 +17,7 @@ import type {
   UpdateFailure,
   WorkerSettings,
 } from './messages.ts'
+import { listenerName } from './resource-store.ts'
 import { RouteTables } from './route-tables.ts'
 import { workerThread } from './worker-thread.ts'
 
@@ -122,18 +123,21 @@ export class WorkerRuntime {
   }
 
   private applyListener({ resource }: ListenerUpdate & { kind: 'listener' }): Promise<void> {
-    return this.listeners.apply(this.compile(context => compileListener(resource, context, ConfigPath.root)))
+    const name = `listener ${listenerName(resource)}`
+    return this.listeners.apply(this.compile(name, context => compileListener(resource, context, ConfigPath.root)))
   }
 
   private applyRoutes({ name, resource }: RouteUpdate): void {
-    const table = this.compile(context => compileRouteConfiguration(resource, context, ConfigPath.root))
+    const table = this.compile(`routes ${name}`, context =>
+      compileRouteConfiguration(resource, context, ConfigPath.root),
+    )
     this.routes.replace(name, table)
   }
 
   /** Main has compiled the same resource, so what fails here is a file that went away or a cluster just removed. */
-  private compile<Plan>(compile: (context: CompileContext) => Plan): Plan {
+  private compile<Plan>(name: string, compile: (context: CompileContext) => Plan): Plan {
     const diagnostics = new Diagnostics()
-    const plan = compile({ ...this.context, runtime: this.thread.runtime.snapshot, diagnostics })
+    const plan = compile({ ...this.context, resource: name, runtime: this.thread.runtime.snapshot, diagnostics })
     if (!diagnostics.failed) return plan
     throw new Error(diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; '))
   }

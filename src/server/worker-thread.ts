@@ -1,6 +1,6 @@
 import { Clock, TimerWheel } from '../base/index.ts'
 import { runtimeSnapshot } from '../config/index.ts'
-import { ConnectionCounters, DrainState, ThreadBuffers, type ThreadContext } from '../net/index.ts'
+import { ConnectionCounters, DrainState, SharedCells, ThreadBuffers, type ThreadContext } from '../net/index.ts'
 import { type StatDefinition, StatStore } from '../observability/index.ts'
 import type { WorkerSettings } from './messages.ts'
 
@@ -18,6 +18,7 @@ export function workerThread(
     random: Math.random,
     drain: new DrainState(),
     connectionCounters: new ConnectionCounters(settings.connectionCounters, settings.workers, settings.workerIndex),
+    sharedCells: new SharedCells(settings.sharedCells),
     runtime: { snapshot: runtimeSnapshot(settings.runtimeLayers) },
     node: settings.node,
     workerIndex: settings.workerIndex,

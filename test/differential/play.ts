@@ -143,7 +143,7 @@ class Player {
   private async stats({ slug }: Placed, { stats }: AnswersCase): Promise<ReadonlyMap<string, number>> {
     if (stats === undefined) return new Map()
     const wanted = new RegExp(stats)
-    const all = [...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.`))].map(
+    const all = [...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.|http_local_rate_limit`))].map(
       ([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const,
     )
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))

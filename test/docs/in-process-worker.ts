@@ -3,7 +3,7 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { loadBootstrap } from '../../src/config/index.ts'
-import { ConnectionCounters } from '../../src/net/index.ts'
+import { ConnectionCounters, SharedCells } from '../../src/net/index.ts'
 import { logLevels } from '../../src/observability/index.ts'
 import type { FromWorker, ResourceUpdate } from '../../src/server/messages.ts'
 import { WorkerRuntime } from '../../src/server/worker-runtime.ts'
@@ -20,6 +20,7 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       workerIndex: 0,
       workers: 1,
       connectionCounters: ConnectionCounters.allocate(1),
+      sharedCells: SharedCells.allocate(0),
       logLevels: logLevels(),
       logging: { level: 'info', componentLevels: new Map(), path: null, format: null, json: false, escape: false },
       drainTimeMs: 1000,

@@ -29,23 +29,45 @@ export function queryParameter(path: string, name: string): string | undefined {
   return undefined
 }
 
+/** As `queryParameter`, with percent-encoding undone in names and values. */
+export function decodedQueryParameter(path: string, name: string): string | undefined {
+  const question = path.indexOf('?')
+  if (question < 0) return undefined
+  const hash = path.indexOf('#', question)
+  for (const pair of path.slice(question + 1, hash < 0 ? path.length : hash).split('&')) {
+    const equals = pair.indexOf('=')
+    if (percentDecode(equals < 0 ? pair : pair.slice(0, equals)) !== name) continue
+    return equals < 0 ? '' : percentDecode(pair.slice(equals + 1))
+  }
+  return undefined
+}
+
+/** What is no valid escape stays as it is. */
+function percentDecode(text: string): string {
+  if (!text.includes('%')) return text
+  return text.replace(/%[0-9a-fA-F]{2}/g, byte => String.fromCharCode(Number.parseInt(byte.slice(1), 16)))
+}
+
+type Lookup = (path: string, name: string) => string | undefined
+
 export function compileQueryParameterMatcher(
   matcher: QueryParameterMatcherJson,
   context: CompileContext,
   path: ConfigPath,
+  lookup: Lookup = queryParameter,
 ): QueryParameterMatch {
   const name = toWireText(matcher.name ?? '')
   if (matcher.stringMatch !== undefined) {
     const predicate = compileStringMatcher(matcher.stringMatch, context, path.field('string_match'))
     return {
       matches: requestPath => {
-        const value = queryParameter(requestPath, name)
+        const value = lookup(requestPath, name)
         return value !== undefined && predicate(value)
       },
     }
   }
   const wanted = matcher.presentMatch ?? true
-  return { matches: requestPath => (queryParameter(requestPath, name) !== undefined) === wanted }
+  return { matches: requestPath => (lookup(requestPath, name) !== undefined) === wanted }
 }
 
 /** All must match. */
@@ -55,4 +77,15 @@ export function compileQueryParameterMatchers(
   path: ConfigPath,
 ): readonly QueryParameterMatch[] {
   return (matchers ?? []).map((matcher, i) => compileQueryParameterMatcher(matcher, context, path.index(i)))
+}
+
+/** All must match the decoded query. */
+export function compileDecodedQueryMatchers(
+  matchers: readonly QueryParameterMatcherJson[] | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): readonly QueryParameterMatch[] {
+  return (matchers ?? []).map((matcher, i) =>
+    compileQueryParameterMatcher(matcher, context, path.index(i), decodedQueryParameter),
+  )
 }

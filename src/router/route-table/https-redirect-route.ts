@@ -1,5 +1,5 @@
 // The route of a request that a virtual host wants to see over TLS (require_tls).
-import type { Route, VirtualHostPlan } from '../../http/index.ts'
+import { RateLimitPolicy, type Route, type VirtualHostPlan } from '../../http/index.ts'
 import { HTTPS_REDIRECT } from './redirect-action.ts'
 import { RouteEntry } from './route-entry.ts'
 
@@ -30,7 +30,7 @@ export function httpsRedirectRoute(virtualHost: VirtualHostPlan): Route {
     bufferLimitBytes: -1,
     statPrefix: null,
     metadata: null,
-    rateLimits: [],
+    rateLimits: RateLimitPolicy.none,
     includeVirtualHostRateLimits: true,
     filterConfigs: null,
     clusterMutations: null,

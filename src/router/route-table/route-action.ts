@@ -8,7 +8,7 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import { type HeaderMap, HeaderName, pathLength } from '../../http/index.ts'
+import { compileRateLimits, type HeaderMap, HeaderName, pathLength } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { compileHashPolicy } from './hash-policy.ts'
 import { compileHostRewrite, formatted } from './host-rewrite.ts'
@@ -49,6 +49,8 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     'grpc_timeout_offset',
     'upgrade_configs',
     'max_stream_duration',
+    'rate_limits',
+    'include_vh_rate_limits',
   ],
   refused: {
     cluster_specifier_plugin:
@@ -66,8 +68,6 @@ declareSupport('envoy.config.route.v3.RouteAction', {
   },
   accepted: {
     early_data_policy: 'early data comes with HTTP/3, which is not part of this release',
-    rate_limits: 'read by the rate limit filter, which is not part of this release',
-    include_vh_rate_limits: 'read by the rate limit filter, which is not part of this release',
   },
 })
 declareSupport('envoy.config.route.v3.RouteAction.MaxStreamDuration', {
@@ -129,8 +129,8 @@ export function compileRouteAction(
     upgrades: compileUpgrades(action.upgradeConfigs, context, path.field('upgrade_configs')),
     appendXForwardedHost: action.appendXForwardedHost === true,
     autoHostRewrite: action.autoHostRewrite === true,
-    rateLimits: action.rateLimits ?? [],
-    includeVirtualHostRateLimits: action.includeVhRateLimits === true || (action.rateLimits ?? []).length === 0,
+    rateLimits: compileRateLimits(action.rateLimits, 'route', context, path.field('rate_limits')),
+    includeVirtualHostRateLimits: action.includeVhRateLimits === true,
     clusterMutations: null,
     clusterHost: '',
     hostRewrite: compileHostRewrite(action, context, path),

@@ -7,6 +7,7 @@ import {
   type HeaderName,
   type InternalRedirectPlan,
   type PerFilterConfig,
+  type RateLimitPolicy,
   type Redirect,
   type RetryPolicyPlan,
   type Route,
@@ -50,7 +51,7 @@ export interface RouteEntryFields {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
-  readonly rateLimits: readonly object[]
+  readonly rateLimits: RateLimitPolicy
   readonly includeVirtualHostRateLimits: boolean
   readonly filterConfigs: PerFilterConfigs | null
   /** The weighted cluster's own mutations and host, applied before the route's. */
@@ -94,7 +95,7 @@ export class RouteEntry implements Route {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
-  readonly rateLimits: readonly object[]
+  readonly rateLimits: RateLimitPolicy
   readonly includeVirtualHostRateLimits: boolean
   readonly hasFilterConfigs: boolean
   readonly hasRequestMutations: boolean

@@ -4,6 +4,7 @@ import { type CompileContext, type ConfigPath, declareSupport } from '../../conf
 import {
   compileHeaderMatchers,
   compileMutationLevel,
+  compileRateLimits,
   type HeaderMap,
   type Route,
   type VirtualClusterPlan,
@@ -38,6 +39,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'per_request_buffer_limit_bytes',
     'request_body_buffer_limit',
     'metadata',
+    'rate_limits',
   ],
   refused: {
     matcher: 'matcher trees are not part of this release; use routes',
@@ -48,7 +50,6 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     request_mirror_policies: 'request mirroring is not part of this release; remove the policies',
     route_specifiers: 'route specifier extensions are not available',
   },
-  accepted: { rate_limits: 'read by the rate limit filter, which is not part of this release' },
 })
 declareSupport('envoy.config.route.v3.VirtualCluster', { supported: ['headers', 'name'] })
 
@@ -91,7 +92,7 @@ export function compileVirtualHost(host: VirtualHostJson, table: TableScope, pat
     includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader === true,
     virtualClusters: compileVirtualClusters(host, context, path.field('virtual_clusters')),
     metadata: host.metadata?.filterMetadata ?? null,
-    rateLimits: host.rateLimits ?? [],
+    rateLimits: compileRateLimits(host.rateLimits, 'route', context, path.field('rate_limits')),
   })
   const { mutations, ...shared } = table
   const scope: VirtualHostScope = {

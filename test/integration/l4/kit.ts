@@ -20,7 +20,7 @@ import { directResponseFactory } from '../../../src/extensions/network-filters/d
 import { echoFactory } from '../../../src/extensions/network-filters/echo/index.ts'
 import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
-import { ConnectionCounters, DrainState, finishLogFiles, ThreadBuffers } from '../../../src/net/index.ts'
+import { ConnectionCounters, DrainState, finishLogFiles, SharedCells, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
 import { CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
 import { TestMain } from '../../../src/upstream/testing.ts'
@@ -70,6 +70,7 @@ export class L4Worker {
       random: Math.random,
       drain: new DrainState(),
       connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
+      sharedCells: new SharedCells(SharedCells.allocate(4096)),
       runtime,
       node: {},
       workerIndex: 0,

@@ -44,5 +44,6 @@ export const connectionLimitFactory: ExtensionFactory<NetworkFilterPlan> = {
   name: 'envoy.filters.network.connection_limit',
   category: 'envoy.filters.network',
   typeNames: ['envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit'],
-  compile: (config, _context, path) => new ConnectionLimitPlan(config as ConnectionLimitJson, path.toString()),
+  compile: (config, { resource = '' }, path) =>
+    new ConnectionLimitPlan(config as ConnectionLimitJson, `${resource} ${path}`),
 }
