@@ -33,3 +33,4 @@ export {
 } from './matchers/query-parameter-matcher.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './route.ts'
+export * from './stream-rate-limiter.ts'

@@ -6,6 +6,7 @@ import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/fil
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
+import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
@@ -40,6 +41,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  faultFactory,
+  faultPerRouteFactory,
   csrfFactory,
   csrfPerRouteFactory,
   corsFactory,

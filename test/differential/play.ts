@@ -24,6 +24,7 @@ const LOG =
   'rx=%BYTES_RECEIVED% tx=%BYTES_SENT% cluster=%UPSTREAM_CLUSTER% %REQ(:METHOD)% ' +
   '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%\n'
 
+const STATS_MS = 1000
 const HTTP_OPTIONS = `${TYPE}.upstreams.http.v3.HttpProtocolOptions`
 const WITH_TRAILERS = {
   typed_extension_protocol_options: {
@@ -132,12 +133,22 @@ class Player {
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
     lines.push(...this.origin.requests.slice(seenBefore).flatMap(requestLines))
     client.close()
-    const after = await this.stats(placed, one)
-    for (const [name, value] of after) {
-      const change = value - (before.get(name) ?? 0)
-      if (change !== 0) lines.push(`stat ${name} ${change > 0 ? '+' : ''}${change}`)
-    }
+    lines.push(...(await this.changes(placed, one, before)))
     return { placed, clientPort, lines }
+  }
+
+  /** A stat that was made just now takes a moment to be known: what is expected is waited for. */
+  private async changes(placed: Placed, one: AnswersCase, before: ReadonlyMap<string, number>): Promise<string[]> {
+    const expected = (one.seen ?? []).filter(line => line.startsWith('stat ')).join()
+    const deadline = performance.now() + STATS_MS
+    for (;;) {
+      const changes: string[] = []
+      for (const [name, value] of await this.stats(placed, one)) {
+        const change = value - (before.get(name) ?? 0)
+        if (change !== 0) changes.push(`stat ${name} ${change > 0 ? '+' : ''}${change}`)
+      }
+      if (expected === '' || changes.join() === expected || performance.now() > deadline) return changes
+    }
   }
 
   private async stats({ slug }: Placed, { stats }: AnswersCase): Promise<ReadonlyMap<string, number>> {
