@@ -91,13 +91,20 @@ export class HeaderMap {
 
   /** Records the line whose bytes already stand at [start, valueEnd) followed by CRLF. */
   addLine(start: number, nameEnd: number, valueEnd: number): HeaderName | undefined {
+    const print = fingerprint(this.bytes, start, nameEnd)
+    const name = knownName(this.bytes, start, nameEnd, print)
+    this.addKnownLine(start, nameEnd, valueEnd, print, name)
+    return name
+  }
+
+  /** As addLine, where the name's fingerprint and what it is among the known ones have been looked up already. */
+  addKnownLine(start: number, nameEnd: number, valueEnd: number, print: number, name: HeaderName | undefined): void {
     let at = this.length * WIDTH
     if (at === this.entries.length) {
       const grown = new Int32Array(at * 2)
       grown.set(this.entries)
       this.entries = grown
     }
-    const print = fingerprint(this.bytes, start, nameEnd)
     const { entries } = this
     entries[at++] = start
     entries[at++] = nameEnd
@@ -105,9 +112,32 @@ export class HeaderMap {
     entries[at] = print
     this.length++
     this.live++
-    const name = knownName(this.bytes, start, nameEnd, print)
     if (name !== undefined) this.mark(name)
-    return name
+  }
+
+  /** Adds the line [start, end) of `from`, which ends with CRLF, with what is known of its name. */
+  copyLine(
+    from: Buffer,
+    start: number,
+    end: number,
+    nameLength: number,
+    print: number,
+    name: HeaderName | undefined,
+  ): void {
+    this.ensure(end - start)
+    const at = this.size
+    this.size = copyRun(from, start, end, this.bytes, at)
+    this.addKnownLine(at, at + nameLength, this.size - 2, print, name)
+  }
+
+  /** Takes bytes [start, end) of `from` as the path. */
+  copyPath(from: Uint8Array, start: number, end: number): void {
+    this.ensure(end - start)
+    const { bytes } = this
+    let at = this.size
+    this.pathStart = at
+    for (let i = start; i < end; i++) bytes[at++] = from[i]!
+    this.pathEnd = this.size = at
   }
 
   private mark(name: HeaderName): void {
@@ -166,6 +196,19 @@ export class HeaderMap {
   nameAt(index: number): string {
     const at = index * WIDTH
     return this.bytes.latin1Slice(this.entries[at]!, this.entries[at + NAME_END]!)
+  }
+
+  nameStartAt(index: number): number {
+    return this.entries[index * WIDTH]!
+  }
+
+  nameEndAt(index: number): number {
+    return this.entries[index * WIDTH + NAME_END]!
+  }
+
+  /** Fingerprint of the name of entry `index`. */
+  printAt(index: number): number {
+    return this.entries[index * WIDTH + PRINT]!
   }
 
   valueLengthAt(index: number): number {

@@ -1,0 +1,554 @@
+// HOT FILE (docs/hot-path.md): what both halves of an HTTP/2 connection have in common (RFC 9113): frames in, streams out.
+import type { Connection } from '../../../net/index.ts'
+import type { StatBlock } from '../../../observability/index.ts'
+import { HeaderMap } from '../../headers.ts'
+import * as S from '../../http2-stats.ts'
+import type { RequestDecoder, ResetReason, ResponseDecoder } from '../codec.ts'
+import { ClosedStreams, EndedByPeer, ResetHere } from './closed-streams.ts'
+import * as H2 from './constants.ts'
+import { FloodGuard } from './flood-guard.ts'
+import { FrameReader, type FrameSink } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { HeaderBlock } from './header-block.ts'
+import { HpackDecoder } from './hpack/decoder.ts'
+import { HpackEncoder } from './hpack/encoder.ts'
+import { HeadAssembler } from './hpack/head-assembler.ts'
+import { Keepalive } from './keepalive.ts'
+import type { Http2Options } from './options.ts'
+import { ownMaxFrameBytes, ownSettings } from './own-settings.ts'
+import { PeerSettings } from './peer-settings.ts'
+import { SendScheduler } from './send-scheduler.ts'
+import type { Http2Stream } from './stream.ts'
+
+/** Above the largest head that the options allow, so that it can be refused by itself; beyond, the connection ends. */
+const BLOCK_SLACK_BYTES = 32768
+const SETTING_BYTES = 6
+const DATA_DETAILS: Readonly<Record<number, string>> = {
+  [H2.ProtocolError]: 'http2.violation.of.messaging.rule',
+  [H2.StreamClosed]: 'http2.stream_closed',
+  [H2.FlowControlError]: 'http2.flow_control',
+}
+const PRIORITY_BYTES = 5
+
+// No head is under way between two blocks: one assembler per thread serves all connections.
+export const assembler = new HeadAssembler()
+
+export abstract class Http2Session implements FrameSink {
+  readonly connection: Connection
+  readonly options: Http2Options
+  readonly cells: Float64Array
+  readonly writer: FrameWriter
+  readonly sender: SendScheduler
+  protected readonly streams = new Map<number, Http2Stream>()
+  protected readonly encoder: HpackEncoder
+  protected readonly peer = new PeerSettings()
+  protected readonly guard: FloodGuard
+  protected readonly reader: FrameReader
+  protected readonly block: HeaderBlock
+  protected readonly closedStreams = new ClosedStreams()
+  protected readonly keepalive: Keepalive | null
+  /** The peer's SETTINGS have come. */
+  protected settingsReceived = false
+  protected dead = false
+  private readonly server: boolean
+  private readonly decoder: HpackDecoder
+  /** What the peer may still send on the connection, and what it may have back. */
+  private receiveWindow: number
+  private unreturned = 0
+  /** Window of new streams: the default until the peer has acknowledged ours. */
+  protected ownWindow = H2.DEFAULT_WINDOW_BYTES
+  private settingsAcknowledged = false
+  private dataStream: Http2Stream | null = null
+  private dataEndsStream = false
+  /** Details of a flood of frames outwards, dealt with where no encoder is at work. */
+  private flood: string | null = null
+  private dispatching = false
+  private dataBytes = 0
+
+  constructor(connection: Connection, options: Http2Options, stats: StatBlock, server: boolean) {
+    this.connection = connection
+    this.options = options
+    this.cells = stats.cells
+    this.server = server
+    this.writer = new FrameWriter(connection, options, this)
+    this.guard = new FloodGuard(options, connection.thread.clock)
+    this.encoder = new HpackEncoder(options.hpackTableBytes, options.huffman)
+    this.decoder = new HpackDecoder(options.maxFieldBytes)
+    this.sender = new SendScheduler(connection, this.writer, this.guard, this.encoder, this.cells)
+    this.reader = new FrameReader(this, server, ownMaxFrameBytes(options))
+    this.block = new HeaderBlock(options.limits.maxBytes + BLOCK_SLACK_BYTES, server ? 512 : 1024)
+    if (!server) this.writer.preface()
+    this.writer.settings(ownSettings(options, server))
+    this.receiveWindow = Math.max(options.initialConnectionWindowBytes, H2.DEFAULT_WINDOW_BYTES)
+    const more = this.receiveWindow - H2.DEFAULT_WINDOW_BYTES
+    if (more > 0) this.writer.windowUpdate(0, more)
+    this.keepalive =
+      options.keepalive === null ? null : new Keepalive(connection, this.writer, options.keepalive, this.cells)
+  }
+
+  get activeStreams(): number {
+    return this.streams.size
+  }
+
+  // ---- what the halves do by themselves
+
+  abstract sendHead(stream: Http2Stream, headers: HeaderMap, endStream: boolean): void
+  /** END_STREAM has been sent. */
+  abstract onLocalEnd(stream: Http2Stream): void
+  /** A frame for a stream that is not under way; false when the connection ends for it. */
+  protected abstract checkNewHeaders(id: number): boolean
+  /** A whole head or trailers, in `assembler`; `stream`: undefined for a new one. */
+  protected abstract onHead(id: number, stream: Http2Stream | undefined, endStream: boolean): void
+  /** Whether `id` is a stream that nobody has opened. */
+  protected abstract isIdle(id: number): boolean
+  protected abstract beginHead(stream: Http2Stream | undefined): void
+  protected abstract onStreamClosed(stream: Http2Stream): void
+  protected abstract onFatal(details: string): void
+  protected abstract onGoAwayFrame(lastId: number, code: number): void
+  protected abstract onSettings(): void
+  /** A stream was reset by the peer or because of it; false when that happened too often. */
+  protected abstract chargeReset(): boolean
+  /** The last stream of the peer that we may have acted on. */
+  protected abstract readonly lastPeerStreamId: number
+
+  // ---- decoding
+
+  dispatch(data: Buffer, start: number, end: number): void {
+    if (this.dead) return
+    this.dispatching = true
+    this.dataBytes = 0
+    this.keepalive?.onRead()
+    this.reader.read(data, start, end)
+    this.dispatching = false
+    // Large bodies: fewer, larger reads.
+    this.connection.expectBulk = this.dataBytes > 16384
+    if (this.flood !== null) this.fatal(H2.EnhanceYourCalm, this.flood)
+  }
+
+  onFrame(type: number, flags: number, id: number, data: Buffer, start: number, end: number): void {
+    if (this.flood !== null) return void this.fatal(H2.EnhanceYourCalm, this.flood)
+    if (this.block.streamId !== 0 && type !== H2.FrameContinuation) return void this.protocolError('http2.continuation')
+    if (!this.settingsReceived && (type !== H2.FrameSettings || (flags & H2.FlagAck) !== 0)) {
+      return void this.protocolError('http2.settings_expected')
+    }
+    switch (type) {
+      case H2.FrameHeaders:
+        return void this.onHeadersFrame(flags, id, data, start, end)
+      case H2.FrameWindowUpdate:
+        return void this.onWindowUpdate(id, data, start, end)
+      case H2.FrameRstStream:
+        return void this.onRstStream(id, data, start, end)
+      case H2.FrameSettings:
+        return void this.onSettingsFrame(flags, id, data, start, end)
+      case H2.FramePing:
+        return void this.onPing(flags, id, data, start, end)
+      case H2.FramePriority:
+        return void this.onPriority(id, data, start, end)
+      case H2.FrameContinuation:
+        return void this.onContinuation(flags, id, data, start, end)
+      case H2.FrameGoAway:
+        return void this.onGoAway(id, data, start, end)
+      case H2.FramePushPromise:
+        return void this.protocolError('http2.push_promise')
+    }
+  }
+
+  onFramingError(code: number, details: string): void {
+    this.fatal(code, details)
+  }
+
+  // ---- heads
+
+  private onHeadersFrame(flags: number, id: number, data: Buffer, start: number, end: number): void {
+    if (id === 0) return void this.protocolError('http2.stream_id')
+    const empty = start === end && (flags & H2.FlagEndStream) === 0
+    if (!this.guard.onPayloadFrame(empty)) return void this.emptyFlood()
+    let from = start
+    let to = end
+    if ((flags & H2.FlagPadded) !== 0) to -= from === to ? 1 : data[from++]!
+    let selfDependent = false
+    if ((flags & H2.FlagPriority) !== 0) {
+      if (to - from < PRIORITY_BYTES) return void this.protocolError('http2.priority')
+      selfDependent = (readUint32(data, from) & H2.MAX_STREAM_ID) === id
+      from += PRIORITY_BYTES
+    }
+    if (from > to) return void this.protocolError('http2.padding')
+    if (!this.streams.has(id) && !this.checkNewHeaders(id)) return
+    const { block } = this
+    if ((flags & H2.FlagEndHeaders) !== 0) {
+      this.guard.openedStreams++
+      this.decodeBlock(id, flags, selfDependent, data, from, to)
+      return
+    }
+    block.begin(id, flags, selfDependent)
+    block.append(data, from, to)
+  }
+
+  private onContinuation(flags: number, id: number, data: Buffer, start: number, end: number): void {
+    const { block } = this
+    if (block.streamId === 0 || block.streamId !== id) return void this.protocolError('http2.continuation')
+    if (!this.guard.onPayloadFrame(start === end)) return void this.emptyFlood()
+    if (!block.append(data, start, end)) {
+      this.cells[S.HTTP2_HEADER_OVERFLOW]! += 1
+      return void this.fatal(H2.EnhanceYourCalm, 'http2.header_overflow')
+    }
+    if ((flags & H2.FlagEndHeaders) === 0) return
+    this.guard.openedStreams++
+    const { buffer, size } = block
+    block.finish()
+    this.decodeBlock(id, block.flags, block.selfDependent, buffer, 0, size)
+  }
+
+  /** Decoded even when nobody wants the head: the table must stay in step (RFC 7541, 2.2). */
+  private decodeBlock(id: number, flags: number, selfDependent: boolean, data: Buffer, from: number, to: number): void {
+    const stream = this.streams.get(id)
+    this.beginHead(stream)
+    if (!this.decoder.decode(data, from, to, assembler)) {
+      HeaderMap.release(assembler.headers)
+      return void this.fatal(H2.CompressionError, 'http2.compression_error')
+    }
+    if (assembler.droppedUnderscores > 0) {
+      this.cells[S.HTTP2_DROPPED_UNDERSCORES]! += assembler.droppedUnderscores
+    }
+    if (selfDependent) {
+      HeaderMap.release(assembler.headers)
+      this.onBrokenStream(id, stream, H2.ProtocolError, 'http2.priority')
+    } else if (stream?.remoteEnded === true) {
+      HeaderMap.release(assembler.headers)
+      this.onBrokenStream(id, stream, H2.StreamClosed, 'http2.stream_closed')
+    } else this.onHead(id, stream, (flags & H2.FlagEndStream) !== 0)
+  }
+
+  // ---- data
+
+  onDataBegin(id: number, length: number, dataBytes: number, endStream: boolean): void {
+    this.dataStream = null
+    if (this.flood !== null) return void this.fatal(H2.EnhanceYourCalm, this.flood)
+    if (this.block.streamId !== 0) return void this.protocolError('http2.continuation')
+    if (!this.settingsReceived) return void this.protocolError('http2.settings_expected')
+    if (id === 0) return void this.protocolError('http2.stream_id')
+    if (!this.guard.onPayloadFrame(dataBytes === 0 && !endStream)) return void this.emptyFlood()
+    this.dataBytes += length
+    this.receiveWindow -= length
+    if (this.receiveWindow < 0) return void this.fatal(H2.FlowControlError, 'http2.flow_control')
+    const stream = this.streams.get(id)
+    if (stream === undefined) {
+      this.returnToConnection(length)
+      this.onDataWithoutStream(id)
+      return
+    }
+    stream.receiveWindow -= length
+    const code = this.judgeData(stream, dataBytes, endStream)
+    if (code !== H2.NoError) {
+      this.returnToConnection(length)
+      this.onBrokenStream(id, stream, code, DATA_DETAILS[code] as string)
+      return
+    }
+    if (length > dataBytes) stream.giveBack(length - dataBytes)
+    this.dataStream = stream
+    this.dataEndsStream = endStream
+  }
+
+  /** Why the stream must not get this frame. */
+  private judgeData(stream: Http2Stream, dataBytes: number, endStream: boolean): number {
+    if (stream.remoteEnded) return H2.StreamClosed
+    if (stream.receiveWindow < 0) return H2.FlowControlError
+    if (!stream.headReceived) return H2.ProtocolError
+    if (stream.expectedBytes < 0) return H2.NoError
+    const rest = stream.expectedBytes - dataBytes
+    if (rest < 0 || (endStream && rest > 0)) return H2.ProtocolError
+    stream.expectedBytes = rest
+    return H2.NoError
+  }
+
+  private onDataWithoutStream(id: number): void {
+    if (this.isIdle(id)) return void this.protocolError('http2.idle_stream')
+    const end = this.closedStreams.endOf(id)
+    if (end === ResetHere) return
+    if (end === EndedByPeer) return void this.fatal(H2.StreamClosed, 'http2.stream_closed')
+    this.onBrokenStream(id, undefined, H2.StreamClosed, 'http2.stream_closed')
+  }
+
+  onDataBytes(data: Buffer, start: number, end: number, last: boolean): void {
+    const stream = this.dataStream
+    if (stream === null) return
+    const size = end - start
+    if (stream.closed) {
+      this.returnToConnection(size)
+      return
+    }
+    const ends = last && this.dataEndsStream
+    if (ends) stream.remoteEnded = true
+    if (size > 0 || ends) {
+      ;(stream.decoder as RequestDecoder | ResponseDecoder | null)?.decodeData(data, start, end, ends)
+    }
+    if (size > 0) stream.onConsumed(size)
+    if (ends && !stream.closed) this.onRemoteEnd(stream)
+  }
+
+  /** The connection's window opens again, in halves. */
+  returnToConnection(bytes: number): void {
+    this.unreturned += bytes
+    if (this.unreturned * 2 < this.options.initialConnectionWindowBytes || this.dead) return
+    this.writer.windowUpdate(0, this.unreturned)
+    this.receiveWindow += this.unreturned
+    this.unreturned = 0
+  }
+
+  protected onRemoteEnd(stream: Http2Stream): void {
+    if (stream.localEnded) this.finishStream(stream)
+  }
+
+  /** Both halves have ended. */
+  protected finishStream(stream: Http2Stream): void {
+    this.closeStream(stream, EndedByPeer)
+    this.onStreamClosed(stream)
+  }
+
+  // ---- other frames
+
+  private onWindowUpdate(id: number, data: Buffer, start: number, end: number): void {
+    if (end - start !== 4) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
+    if (!this.guard.onWindowUpdate()) {
+      this.cells[S.HTTP2_WINDOW_UPDATE_FLOOD]! += 1
+      return void this.fatal(H2.EnhanceYourCalm, 'http2.inbound_window_update_frames_flood')
+    }
+    const increment = readUint32(data, start) & H2.MAX_WINDOW_BYTES
+    const { sender } = this
+    if (id === 0) {
+      if (increment === 0) return void this.protocolError('http2.window_update')
+      sender.window += increment
+      if (sender.window > H2.MAX_WINDOW_BYTES) return void this.fatal(H2.FlowControlError, 'http2.flow_control')
+      sender.flush()
+      return
+    }
+    if (this.isIdle(id)) return void this.protocolError('http2.idle_stream')
+    const stream = this.streams.get(id)
+    if (stream === undefined) return
+    if (increment === 0) return void this.onBrokenStream(id, stream, H2.ProtocolError, 'http2.window_update')
+    stream.sendWindow += increment
+    if (stream.sendWindow > H2.MAX_WINDOW_BYTES) {
+      return void this.onBrokenStream(id, stream, H2.FlowControlError, 'http2.flow_control')
+    }
+    if (stream.pending !== null) {
+      sender.wake(stream)
+      sender.flush()
+    }
+  }
+
+  private onRstStream(id: number, data: Buffer, start: number, end: number): void {
+    if (end - start !== 4) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
+    if (id === 0 || this.isIdle(id)) return void this.protocolError('http2.idle_stream')
+    this.cells[S.HTTP2_RX_RESET]! += 1
+    if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
+    const stream = this.streams.get(id)
+    if (stream === undefined) return
+    const refused = readUint32(data, start) === H2.RefusedStream
+    // A response that is complete stays so: the server only does not want the rest of the request (RFC 9113, 8.1).
+    const decoder = !this.server && stream.remoteEnded ? null : stream.decoder
+    this.closeStream(stream, EndedByPeer)
+    decoder?.onResetStream(
+      refused ? 'remote_refused_stream_reset' : 'remote_reset',
+      refused ? 'http2.remote_refuse' : 'http2.remote_reset',
+    )
+    this.onStreamClosed(stream)
+  }
+
+  private onPriority(id: number, data: Buffer, start: number, end: number): void {
+    if (id === 0) return void this.protocolError('http2.stream_id')
+    if (!this.guard.onPriorityFrame()) {
+      this.cells[S.HTTP2_PRIORITY_FLOOD]! += 1
+      return void this.fatal(H2.EnhanceYourCalm, 'http2.inbound_priority_frames_flood')
+    }
+    if (end - start !== PRIORITY_BYTES) {
+      return void this.onBrokenStream(id, this.streams.get(id), H2.FrameSizeError, 'http2.frame_size')
+    }
+    if ((readUint32(data, start) & H2.MAX_STREAM_ID) === id) {
+      this.onBrokenStream(id, this.streams.get(id), H2.ProtocolError, 'http2.priority')
+    }
+  }
+
+  private onPing(flags: number, id: number, data: Buffer, start: number, end: number): void {
+    if (id !== 0) return void this.protocolError('http2.stream_id')
+    if (end - start !== 8) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
+    if ((flags & H2.FlagAck) !== 0) this.keepalive?.onPingAck(data, start)
+    else this.writer.ping(true, data, start)
+  }
+
+  private onGoAway(id: number, data: Buffer, start: number, end: number): void {
+    if (id !== 0) return void this.protocolError('http2.stream_id')
+    if (end - start < 8) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
+    this.onGoAwayFrame(readUint32(data, start) & H2.MAX_STREAM_ID, readUint32(data, start + 4))
+  }
+
+  private onSettingsFrame(flags: number, id: number, data: Buffer, start: number, end: number): void {
+    if (id !== 0) return void this.protocolError('http2.stream_id')
+    const ack = (flags & H2.FlagAck) !== 0
+    if ((ack && end > start) || (end - start) % SETTING_BYTES !== 0) {
+      return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
+    }
+    if (ack) return void this.onSettingsAcknowledged()
+    const { peer } = this
+    for (let i = start; i < end; i += SETTING_BYTES) {
+      const before = peer.initialWindowBytes
+      const code = peer.apply((data[i]! << 8) | data[i + 1]!, readUint32(data, i + 2) >>> 0, !this.server)
+      if (code !== H2.NoError) return void this.fatal(code, 'http2.settings')
+      if (peer.initialWindowBytes !== before && !this.moveSendWindows(peer.initialWindowBytes - before)) {
+        return void this.fatal(H2.FlowControlError, 'http2.flow_control')
+      }
+    }
+    if (peer.headerTableBytes >= 0) this.encoder.setPeerLimit(peer.headerTableBytes)
+    this.settingsReceived = true
+    this.writer.settingsAck()
+    this.onSettings()
+    this.sender.flush()
+  }
+
+  /** Windows under way move with the initial one, below zero if need be (RFC 9113, 6.9.2). */
+  private moveSendWindows(difference: number): boolean {
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += difference
+      if (stream.sendWindow > H2.MAX_WINDOW_BYTES) return false
+      this.sender.wake(stream)
+    }
+    return true
+  }
+
+  private onSettingsAcknowledged(): void {
+    if (this.settingsAcknowledged) return
+    this.settingsAcknowledged = true
+    const { hpackTableBytes, initialStreamWindowBytes } = this.options
+    this.decoder.setTableLimit(hpackTableBytes)
+    const difference = initialStreamWindowBytes - this.ownWindow
+    this.ownWindow = initialStreamWindowBytes
+    for (const stream of this.streams.values()) stream.receiveWindow += difference
+  }
+
+  // ---- encoding
+
+  /** An informational head: neither the last nor the first of its kind. */
+  abstract sendInformational(stream: Http2Stream, headers: HeaderMap): void
+
+  /** Called by the writer: more frames wait for the kernel than may. */
+  onOutboundFlood(control: boolean): void {
+    if (this.flood !== null || this.dead) return
+    this.cells[control ? S.HTTP2_CONTROL_FLOOD : S.HTTP2_OUTBOUND_FLOOD]! += 1
+    this.flood = control ? 'http2.outbound_control_flood' : 'http2.outbound_flood'
+    // Encoders are at work now, whose owners must not be ended under them.
+    if (!this.dispatching) process.nextTick(endFlood, this)
+  }
+
+  endFlood(): void {
+    if (this.flood !== null) this.fatal(H2.EnhanceYourCalm, this.flood)
+  }
+
+  // ---- ends
+
+  /** Resets by our own will; nobody is told. */
+  resetStream(stream: Http2Stream, code: number): void {
+    if (stream.id !== 0) this.writeReset(stream.id, code)
+    this.closeStream(stream, ResetHere)
+    this.onStreamClosed(stream)
+  }
+
+  protected writeReset(id: number, code: number): void {
+    if (this.dead) return
+    this.cells[S.HTTP2_TX_RESET]! += 1
+    this.writer.rstStream(id, code)
+  }
+
+  /** A stream error (RFC 9113, 5.4.2) that the peer has provoked. */
+  protected onBrokenStream(id: number, stream: Http2Stream | undefined, code: number, details: string): void {
+    if (stream === undefined && this.isIdle(id)) return void this.fatal(code, details)
+    if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
+    this.writeReset(id, code)
+    if (stream === undefined) {
+      this.closedStreams.add(id, ResetHere)
+      return
+    }
+    const { decoder } = stream
+    this.closeStream(stream, ResetHere)
+    decoder?.onResetStream('protocol_error', details)
+    this.onStreamClosed(stream)
+  }
+
+  /** The message on that stream is no HTTP: the stream ends, or the connection (Envoy's default). */
+  onInvalidMessage(id: number, stream: Http2Stream | undefined, details: string): void {
+    this.cells[S.HTTP2_MESSAGING_ERROR]! += 1
+    if (this.options.streamErrorOnInvalidMessage) this.onBrokenStream(id, stream, H2.ProtocolError, details)
+    else this.fatal(H2.ProtocolError, details)
+  }
+
+  protected closeStream(stream: Http2Stream, end: typeof EndedByPeer | typeof ResetHere): void {
+    if (stream.closed) return
+    if (stream.id !== 0) {
+      this.streams.delete(stream.id)
+      this.closedStreams.add(stream.id, end)
+    }
+    this.cells[S.HTTP2_STREAMS_ACTIVE]! -= 1
+    this.sender.drop(stream)
+    const withheld = stream.release()
+    if (withheld > 0) this.returnToConnection(withheld)
+  }
+
+  /** The connection is gone: streams hear of it. */
+  protected resetAll(reason: ResetReason, detail: string | null): void {
+    this.dead = true
+    this.reader.stop()
+    this.keepalive?.stop()
+    for (const stream of [...this.streams.values()]) {
+      const decoder = !this.server && stream.remoteEnded ? null : stream.decoder
+      this.closeStream(stream, ResetHere)
+      decoder?.onResetStream(reason, detail)
+      this.onStreamClosed(stream)
+    }
+  }
+
+  protected protocolError(details: string): void {
+    this.fatal(H2.ProtocolError, details)
+  }
+
+  private emptyFlood(): void {
+    this.cells[S.HTTP2_EMPTY_FRAMES_FLOOD]! += 1
+    this.fatal(H2.EnhanceYourCalm, 'http2.inbound_empty_frames_flood')
+  }
+
+  /** A connection error (RFC 9113, 5.4.1): GOAWAY, and nothing is read any more. */
+  protected fatal(code: number, details: string): void {
+    if (this.dead) return
+    this.dead = true
+    this.reader.stop()
+    this.keepalive?.stop()
+    this.sendGoAway(this.lastPeerStreamId, code, details)
+    this.onFatal(details)
+  }
+
+  protected sendGoAway(lastId: number, code: number, debug: string): void {
+    this.cells[S.HTTP2_GOAWAY_SENT]! += 1
+    this.writer.goAway(lastId, code, debug)
+  }
+
+  // ---- watermarks
+
+  onAboveWriteBufferHighWatermark(): void {
+    for (const stream of this.streams.values()) stream.holdByConnection(true)
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    if (this.dead) return
+    this.sender.flush()
+    if (this.connection.aboveHighWatermark) return
+    for (const stream of [...this.streams.values()]) stream.holdByConnection(false)
+  }
+}
+
+function endFlood(session: Http2Session): void {
+  const { buffers } = session.connection.thread
+  buffers.enter()
+  session.endFlood()
+  buffers.leave()
+}
+
+function readUint32(data: Buffer, at: number): number {
+  return (data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!
+}
