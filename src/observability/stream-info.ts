@@ -25,6 +25,12 @@ export interface ConnectionInfo {
   readonly filterChainName: string
 }
 
+/** A value in the filter state that prints differently as text and as a message. */
+export interface FilterStateObject {
+  toJSON(): object
+  serializeAsString(): string
+}
+
 /**
  * What is known of one request (or one TCP connection): feeds access log, header formatters and stats.
  * Time points named `...Us` are whole microseconds since `startMs`, -1 until reached: integers stay unboxed, where

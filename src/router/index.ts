@@ -8,7 +8,7 @@ import type { RouterPlan } from './router-plan.ts'
 export { compileRouteConfiguration } from './route-table/index.ts'
 
 declareSupport('envoy.extensions.filters.http.router.v3.Router', {
-  supported: ['suppress_envoy_headers'],
+  supported: ['suppress_envoy_headers', 'suppress_grpc_request_failure_code_stats'],
   refused: {
     upstream_log: 'upstream access logs are not part of this release: the connection manager logs each request',
     upstream_log_options: 'upstream access logs are not part of this release',
@@ -20,7 +20,6 @@ declareSupport('envoy.extensions.filters.http.router.v3.Router', {
   accepted: {
     dynamic_stats: 'stats by status code are always kept',
     start_child_span: 'tracing is not part of this release',
-    suppress_grpc_request_failure_code_stats: 'gRPC stats are not part of this release',
   },
 })
 
@@ -32,6 +31,7 @@ export const routerFactory: ExtensionFactory<HttpFilterPlan> = {
   compile: config => {
     const plan: RouterPlan = Object.freeze({
       suppressEnvoyHeaders: (config as RouterJson).suppressEnvoyHeaders ?? false,
+      suppressGrpcCodeStats: (config as RouterJson).suppressGrpcRequestFailureCodeStats ?? false,
     })
     return {
       name: 'envoy.filters.http.router',

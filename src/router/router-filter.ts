@@ -66,6 +66,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private requestEndMs = 0
   private attempts = 0
   private responseStarted = false
+  /** Whose gRPC call is under way: charged when its trailers tell how it ended. */
+  private grpcHost: Host | null = null
   private alternativeOnTimeout = false
   private context: RouterLoadBalancerContext | null = null
   private virtualCluster: VirtualClusterStats | null = null
@@ -288,7 +290,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.retry !== null) {
       const decision = this.retry.onHeaders(headers)
       if (decision === RetryYes) {
-        this.chargeHost(request.host, status)
+        this.chargeHost(request.host, headers, endStream)
+        this.grpcHost = null
         this.cluster.codeStats.chargeRetry(status)
         const backOffMs = this.retry.backOffMs(headers)
         HeaderMap.release(headers)
@@ -298,7 +301,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       }
       this.flagDecision(decision)
     }
-    this.chargeHost(request.host, status)
+    this.chargeHost(request.host, headers, endStream)
     this.responseStarted = true
     this.keepsBody = false
     this.body = null
@@ -306,7 +309,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (status === 101) this.endTimeouts()
     info.responseCodeDetails = 'via_upstream'
     info.responseCode = status
-    this.cluster.codeStats.charge(status, this.isInternal(), headers.has(http.X_ENVOY_UPSTREAM_CANARY))
+    const canary = headers.has(http.X_ENVOY_UPSTREAM_CANARY)
+    this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
     this.virtualCluster?.charge(status)
     const cookie = this.context?.cookie ?? null
     if (cookie !== null) headers.append(SET_COOKIE, cookie)
@@ -326,17 +330,36 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return this.headers?.has(http.X_ENVOY_INTERNAL) === true
   }
 
-  private chargeHost(host: Host, status: number): void {
-    host.cells[status >= 500 ? HOST_RQ_ERROR : HOST_RQ_SUCCESS]! += 1
+  /** What became of a gRPC call is known with its trailers. */
+  private chargeHost(host: Host, headers: HeaderMap, endStream: boolean): void {
+    if (headers.status >= 500) host.cells[HOST_RQ_ERROR]! += 1
+    else if (!http.hasGrpcContentType(this.headers as HeaderMap)) host.cells[HOST_RQ_SUCCESS]! += 1
+    else {
+      this.grpcHost = host
+      if (endStream) this.chargeGrpc(headers)
+    }
+  }
+
+  /** The call has ended; without a grpc-status that is an error. */
+  private chargeGrpc(last: HeaderMap | null): void {
+    const host = this.grpcHost as Host
+    this.grpcHost = null
+    const status = last === null ? null : http.grpcStatusIn(last)
+    const failed = status === null || status < 0 || http.httpStatusOfGrpc(status) >= 500
+    host.cells[failed ? HOST_RQ_ERROR : HOST_RQ_SUCCESS]! += 1
   }
 
   onUpstreamData(_request: UpstreamRequest, data: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.done && !endStream) return
-    if (endStream) this.onResponseEnd()
+    if (endStream) {
+      if (this.grpcHost !== null) this.chargeGrpc(null)
+      this.onResponseEnd()
+    }
     this.callbacks.encodeData(data, start, end, endStream)
   }
 
   onUpstreamTrailers(_request: UpstreamRequest, trailers: HeaderMap): void {
+    if (this.grpcHost !== null) this.chargeGrpc(trailers)
     this.onResponseEnd()
     this.callbacks.encodeTrailers(trailers)
   }
@@ -413,9 +436,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     })
   }
 
+  /** suppress_grpc_request_failure_code_stats: what became of a gRPC call is not told by HTTP's status. */
+  private hidesStatus(): boolean {
+    return this.plan.suppressGrpcCodeStats && this.headers !== null && http.hasGrpcContentType(this.headers)
+  }
+
   /** The proxy's own answers are charged to the cluster too. */
   private chargeCode(status: number): void {
-    this.cluster.codeStats.charge(status, this.isInternal(), false)
+    this.cluster.codeStats.charge(status, this.isInternal(), false, this.hidesStatus())
     this.virtualCluster?.charge(status)
   }
 

@@ -2,4 +2,5 @@
 export interface RouterPlan {
   /** The proxy adds none of its own x-envoy headers. */
   readonly suppressEnvoyHeaders: boolean
+  readonly suppressGrpcCodeStats: boolean
 }

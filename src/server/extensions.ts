@@ -6,7 +6,10 @@ import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/fil
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
+
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
+import { grpcStatsFactory } from '../extensions/http-filters/grpc_stats/index.ts'
+
 import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
@@ -49,6 +52,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   corsPolicyFactory,
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
+  grpcStatsFactory,
   headerMutationFactory,
   headerMutationPerRouteFactory,
   fileAccessLoggerFactory,

@@ -25,6 +25,13 @@ export class CodeFamily {
     completed.cells[completed.slot]! += 1
   }
 
+  /** Counts a response without its status. */
+  chargeCompleted(): void {
+    const { stats, prefix } = this
+    this.completed ??= stats.counter(`${prefix}upstream_rq_completed`)
+    this.completed.cells[this.completed.slot]! += 1
+  }
+
   private resolve(status: number): StatCell {
     const { stats, prefix } = this
     const group = Math.floor(status / 100)
@@ -63,9 +70,10 @@ export class ResponseCodeStats {
     this.retry = new CodeFamily(stats, `${prefix}retry.`, null)
   }
 
-  /** Counts a response that goes down; `status` 100 to 999. */
-  charge(status: number, internal: boolean, canary: boolean): void {
-    this.all.charge(status)
+  /** Counts a response that goes down; `status` 100 to 999. `hidden`: the plain family counts it without its status. */
+  charge(status: number, internal: boolean, canary: boolean, hidden = false): void {
+    if (hidden) this.all.chargeCompleted()
+    else this.all.charge(status)
     if (internal) this.internal.charge(status)
     else this.external.charge(status)
     if (canary) this.canary.charge(status)

@@ -1,5 +1,5 @@
 import type { Field, FieldValue } from '../format-context.ts'
-import type { StreamInfo } from '../stream-info.ts'
+import type { FilterStateObject, StreamInfo } from '../stream-info.ts'
 
 const SOURCES: Readonly<Record<string, (info: StreamInfo) => object | null>> = {
   DYNAMIC: info => info.dynamicMetadata,
@@ -33,14 +33,20 @@ export function anyMetadataField(argument: string): Field | undefined {
   return colon < 0 ? undefined : metadataField(argument.slice(0, colon), argument.slice(colon + 1))
 }
 
-/** `FILTER_STATE(key[:PLAIN|:TYPED|:FIELD:name]):Z`; values here are plain already. Z cuts a text. */
+function inForm(state: unknown, form: string): unknown {
+  if (typeof state !== 'object' || state === null || !('serializeAsString' in state)) return state
+  const object = state as FilterStateObject
+  return form === 'PLAIN' ? object.serializeAsString() : object.toJSON()
+}
+
+/** `FILTER_STATE(key[:PLAIN|:TYPED|:FIELD:name]):Z`; most values here are plain already. Z cuts a text. */
 export function filterStateField(argument: string, maxLength: number): Field | undefined {
   const [key = '', form = 'TYPED', name, more] = argument.split(':')
   if (key === '' || more !== undefined || (form === 'FIELD') !== (name !== undefined && name !== '')) return undefined
   if (!['PLAIN', 'TYPED', 'FIELD'].includes(form)) return undefined
   return ({ info }) => {
     const state = info.filterState?.get(key)
-    const value = (name === undefined ? state : member(state, name)) ?? null
+    const value = (name === undefined ? inForm(state, form) : member(state, name)) ?? null
     return typeof value === 'string' && maxLength >= 0 ? value.slice(0, maxLength) : (value as FieldValue)
   }
 }

@@ -1,7 +1,7 @@
 // What HTTP needs to know of gRPC: its deadlines, and how an answer of the proxy's own looks to it.
 
-import type { HeaderMap } from './headers.ts'
-import { CONTENT_TYPE, GRPC_STATUS } from './known-headers.ts'
+import type { HeaderMap } from '../headers.ts'
+import { CONTENT_TYPE, GRPC_STATUS } from '../known-headers.ts'
 
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3600000, M: 60000, S: 1000, m: 1, u: 0.001, n: 0.000001 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { HeaderMap } from '../headers.ts'
+import { CONTENT_TYPE, GRPC_STATUS } from '../known-headers.ts'
 import {
   decodeGrpcMessage,
   encodeGrpcMessage,
@@ -9,8 +11,6 @@ import {
   isGrpcResponse,
   parseGrpcTimeout,
 } from './grpc.ts'
-import { HeaderMap } from './headers.ts'
-import { CONTENT_TYPE, GRPC_STATUS } from './known-headers.ts'
 
 function head(type: string | null, grpcStatus: string | null = null, status = 200): HeaderMap {
   const headers = new HeaderMap()
