@@ -628,6 +628,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   }
 
   private chargeStats(): void {
+    if (this.info.healthCheck) return
     const { cells, stats, listenerStats } = this.manager
     const { responseCode } = this.info
     cells[S.RQ_COMPLETED]! += 1

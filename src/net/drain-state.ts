@@ -3,6 +3,8 @@ export class DrainState {
   draining = false
   /** Share of responses that say `connection: close` while draining, 0 to 1; 1 for the immediate strategy. */
   closeProbability = 1
+  /** The operator has asked for health checks to fail (`/healthcheck/fail`). */
+  healthChecksFail = false
   private readonly random: () => number
   private readonly listeners = new Set<() => void>()
 

@@ -14,6 +14,7 @@ import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
 } from '../extensions/http-filters/header_mutation/index.ts'
+import { healthCheckFactory } from '../extensions/http-filters/health_check/index.ts'
 import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
@@ -44,6 +45,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  healthCheckFactory,
   faultFactory,
   faultPerRouteFactory,
   csrfFactory,

@@ -44,6 +44,7 @@ export interface WorkerSettings {
   readonly inherited: readonly InheritedSocket[]
   readonly node: NodeJson
   readonly runtimeLayers: readonly object[]
+  readonly healthChecksFail: boolean
 }
 
 export type ToWorker =
@@ -52,6 +53,7 @@ export type ToWorker =
   | { readonly type: 'apply'; readonly id: number; readonly updates: readonly ResourceUpdate[] }
   /** Share of responses that ask their client to go elsewhere, from 0 to 1; null: no drain. */
   | { readonly type: 'drain'; readonly closeProbability: number | null }
+  | { readonly type: 'health_checks'; readonly fail: boolean }
   | { readonly type: 'stop_accepting'; readonly inboundOnly: boolean }
   /** Connections on which nothing is under way. */
   | { readonly type: 'close_idle' }

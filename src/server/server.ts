@@ -147,6 +147,7 @@ export class Server {
       inherited: this.inherited,
       node: this.configuration!.node,
       runtimeLayers: this.runtime.values(),
+      healthChecksFail: this.healthChecksFail,
     }
   }
 
@@ -311,6 +312,7 @@ export class Server {
   /** `healthcheck/fail`: readiness is denied and clients are sent elsewhere, while everything goes on. */
   failHealthChecks(): void {
     this.healthChecksFail = true
+    this.post({ type: 'health_checks', fail: true })
     if (this.state !== 'LIVE') return
     this.state = 'DRAINING'
     this.drain.announce()
@@ -318,6 +320,7 @@ export class Server {
 
   okHealthChecks(): void {
     this.healthChecksFail = false
+    this.post({ type: 'health_checks', fail: false })
     if (this.state !== 'DRAINING' || this.ending) return
     this.state = 'LIVE'
     this.drain.cancel()

@@ -48,6 +48,7 @@ export class WorkerRuntime {
     // The filters of this thread find its clusters on its context.
     const thread: UpstreamThread = Object.assign(shared, { clusters: this.clusters })
     this.thread = thread
+    thread.drain.healthChecksFail = settings.healthChecksFail
     setLogFlushInterval(thread, settings.fileFlushIntervalMs)
     this.listeners = new ListenerManager({
       thread,
@@ -63,6 +64,9 @@ export class WorkerRuntime {
         break
       case 'drain':
         this.drain(message.closeProbability)
+        break
+      case 'health_checks':
+        this.thread.drain.healthChecksFail = message.fail
         break
       case 'stop_accepting':
         this.listeners.stopAccepting(plan => !message.inboundOnly || plan.trafficDirection === 'INBOUND')

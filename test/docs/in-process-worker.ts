@@ -28,6 +28,7 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       inherited: [],
       node: loaded.bootstrap?.node ?? {},
       runtimeLayers: [],
+      healthChecksFail: false,
     },
     (message: FromWorker) => {
       if (message.type === 'applied') applied.resolve(message)
