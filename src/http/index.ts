@@ -41,5 +41,6 @@ export {
   queryParameter,
 } from './matchers/query-parameter-matcher.ts'
 export * from './rate-limit-descriptors/index.ts'
+export * from './rbac/index.ts'
 export * from './route.ts'
 export * from './stream-rate-limiter.ts'

@@ -19,6 +19,7 @@ import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
+import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
 import { listenerLocalRateLimitFactory } from '../extensions/listener-filters/local_ratelimit/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
@@ -48,6 +49,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   healthCheckFactory,
   faultFactory,
   faultPerRouteFactory,
+  rbacFactory,
+  rbacPerRouteFactory,
   csrfFactory,
   csrfPerRouteFactory,
   corsFactory,

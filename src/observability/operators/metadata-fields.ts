@@ -23,8 +23,16 @@ export function metadataField(kind: string, argument: string): Field | undefined
   return ({ info }) => {
     let value: unknown = source(info)
     for (const key of keys) value = member(value, key)
-    return (value ?? null) as FieldValue
+    return sorted(value ?? null) as FieldValue
   }
+}
+
+/** Envoy prints the fields of a Struct by name. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([name, field]) => [name, sorted(field)]))
 }
 
 /** `METADATA(KIND:namespace:key...)` */

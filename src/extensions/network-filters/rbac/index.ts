@@ -1,22 +1,37 @@
-import './support.ts'
 import type { RBACJson } from '#api/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts'
-import { type CompileContext, type ConfigPath, durationMs, type ExtensionFactory } from '../../../config/index.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  declareSupport,
+  durationMs,
+  type ExtensionFactory,
+} from '../../../config/index.ts'
+import { RbacRules } from '../../../http/index.ts'
 import type { NetworkFilterPlan, ThreadContext } from '../../../net/index.ts'
 import { RBAC_SHADOW_STATS, RBAC_STATS, Rbac, type RbacShared } from './rbac.ts'
-import { Rules } from './rules.ts'
+
+const NO_MATCHER = 'the matcher tree is not offered here; use rules'
+
+declareSupport('envoy.extensions.filters.network.rbac.v3.RBAC', {
+  supported: ['rules', 'shadow_rules', 'shadow_rules_stat_prefix', 'stat_prefix', 'enforcement_type', 'delay_deny'],
+  refused: { matcher: NO_MATCHER, shadow_matcher: NO_MATCHER },
+})
 
 class RbacPlan implements NetworkFilterPlan {
   readonly terminal = false
   private readonly config: RBACJson
-  private readonly rules: Rules | null
-  private readonly shadowRules: Rules | null
+  private readonly rules: RbacRules | null
+  private readonly shadowRules: RbacRules | null
   private shared: RbacShared | null = null
 
   constructor(config: RBACJson, context: CompileContext, path: ConfigPath) {
     this.config = config
-    this.rules = config.rules === undefined ? null : new Rules(config.rules, context, path.field('rules'))
+    this.rules =
+      config.rules === undefined ? null : new RbacRules(config.rules, 'network', context, path.field('rules'))
     this.shadowRules =
-      config.shadowRules === undefined ? null : new Rules(config.shadowRules, context, path.field('shadow_rules'))
+      config.shadowRules === undefined
+        ? null
+        : new RbacRules(config.shadowRules, 'network', context, path.field('shadow_rules'))
   }
 
   create(thread: ThreadContext): Rbac {

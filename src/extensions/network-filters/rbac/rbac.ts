@@ -1,4 +1,5 @@
 import { Timer, type TimerOwner } from '../../../base/index.ts'
+import type { RbacRules, RbacSubject } from '../../../http/index.ts'
 import {
   CloseNoFlush,
   type Connection,
@@ -10,7 +11,6 @@ import {
   type ThreadContext,
 } from '../../../net/index.ts'
 import { type StatBlock, type StreamInfo, statTemplate } from '../../../observability/index.ts'
-import type { Rules } from './rules.ts'
 
 export const RBAC_STATS = statTemplate({ counters: ['allowed', 'denied'], gauges: [], histograms: [] })
 export const RBAC_SHADOW_STATS = statTemplate({
@@ -27,8 +27,8 @@ const METADATA = 'envoy.filters.network.rbac'
 export interface RbacShared {
   readonly thread: ThreadContext
   /** null: everything is allowed, and not counted. */
-  readonly rules: Rules | null
-  readonly shadowRules: Rules | null
+  readonly rules: RbacRules | null
+  readonly shadowRules: RbacRules | null
   readonly stats: StatBlock
   readonly shadowStats: StatBlock
   readonly shadowPrefix: string
@@ -38,10 +38,12 @@ export interface RbacShared {
 }
 
 /** Lets a connection's bytes pass if its addresses are allowed; decides when the first ones arrive. */
-export class Rbac implements NetworkFilter, TimerOwner {
+export class Rbac implements NetworkFilter, RbacSubject, TimerOwner {
   private readonly shared: RbacShared
   private connection: Connection = null as never
-  private info: StreamInfo = null as never
+  info: StreamInfo = null as never
+  readonly headers = null
+  readonly route = null
   private decided = false
   private denied = false
   private delay: Timer | null = null
@@ -66,11 +68,12 @@ export class Rbac implements NetworkFilter, TimerOwner {
     this.checkShadow()
     const { rules, stats } = this.shared
     if (rules === null) return Continue
-    const { allowed, policy } = rules.check(this.info)
+    const policy = rules.match(this)
+    const allowed = rules.allows(policy)
     stats.cells[allowed ? ALLOWED : DENIED]! += 1
     if (allowed) return Continue
     this.denied = true
-    this.info.connectionTerminationDetails = `rbac_access_denied_matched_policy[${policy.replaceAll(' ', '_')}]`
+    this.info.connectionTerminationDetails = `rbac_access_denied_matched_policy[${(policy ?? 'none').replaceAll(' ', '_')}]`
     this.deny()
     return StopIteration
   }
@@ -78,12 +81,13 @@ export class Rbac implements NetworkFilter, TimerOwner {
   private checkShadow(): void {
     const { shadowPrefix, shadowRules, shadowStats } = this.shared
     if (shadowRules === null) return
-    const { allowed, policy } = shadowRules.check(this.info)
+    const policy = shadowRules.match(this)
+    const allowed = shadowRules.allows(policy)
     shadowStats.cells[allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
     this.info.dynamicMetadata ??= new Map()
     this.info.dynamicMetadata.set(METADATA, {
       ...this.info.dynamicMetadata.get(METADATA),
-      ...(policy === 'none' ? {} : { [`${shadowPrefix}shadow_effective_policy_id`]: policy }),
+      ...(policy === null ? {} : { [`${shadowPrefix}shadow_effective_policy_id`]: policy }),
       [`${shadowPrefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied',
     })
   }

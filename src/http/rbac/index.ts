@@ -1,0 +1,2 @@
+export type { RbacScope, RbacSubject } from './rule.ts'
+export { RbacRules } from './rules.ts'

@@ -1,0 +1,57 @@
+import { declareSupport } from '../../config/index.ts'
+
+const RBAC = 'envoy.config.rbac.v3'
+const NO_CEL = 'CEL expressions are not part of this release; write the condition as permissions and principals'
+const NO_EXTENSIONS = 'matcher extensions are not part of this release'
+
+declareSupport(`${RBAC}.RBAC`, {
+  supported: ['action', 'policies'],
+  refused: { audit_logging_options: 'audit loggers are not part of this release; use the access log' },
+})
+declareSupport(`${RBAC}.Policy`, {
+  supported: ['permissions', 'principals'],
+  refused: { condition: NO_CEL, checked_condition: NO_CEL, cel_config: NO_CEL },
+})
+declareSupport(`${RBAC}.Permission`, {
+  supported: [
+    'and_rules',
+    'or_rules',
+    'any',
+    'header',
+    'url_path',
+    'destination_ip',
+    'destination_port',
+    'destination_port_range',
+    'metadata',
+    'not_rule',
+    'requested_server_name',
+    'sourced_metadata',
+  ],
+  refused: { matcher: NO_EXTENSIONS, uri_template: 'use url_path with a safe_regex' },
+})
+declareSupport(`${RBAC}.Permission.Set`, { supported: ['rules'] })
+declareSupport(`${RBAC}.Principal`, {
+  supported: [
+    'and_ids',
+    'or_ids',
+    'any',
+    'source_ip',
+    'direct_remote_ip',
+    'remote_ip',
+    'header',
+    'url_path',
+    'metadata',
+    'filter_state',
+    'not_id',
+    'sourced_metadata',
+  ],
+  refused: {
+    authenticated: 'TLS is not part of this release, so no client is authenticated',
+    custom: NO_EXTENSIONS,
+  },
+})
+declareSupport(`${RBAC}.Principal.Set`, { supported: ['ids'] })
+declareSupport(`${RBAC}.SourcedMetadata`, { supported: ['metadata_matcher', 'metadata_source'] })
+declareSupport('envoy.type.v3.Int32Range', { supported: ['start', 'end'] })
+declareSupport('envoy.type.matcher.v3.FilterStateMatcher', { supported: ['key', 'string_match', 'address_match'] })
+declareSupport('envoy.type.matcher.v3.AddressMatcher', { supported: ['ranges', 'invert_match'] })
