@@ -337,6 +337,8 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
 
   onRequestTooLarge(): void {
     this.manager.cells[S.RQ_TOO_LARGE]! += 1
+    // The end may have come with the very bytes that were too many: as in Envoy, it is not looked at any more.
+    this.requestComplete = false
     this.sendLocalReply(413, reasonPhrase(413), 'request_payload_too_large', null)
   }
 

@@ -4,12 +4,11 @@ import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
 import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
+import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
-
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import { grpcStatsFactory } from '../extensions/http-filters/grpc_stats/index.ts'
-
 import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
@@ -46,6 +45,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  bufferFactory,
+  bufferPerRouteFactory,
   healthCheckFactory,
   faultFactory,
   faultPerRouteFactory,
