@@ -48,6 +48,16 @@ export const RetryOnGrpcUnavailable = 8192
 export const RetryOnGrpcInternal = 16384
 export const RetryOnHttp3PostConnectFailure = 32768
 
+/** What a predicate may know of a host. */
+export interface HostFacts {
+  readonly canary: boolean
+  /** envoy.config.core.v3.Metadata.filter_metadata. */
+  readonly metadata: Readonly<Record<string, object>> | null
+}
+
+/** True for a host that a retry should not go to. */
+export type HostPredicate = (host: HostFacts, tried: readonly HostFacts[]) => boolean
+
 /** envoy.config.route.v3.RetryPolicy. Times in ms. */
 export interface RetryPolicyPlan {
   readonly retryOn: number
@@ -63,8 +73,11 @@ export interface RetryPolicyPlan {
   readonly maxIntervalMs: number
   readonly rateLimitedBackOff: RateLimitedBackOff | null
   /** Hosts already tried are avoided. */
-  readonly previousHosts: boolean
+  /** A retry picks again while one of them rejects the host. */
+  readonly hostPredicates: readonly HostPredicate[]
   readonly hostSelectionRetryMaxAttempts: number
+  /** After every so many tries, retries leave out the priorities that have been tried; 0: they do not. */
+  readonly priorityUpdateFrequency: number
 }
 
 export interface RateLimitedBackOff {

@@ -90,6 +90,10 @@ export class StreamInfo {
   /** namespace -> Struct as plain JSON; made by the first filter that writes. */
   dynamicMetadata: Map<string, Record<string, unknown>> | null = null
   filterState: Map<string, unknown> | null = null
+  /** Upstream addresses ('ip:port', comma-separated) that a filter asks for, as sessions do; null: the balancer's choice. */
+  upstreamOverrideHost: string | null = null
+  /** One of them or none. */
+  upstreamOverrideHostStrict = false
   routeMetadata: object | null = null
   upstreamHostMetadata: object | null = null
   clusterMetadata: object | null = null

@@ -197,7 +197,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (sameHost === null) this.attempts++
     this.info.upstreamRequestAttemptCount = this.attempts
     if (route.autoHostRewrite && host.hostname !== '') this.rewriteHost(headers as HeaderMap, host.hostname)
-    const upstream = new UpstreamRequest(this, cluster, host, this.attempts)
+    const upstream = new UpstreamRequest(this, cluster.clusterOf(host), host, this.attempts)
     this.upstream = upstream
     this.info.upstreamHostAddress = host.addressText
     this.context?.onHostAttempted(host)
@@ -220,11 +220,15 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {
-    if (route.hashPolicy === null && route.metadataMatch === null && route.retryPolicy === null) {
-      return cluster.loadBalancer.chooseHost(null)
-    }
+    if (this.context === null && !this.hasWishes(cluster, route)) return cluster.chooseHost(null)
     this.context ??= new RouterLoadBalancerContext(route, this.headers as HeaderMap, this.info)
-    return cluster.loadBalancer.chooseHost(this.context)
+    return cluster.chooseHost(this.context)
+  }
+
+  /** Whether the balancer can learn anything from this request. */
+  private hasWishes(cluster: Cluster, route: Route): boolean {
+    if (route.hashPolicy !== null || route.metadataMatch !== null || route.retryPolicy !== null) return true
+    return cluster.readsRequests || this.info.upstreamOverrideHost !== null
   }
 
   private rewriteHost(headers: HeaderMap, hostname: string): void {

@@ -185,6 +185,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     const { info, thread } = this.owner
     info.firstUpstreamRxByteUs = info.sinceStartUs(thread.clock.now)
     if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
+    const { now } = thread.clock
+    this.cluster.responses?.onResponseHeaders(this.host, headers, now - this.startMs, now)
     if (endStream) this.responseComplete()
     this.owner.onUpstreamHeaders(this, headers, endStream)
   }

@@ -45,6 +45,8 @@ export interface WorkerSettings {
   readonly node: NodeJson
   readonly runtimeLayers: readonly object[]
   readonly healthChecksFail: boolean
+  /** The cluster that this proxy is a host of itself; null: none. */
+  readonly localClusterName: string | null
 }
 
 export type ToWorker =

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
 import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot } from '../config/index.ts'
 import {
   ConnectionCounters,
@@ -148,6 +149,7 @@ export class Server {
       node: this.configuration!.node,
       runtimeLayers: this.runtime.values(),
       healthChecksFail: this.healthChecksFail,
+      localClusterName: localClusterName(this.configuration!.bootstrap),
     }
   }
 
@@ -366,6 +368,11 @@ export class Server {
     logger.info('exiting')
     this.resolveStopped()
   }
+}
+
+function localClusterName({ clusterManager }: BootstrapJson): string | null {
+  const name = clusterManager?.localClusterName ?? ''
+  return name === '' ? null : name
 }
 
 function staticChanges({ bootstrap, clusterPlans }: Configuration): readonly ResourceChange[] {

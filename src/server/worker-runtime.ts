@@ -44,7 +44,12 @@ export class WorkerRuntime {
       runtime: shared.runtime.snapshot,
       clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
     })
-    this.clusters = new ClusterManager(shared, this.context, report => send({ type: 'host_cells', report }))
+    this.clusters = new ClusterManager(
+      shared,
+      this.context,
+      report => send({ type: 'host_cells', report }),
+      settings.localClusterName,
+    )
     // The filters of this thread find its clusters on its context.
     const thread: UpstreamThread = Object.assign(shared, { clusters: this.clusters })
     this.thread = thread

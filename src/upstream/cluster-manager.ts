@@ -3,7 +3,7 @@ import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { type CompileContext, ConfigPath } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
-import { Cluster } from './cluster.ts'
+import { Cluster, type ClusterSurroundings } from './cluster.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
@@ -55,17 +55,35 @@ interface Entry {
 
 /** The clusters of one worker. Each stays as received until its first use, so unused ones cost almost nothing. */
 export class ClusterManager {
-  private readonly thread: ThreadContext
   private readonly context: CompileContext
-  private readonly memory: HostCellMemory
+  private readonly surroundings: ClusterSurroundings
   private readonly rows = new HostRows()
+  private readonly localClusterName: string | null
+  private readonly aggregates = new Set<Cluster>()
   private readonly entries = new Map<string, Entry>()
 
-  /** `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells. */
-  constructor(thread: ThreadContext, context: CompileContext, onHostCells: (report: HostCellsReport) => void) {
-    this.thread = thread
+  /**
+   * `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells. `localClusterName`: the
+   * cluster that this proxy is a host of itself (cluster_manager.local_cluster_name).
+   */
+  constructor(
+    thread: ThreadContext,
+    context: CompileContext,
+    onHostCells: (report: HostCellsReport) => void,
+    localClusterName: string | null = null,
+  ) {
     this.context = context
-    this.memory = new HostCellMemory(thread.workerIndex, onHostCells)
+    this.localClusterName = localClusterName
+    const find = (name: string): Cluster | undefined => this.get(name)
+    this.surroundings = {
+      thread,
+      memory: new HostCellMemory(thread.workerIndex, onHostCells),
+      rows: this.rows,
+      find,
+      get localCluster() {
+        return localClusterName === null ? undefined : find(localClusterName)
+      },
+    }
   }
 
   /** Undefined for an unknown name. Made at first use. */
@@ -93,28 +111,32 @@ export class ClusterManager {
     // Main has compiled the same resource before it sent it, so there is nothing left to diagnose.
     const plan = compileCluster(resource, this.context, ConfigPath.root.field('cluster'))
     const { assignment, rows } = entry
-    const cluster = new Cluster(
-      plan,
-      entry.limits,
-      this.thread,
-      this.memory,
-      this.rows,
-      assignment === null ? rows : null,
-    )
+    const cluster = new Cluster(plan, entry.limits, this.surroundings, assignment === null ? rows : null)
     if (assignment !== null && rows !== null) cluster.setHosts(compileAssignment(assignment), rows)
+    if (plan.balancer.kind === 'aggregate') this.aggregates.add(cluster)
     entry.cluster = cluster
     return cluster
   }
 
+  /** Clusters whose balancer looks at the hosts of `name` too. */
+  private tellDependents(name: string): void {
+    if (name === this.localClusterName) {
+      for (const cluster of this.inflated()) if (cluster.name !== name) cluster.onOtherHostsChanged()
+      return
+    }
+    for (const cluster of this.aggregates) if (cluster.dependsOn(name)) cluster.onOtherHostsChanged()
+  }
+
   /** Adds, replaces or removes between two events; requests under way on the old cluster finish there. */
   apply(update: ClusterUpdate): void {
+    if (update.kind === 'host_rows') {
+      this.rows.addBlock(update.index, update.memory)
+      return
+    }
     const entry = this.entries.get(update.name)
     switch (update.kind) {
-      case 'host_rows':
-        this.rows.addBlock(update.index, update.memory)
-        break
       case 'cluster':
-        entry?.cluster?.drain()
+        this.dismiss(entry)
         this.entries.set(update.name, {
           resource: update.resource,
           limits: update.limits,
@@ -124,7 +146,7 @@ export class ClusterManager {
         })
         break
       case 'cluster_removed':
-        entry?.cluster?.drain()
+        this.dismiss(entry)
         this.entries.delete(update.name)
         break
       case 'hosts':
@@ -136,5 +158,13 @@ export class ClusterManager {
       case 'host_health':
         entry?.cluster?.onHostHealthChanged()
     }
+    this.tellDependents(update.name)
+  }
+
+  private dismiss(entry: Entry | undefined): void {
+    const cluster = entry?.cluster ?? null
+    if (cluster === null) return
+    cluster.drain()
+    this.aggregates.delete(cluster)
   }
 }

@@ -1,10 +1,11 @@
 import type { Http1Options } from '../http/index.ts'
 import type { ConnectOptions } from '../net/index.ts'
+import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS'
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'AGGREGATE'
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints. */
 export interface LocalityPlan {
@@ -23,25 +24,6 @@ export interface AssignmentPlan {
   /** Health of a priority is worked out by weights instead of host counts. */
   readonly weightedPriorityHealth: boolean
 }
-
-export type BalancerPlan =
-  | { readonly kind: 'round_robin' }
-  | { readonly kind: 'random' }
-  | {
-      readonly kind: 'least_request'
-      readonly choiceCount: number
-      readonly fullScan: boolean
-      readonly activeRequestBias: number
-      readonly activeRequestBiasKey: string
-    }
-  | {
-      readonly kind: 'ring_hash'
-      readonly hashFunction: 'XX_HASH' | 'MURMUR_HASH_2'
-      readonly minimumRingSize: number
-      readonly maximumRingSize: number
-      readonly useHostname: boolean
-    }
-  | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostname: boolean }
 
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL'
 
@@ -83,7 +65,8 @@ export interface ClusterPlan {
   readonly balancer: BalancerPlan
   /** Percent; 0: never panic. */
   readonly healthyPanicThreshold: number
-  readonly localityWeighted: boolean
+  /** healthStatusBits() of hosts that a request may ask for by their address. */
+  readonly overrideHostStatuses: number
   /** By routing priority: DEFAULT, HIGH. */
   readonly limits: readonly [LimitsPlan, LimitsPlan]
   /** Null for STATIC. */

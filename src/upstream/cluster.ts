@@ -3,19 +3,47 @@
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
-import { Unhealthy } from './health.ts'
-import { Host, HostKeys } from './host.ts'
+import { Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
 import type { HostRows } from './host-rows.ts'
 import { type HostGroup, type HostSet, hostSet } from './host-set/host-set.ts'
 import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
+import type { BalancerParts } from './load-balancer/balancer-parts.ts'
 import { makeLoadBalancer } from './load-balancer/factory.ts'
-import type { LoadBalancer } from './load-balancer/load-balancer.ts'
+import type { LoadBalancer, LoadBalancerContext } from './load-balancer/load-balancer.ts'
+import { HostsByAddress } from './load-balancer/override-host.ts'
+import { type ResponseObserver, responseObserver } from './load-balancer/response-observer.ts'
+import { countSubsets } from './load-balancer/subset/subset-balancer.ts'
 import { ResourceLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
 import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const EMPTY: AssignmentPlan = { localities: [], overprovisioningFactor: 140, weightedPriorityHealth: false }
+
+const READING: ReadonlySet<string> = new Set(['subset', 'override_host', 'aggregate'])
+
+/** What all clusters of one worker share. */
+export interface ClusterSurroundings {
+  readonly thread: ThreadContext
+  readonly memory: HostCellMemory
+  readonly rows: HostRows
+  /** The clusters beside this one. */
+  find(name: string): Cluster | undefined
+  /** The cluster that this proxy is a host of itself. */
+  readonly localCluster: Cluster | undefined
+}
+
+interface Snapshot {
+  readonly hostSet: HostSet
+  readonly balancer: LoadBalancer
+  readonly byAddress: HostsByAddress
+}
+
+function localityOf(thread: ThreadContext): Locality | null {
+  const { locality } = thread.node
+  if (locality === undefined) return null
+  return { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' }
+}
 
 export class Cluster {
   readonly name: string
@@ -25,36 +53,36 @@ export class Cluster {
   /** Stats below 'cluster.<name>.'; slots in CLUSTER_SLOTS. */
   readonly stats: StatBlock
   readonly codeStats: ResponseCodeStats
-  private readonly thread: ThreadContext
+  /** What the balancer wants to know of responses; null: nothing. */
+  readonly responses: ResponseObserver | null
+  /** The balancer looks at requests, whatever their route says. */
+  readonly readsRequests: boolean
+  private readonly surroundings: ClusterSurroundings
+  private readonly here: Locality | null
   private readonly limitsByPriority: readonly [ResourceLimits, ResourceLimits]
-  private readonly memory: HostCellMemory
-  private readonly rows: HostRows
+  private readonly parts: BalancerParts
   private hostsByKey = new Map<string, Host>()
   private assignment: AssignmentPlan = EMPTY
   private groups: readonly HostGroup[] = []
-  private currentHostSet: HostSet
-  private currentBalancer: LoadBalancer
-  /** Hosts or their health have changed since the balancer was made. */
-  private stale = false
+  /** Null when hosts or their health have changed since it was made. */
+  private snapshot: Snapshot | null = null
 
   /** `rowNumbers`: one per endpoint of the plan's assignment; null where main sends the hosts. */
   constructor(
     plan: ClusterPlan,
     location: LimitsLocation,
-    thread: ThreadContext,
-    memory: HostCellMemory,
-    rows: HostRows,
+    surroundings: ClusterSurroundings,
     rowNumbers: readonly number[] | null,
   ) {
+    const { thread } = surroundings
     const stats: StatStore = thread.stats
     const prefix = clusterStatPrefix(plan.observabilityName)
     const ledger = ledgerPosition(thread.workerIndex)
     this.name = plan.name
     this.observabilityName = plan.observabilityName
     this.plan = plan
-    this.thread = thread
-    this.memory = memory
-    this.rows = rows
+    this.surroundings = surroundings
+    this.here = localityOf(thread)
     this.stats = stats.block(prefix, CLUSTER_STATS)
     this.codeStats = new ResponseCodeStats(stats, prefix, {
       cells: this.stats.cells,
@@ -64,8 +92,21 @@ export class Cluster {
       new ResourceLimits(plan.limits[0], 0, location, ledger, thread.runtime),
       new ResourceLimits(plan.limits[1], 1, location, ledger, thread.runtime),
     ]
-    this.currentHostSet = hostSet([], EMPTY)
-    this.currentBalancer = makeLoadBalancer(plan, this.currentHostSet, thread, this.stats)
+    this.responses = responseObserver(plan.balancer)
+    this.readsRequests = READING.has(plan.balancer.kind)
+    this.parts = {
+      thread,
+      stats: this.stats,
+      healthyPanicThreshold: plan.healthyPanicThreshold,
+      overrideHostStatuses: plan.overrideHostStatuses,
+      get localHosts() {
+        const { localCluster } = surroundings
+        // The local cluster itself does not look at zones, as in Envoy.
+        return localCluster === undefined || localCluster.name === plan.name ? null : localCluster.hostSet
+      },
+      memory: { subsets: new Set() },
+      findCluster: name => surroundings.find(name),
+    }
     if (rowNumbers !== null) this.setHosts(plan.assignment, rowNumbers)
   }
 
@@ -74,21 +115,36 @@ export class Cluster {
     return this.limitsByPriority[priority]
   }
 
-  /** Replaced whenever the hosts or their health change: read it per request. */
+  /** Null when no host may be used. `context`: what the request wishes; null: nothing. */
+  chooseHost(context: LoadBalancerContext | null): Host | null {
+    const snapshot = this.snapshot ?? this.takeSnapshot()
+    if (context !== null && context.overrideHost !== null) {
+      const host = snapshot.byAddress.find(context.overrideHost)
+      if (host !== null || context.overrideHostStrict) return host
+    }
+    return snapshot.balancer.chooseHost(context)
+  }
+
+  /** Replaced whenever the hosts or their health change. */
   get loadBalancer(): LoadBalancer {
-    if (this.stale) this.rebuild()
-    return this.currentBalancer
+    return (this.snapshot ?? this.takeSnapshot()).balancer
   }
 
   get hostSet(): HostSet {
-    if (this.stale) this.rebuild()
-    return this.currentHostSet
+    return (this.snapshot ?? this.takeSnapshot()).hostSet
   }
 
-  private rebuild(): void {
-    this.stale = false
-    this.currentHostSet = hostSet(this.groups, this.assignment)
-    this.currentBalancer = makeLoadBalancer(this.plan, this.currentHostSet, this.thread, this.stats)
+  private takeSnapshot(): Snapshot {
+    const view = hostSet(this.groups, this.assignment, this.here)
+    const balancer = makeLoadBalancer(this.plan.balancer, view, this.parts)
+    this.snapshot = { hostSet: view, balancer, byAddress: new HostsByAddress(view, this.plan.overrideHostStatuses) }
+    return this.snapshot
+  }
+
+  /** The cluster that a chosen host belongs to: this one, or one that an aggregate cluster consists of. */
+  clusterOf(host: Host): Cluster {
+    if (this.plan.balancer.kind !== 'aggregate') return this
+    return this.surroundings.find(host.clusterName) ?? this
   }
 
   hosts(): readonly Host[] {
@@ -97,6 +153,7 @@ export class Cluster {
 
   /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
   setHosts(assignment: AssignmentPlan, rowNumbers: readonly number[]): void {
+    const { memory, rows, thread } = this.surroundings
     const before = this.hostsByKey
     const kept = new Map<string, Host>()
     const keys = new HostKeys()
@@ -109,7 +166,16 @@ export class Cluster {
         const rowNumber = rowNumbers[endpointIndex++] as number
         let host = before.get(key)
         if (host === undefined) {
-          host = new Host(key, endpoint, locality, priority, this.memory.allot(), this.rows.row(rowNumber))
+          host = new Host(
+            this.name,
+            key,
+            endpoint,
+            locality,
+            priority,
+            memory.allot(),
+            rows.row(rowNumber),
+            thread.clock.now,
+          )
           fresh.push(host)
         } else host.update(endpoint, locality, priority)
         kept.set(key, host)
@@ -119,8 +185,8 @@ export class Cluster {
     })
     this.hostsByKey = kept
     this.assignment = assignment
-    this.stale = true
-    if (fresh.length > 0) this.memory.report(this.name, fresh)
+    this.snapshot = null
+    if (fresh.length > 0) memory.report(this.name, fresh)
     const all = this.plan.closeConnectionsOnHostSetChange
     for (const [key, host] of before) {
       if (!all && kept.get(key) === host) continue
@@ -132,20 +198,30 @@ export class Cluster {
 
   /** Health flags in the rows of hosts have changed: the next request finds a balancer that knows. */
   onHostHealthChanged(): void {
-    this.stale = true
+    this.snapshot = null
+    const { now } = this.surroundings.thread.clock
     for (const host of this.hostsByKey.values()) {
-      const { health } = host
-      if (health === host.knownHealth) continue
-      host.knownHealth = health
-      if (health !== Unhealthy) continue
+      if (!host.noteHealth(now)) continue
       // Requests under way finish; idle connections to a failed host are not worth keeping.
       host.pools?.drain()
       host.pools = null
     }
   }
 
+  /** True for an aggregate cluster that `name` is a part of. */
+  dependsOn(name: string): boolean {
+    const { balancer } = this.plan
+    return balancer.kind === 'aggregate' && balancer.clusters.includes(name)
+  }
+
+  /** Hosts of another cluster, which the balancer looks at too, have changed. */
+  onOtherHostsChanged(): void {
+    this.snapshot = null
+  }
+
   /** The cluster is removed or replaced: what is under way finishes, nothing new begins. */
   drain(): void {
+    countSubsets(this.parts, new Set())
     for (const host of this.hostsByKey.values()) host.pools?.drain()
   }
 }

@@ -65,3 +65,26 @@ export function edsHealthStatus(flags: number): string {
   if ((flags & EdsStatusDraining) !== 0) return 'DRAINING'
   return (flags & DegradedEdsHealth) !== 0 ? 'DEGRADED' : 'HEALTHY'
 }
+
+const FAILED = FailedActiveHealthCheck | FailedOutlierCheck | FailedEdsHealth
+
+/** One bit that stands for the health of a host, in sets of envoy.config.core.v3.HealthStatus. */
+export function healthStatusBit(flags: number): number {
+  if ((flags & FAILED) !== 0) return 4
+  if ((flags & EdsStatusDraining) !== 0) return 8
+  return (flags & DEGRADED) !== 0 ? 2 : 1
+}
+
+const STATUS_BITS: Readonly<Record<HealthStatusJson, number>> = {
+  UNKNOWN: 1,
+  HEALTHY: 1,
+  DEGRADED: 2,
+  UNHEALTHY: 4,
+  TIMEOUT: 4,
+  DRAINING: 8,
+}
+
+/** envoy.config.core.v3.HealthStatusSet as bits; without one, hosts that can be used. */
+export function healthStatusBits(statuses: readonly HealthStatusJson[] | undefined): number {
+  return (statuses ?? ['HEALTHY', 'DEGRADED']).reduce((bits, status) => bits | STATUS_BITS[status], 0)
+}

@@ -4,10 +4,20 @@
 export const HOST_ROW_CELLS = 16
 /** Health flag bits (health.ts). Main decides; workers look when they are told that something changed. */
 export const ROW_HEALTH_FLAGS = 0
+/** The weight that the host's own load reports come to (ORCA); 0: none. Any worker writes it. */
+export const ROW_CLIENT_WEIGHT = 1
+/** Since when there has been a weight, and when it was last reported: sharedMs(). */
+export const ROW_CLIENT_WEIGHT_SINCE = 2
+export const ROW_CLIENT_WEIGHT_AT = 3
 
 const ROWS_PER_BLOCK = 512
 /** A row given back may still be counted in by requests under way, so it rests before it is used again. */
 const REST_MS = 600_000
+
+/** Milliseconds of a clock that all threads share, in 32 bits: differences are good for 24 days. */
+export function sharedMs(): number {
+  return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n))
+}
 
 /** The rows that a thread knows of, by number. */
 export class HostRows {

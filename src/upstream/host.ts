@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
 import type { Address } from '../net/index.ts'
-import { type Health, healthOf } from './health.ts'
+import { FailedActiveHealthCheck, type Health, healthOf, Unhealthy } from './health.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 
 export interface Locality {
@@ -42,6 +42,7 @@ export interface EndpointPlan {
 }
 
 export class Host {
+  readonly clusterName: string
   /** From HostKeys. */
   readonly key: string
   readonly address: Address
@@ -59,19 +60,27 @@ export class Host {
   readonly cells: Float64Array
   /** ROW_* cells; shared by all threads. */
   readonly row: Int32Array
-  /** As the balancer last saw it. */
-  knownHealth: Health
+  /** Health flags as this worker last looked at them. */
+  knownFlags: number
+  /** When this worker first saw the host in health: on joining, or on its first passing check. For slow start. */
+  healthySinceMs: number
+  /** Moving average of response times (peak EWMA); 0: none yet. */
+  ewmaMs = 0
+  ewmaAtMs = 0
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 
   constructor(
+    clusterName: string,
     key: string,
     endpoint: EndpointPlan,
     locality: Locality,
     priority: number,
     cells: Float64Array,
     row: Int32Array,
+    nowMs: number,
   ) {
+    this.clusterName = clusterName
     this.key = key
     this.address = endpoint.address
     this.addressText = endpoint.address.toString()
@@ -83,7 +92,8 @@ export class Host {
     this.metadata = endpoint.metadata
     this.cells = cells
     this.row = row
-    this.knownHealth = this.health
+    this.knownFlags = this.healthFlags
+    this.healthySinceMs = (this.knownFlags & FailedActiveHealthCheck) === 0 ? nowMs : Number.NEGATIVE_INFINITY
   }
 
   /** Takes over what may change while the host stays the same. */
@@ -98,6 +108,17 @@ export class Host {
   /** Health flag bits; 0: healthy. */
   get healthFlags(): number {
     return this.row[ROW_HEALTH_FLAGS] as number
+  }
+
+  /** Looks at the flags again; true when a host that could be used no longer can. */
+  noteHealth(nowMs: number): boolean {
+    const before = this.knownFlags
+    const after = this.healthFlags
+    if (before === after) return false
+    this.knownFlags = after
+    const passes = (before & ~after & FailedActiveHealthCheck) !== 0
+    if (passes) this.healthySinceMs = nowMs
+    return healthOf(before) !== Unhealthy && healthOf(after) === Unhealthy
   }
 
   get health(): Health {

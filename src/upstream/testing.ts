@@ -13,7 +13,7 @@ import type { ClusterPlan } from './cluster-plan.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { edsHealthFlags } from './health.ts'
-import { Host } from './host.ts'
+import { Host, type Locality } from './host.ts'
 import { HostCellMemory } from './host-cells.ts'
 import { HOST_ROW_CELLS, HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { LimitsMemory } from './limits-memory.ts'
@@ -60,6 +60,9 @@ export interface TestHost {
   readonly health?: 'HEALTHY' | 'UNHEALTHY' | 'DEGRADED' | 'DRAINING' | 'TIMEOUT'
   readonly hostname?: string
   readonly metadata?: Record<string, object>
+  readonly locality?: Locality
+  /** Since when it is healthy. */
+  readonly sinceMs?: number
 }
 
 export function testHost(options: TestHost = {}): Host {
@@ -74,7 +77,17 @@ export function testHost(options: TestHost = {}): Host {
   }
   const row = new Int32Array(HOST_ROW_CELLS)
   row[ROW_HEALTH_FLAGS] = endpoint.healthFlags
-  return new Host(endpoint.address.toString(), endpoint, NOWHERE, 0, new Float64Array(9), row)
+  const locality = options.locality ?? NOWHERE
+  return new Host(
+    'c',
+    endpoint.address.toString(),
+    endpoint,
+    locality,
+    0,
+    new Float64Array(9),
+    row,
+    options.sinceMs ?? 0,
+  )
 }
 
 export function endpointJson(port: number, extra: object = {}): object {
@@ -88,7 +101,8 @@ export function testCluster(json: ClusterJson, thread: ThreadContext = testThrea
   const allotment = new HostRowAllotment(() => undefined)
   const members = new ClusterMembers(allotment)
   members.update(plan.assignment)
-  return new Cluster(plan, new LimitsMemory(2).allot(), thread, memory, allotment.rows, members.rowNumbers())
+  const surroundings = { thread, memory, rows: allotment.rows, find: () => undefined, localCluster: undefined }
+  return new Cluster(plan, new LimitsMemory(2).allot(), surroundings, members.rowNumbers())
 }
 
 /** Main as a worker under test hears it: clusters, and the hosts of those that discover them. */
@@ -137,7 +151,7 @@ export class TestMain {
 export function countPicks(cluster: Cluster, count: number): Record<string, number> {
   const picks: Record<string, number> = {}
   for (let i = 0; i < count; i++) {
-    const port = String(cluster.loadBalancer.chooseHost(null)?.address.port ?? 'none')
+    const port = String(cluster.chooseHost(null)?.address.port ?? 'none')
     picks[port] = (picks[port] ?? 0) + 1
   }
   return picks

@@ -29,6 +29,7 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       node: loaded.bootstrap?.node ?? {},
       runtimeLayers: [],
       healthChecksFail: false,
+      localClusterName: null,
     },
     (message: FromWorker) => {
       if (message.type === 'applied') applied.resolve(message)

@@ -7,7 +7,6 @@ import {
   durationMs,
   int64,
   nearestName,
-  typeName,
 } from '../../config/index.ts'
 import {
   compileHeaderMatchers,
@@ -31,6 +30,7 @@ import {
   RetryOnRetriableStatusCodes,
   type RetryPolicyPlan,
 } from '../../http/index.ts'
+import { compileHostPredicates, compileRetryPriority } from './retry-hosts.ts'
 
 const LATER = 'not part of this release; remove it'
 declareSupport('envoy.config.route.v3.RetryPolicy', {
@@ -39,6 +39,7 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
     'num_retries',
     'per_try_timeout',
     'retry_host_predicate',
+    'retry_priority',
     'host_selection_retry_max_attempts',
     'retriable_status_codes',
     'retry_back_off',
@@ -48,14 +49,10 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
   ],
   refused: {
     per_try_idle_timeout: `${LATER} and use per_try_timeout`,
-    retry_priority: `retry priorities are ${LATER}`,
     retry_options_predicates: `retry options predicates are ${LATER}`,
     refresh_cluster_on_retry: `a retry stays on its cluster; choosing another is ${LATER}`,
   },
 })
-const PREVIOUS_HOSTS = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'
-declareSupport('envoy.config.route.v3.RetryPolicy.RetryHostPredicate', { supported: ['name', 'typed_config'] })
-declareSupport(PREVIOUS_HOSTS, { supported: [] })
 declareSupport('envoy.config.route.v3.RetryPolicy.RetryBackOff', { supported: ['base_interval', 'max_interval'] })
 declareSupport('envoy.config.route.v3.RetryPolicy.ResetHeader', { supported: ['name', 'format'] })
 declareSupport('envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff', {
@@ -112,8 +109,9 @@ export function compileRetryPolicy(
     baseIntervalMs,
     maxIntervalMs,
     rateLimitedBackOff: compileRateLimited(policy),
-    previousHosts: compilePreviousHosts(policy, context, path.field('retry_host_predicate')),
+    hostPredicates: compileHostPredicates(policy, context, path.field('retry_host_predicate')),
     hostSelectionRetryMaxAttempts: int64(policy.hostSelectionRetryMaxAttempts ?? 1),
+    priorityUpdateFrequency: compileRetryPriority(policy, context, path.field('retry_priority')),
   })
 }
 
@@ -146,20 +144,4 @@ function compileRateLimited(policy: RetryPolicyJson): RateLimitedBackOff | null 
     })),
     maxIntervalMs: durationMs(backOff.maxInterval, DEFAULT_RATE_LIMITED_MAX_MS),
   }
-}
-
-function compilePreviousHosts(policy: RetryPolicyJson, context: CompileContext, path: ConfigPath): boolean {
-  let found = false
-  for (const [i, predicate] of (policy.retryHostPredicate ?? []).entries()) {
-    const type = predicate.typedConfig === undefined ? '' : typeName(predicate.typedConfig as { '@type'?: string })
-    if (type === PREVIOUS_HOSTS) found = true
-    else {
-      context.diagnostics.error(path.index(i).field('typed_config'), 'unknown retry host predicate', {
-        expected: PREVIOUS_HOSTS,
-        found: type,
-        code: 'unknown-extension',
-      })
-    }
-  }
-  return found
 }

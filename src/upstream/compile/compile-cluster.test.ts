@@ -6,6 +6,15 @@ import { compileForTest, endpointJson } from '../testing.ts'
 const HTTP = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const POLICIES = 'type.googleapis.com/envoy.extensions.load_balancing_policies'
 
+const ZONES = {
+  kind: 'zone_aware',
+  routingEnabled: 100,
+  minClusterSize: 6,
+  failTrafficOnPanic: false,
+  forceLocalMinSize: null,
+  byWeight: false,
+}
+
 const plan = (json: object) => {
   const { plan: compiled, problems } = compileForTest(json as ClusterJson)
   assert.deepEqual(problems, [])
@@ -25,7 +34,7 @@ test('defaults are those of Envoy', () => {
   assert.equal(compiled.maxConnectionDurationMs, 0)
   assert.equal(compiled.maxRequestsPerConnection, 0)
   assert.equal(compiled.healthyPanicThreshold, 50)
-  assert.deepEqual(compiled.balancer, { kind: 'round_robin' })
+  assert.deepEqual(compiled.balancer, { kind: 'round_robin', slowStart: null, locality: ZONES })
   assert.deepEqual(compiled.limits[0].max, [1024, 1024, 1024, 3])
   assert.equal(compiled.dns, null)
   assert.deepEqual(compiled.connectOptions, {})
@@ -98,6 +107,8 @@ test('balancing policies in both forms', () => {
     fullScan: false,
     activeRequestBias: 0.5,
     activeRequestBiasKey: 'k',
+    slowStart: null,
+    locality: ZONES,
   }
   const fields = { choiceCount: 3, activeRequestBias: bias }
   assert.deepEqual(plan({ name: 'c', lbPolicy: 'LEAST_REQUEST', leastRequestLbConfig: fields }).balancer, least)
@@ -106,8 +117,7 @@ test('balancing policies in both forms', () => {
   assert.equal(scan.kind === 'least_request' && scan.fullScan, true)
   assert.equal(plan({ name: 'c', lbPolicy: 'RANDOM' }).balancer.kind, 'random')
   const weighted = { localityLbConfig: { localityWeightedLbConfig: {} } }
-  assert.equal(policy('random.v3.Random', weighted).localityWeighted, true)
-  assert.equal(policy('round_robin.v3.RoundRobin').localityWeighted, false)
+  assert.deepEqual(policy('random.v3.Random', weighted).balancer, { kind: 'random', locality: { kind: 'weighted' } })
   const ring = { minimumRingSize: '10', maximumRingSize: '20', hashFunction: 'MURMUR_HASH_2' }
   const ringPlan = {
     kind: 'ring_hash',
@@ -115,10 +125,13 @@ test('balancing policies in both forms', () => {
     minimumRingSize: 10,
     maximumRingSize: 20,
     useHostname: false,
+    hashBalanceFactor: 0,
+    localityWeighted: false,
   }
   assert.deepEqual(plan({ name: 'c', lbPolicy: 'RING_HASH', ringHashLbConfig: ring }).balancer, ringPlan)
   assert.deepEqual(policy('ring_hash.v3.RingHash', ring).balancer, ringPlan)
-  const table = { kind: 'maglev', tableSize: 65537, useHostname: true }
+  const hashing = { useHostname: true, hashBalanceFactor: 0, localityWeighted: false }
+  const table = { kind: 'maglev', tableSize: 65537, ...hashing }
   const hostname = { consistentHashingLbConfig: { useHostnameForHashing: true } }
   assert.deepEqual(policy('maglev.v3.Maglev', hostname).balancer, table)
   assert.deepEqual(plan({ name: 'c', lbPolicy: 'MAGLEV', commonLbConfig: hostname }).balancer, table)

@@ -1,10 +1,12 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
-import type { PercentJson } from '#api/envoy/type/v3/percent_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
 import type { ConnectOptions } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
+import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
+import { compileAggregate } from './aggregate.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
+import { wholePercent } from './balancing/locality-routing.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { compileDiscovery } from './dns.ts'
 import { compileBalancing } from './load-balancing.ts'
@@ -44,14 +46,10 @@ function connectOptions(cluster: ClusterJson, context: CompileContext, path: Con
   }
 }
 
-/** Whole percent, as Envoy reads it; an empty Percent message is 0, which switches panic off. */
-function panicThreshold(percent: PercentJson | undefined): number {
-  return percent === undefined ? DEFAULT_PANIC_THRESHOLD : Math.trunc(Number(percent.value ?? 0))
-}
-
 /** Compiles envoy.config.cluster.v3.Cluster. Errors go to `context.diagnostics`; the plan is then not to be used. */
 export function compileCluster(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ClusterPlan {
   const name = cluster.name ?? ''
+  const aggregate = compileAggregate(cluster, context, path)
   const discovery = compileDiscovery(cluster, context, path)
   checkAssignment(cluster.loadAssignment, discovery.type, context, path.field('load_assignment'))
   const { commonLbConfig } = cluster
@@ -63,8 +61,10 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
     ...compileProtocolOptions(cluster, context, path),
     connectOptions: connectOptions(cluster, context, path),
-    ...compileBalancing(cluster, context, path),
-    healthyPanicThreshold: panicThreshold(commonLbConfig?.healthyPanicThreshold),
+    balancer: compileBalancing(cluster, aggregate, context, path),
+    // 0 switches panic off.
+    healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),
+    overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),
     limits: compileCircuitBreakers(cluster.circuitBreakers, name),
     dns: discovery.dns,
     assignment: compileAssignment(cluster.loadAssignment),

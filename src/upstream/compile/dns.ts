@@ -6,6 +6,7 @@ import type { CaresDnsResolverConfigJson } from '#api/envoy/extensions/network/d
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, typeName } from '../../config/index.ts'
 import { formatHostPort } from '../../net/index.ts'
 import type { DiscoveryType, DnsLookupFamily, DnsPlan, DnsResolverPlan } from '../cluster-plan.ts'
+import { AGGREGATE_CLUSTER } from './aggregate.ts'
 import { isIpAddress } from './assignment.ts'
 
 const DNS_CLUSTER = 'envoy.extensions.clusters.dns.v3.DnsCluster'
@@ -143,8 +144,12 @@ export function compileDiscovery(cluster: ClusterJson, context: CompileContext, 
   }
   const at = path.field('cluster_type').field('typed_config')
   const type = typeName((custom.typedConfig ?? {}) as { '@type'?: string })
+  if (type === AGGREGATE_CLUSTER) return { type: 'AGGREGATE', dns: null }
   if (type !== DNS_CLUSTER) {
-    context.diagnostics.error(at, `no cluster type reads ${type}`, { expected: DNS_CLUSTER, found: type })
+    context.diagnostics.error(at, `no cluster type reads ${type}`, {
+      expected: `${DNS_CLUSTER} or ${AGGREGATE_CLUSTER}`,
+      found: type,
+    })
     return { type: 'STATIC', dns: null }
   }
   const config = custom.typedConfig as DnsClusterJson

@@ -1,158 +1,170 @@
-import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
-import type { RuntimeDoubleJson } from '#api/envoy/config/core/v3/base_pb.ts'
+// The balancing policy of a cluster, in both of its forms.
+import type { ClusterJson, LoadBalancingPolicyJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import type { ClientSideWeightedRoundRobinJson } from '#api/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.ts'
 import type { LeastRequestJson } from '#api/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts'
 import type { MaglevJson } from '#api/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts'
+import type { OverrideHostJson } from '#api/envoy/extensions/load_balancing_policies/override_host/v3/override_host_pb.ts'
+import type { PeakEwmaJson } from '#api/envoy/extensions/load_balancing_policies/peak_ewma/v3alpha/peak_ewma_pb.ts'
 import type { RandomJson } from '#api/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts'
 import type { RingHashJson } from '#api/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.ts'
 import type { RoundRobinJson } from '#api/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts'
-import { type CompileContext, type ConfigPath, int64, typeName } from '../../config/index.ts'
-import type { BalancerPlan } from '../cluster-plan.ts'
-import './load-balancing-support.ts'
+import type { SubsetJson } from '#api/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.ts'
+import type { WrrLocalityJson } from '#api/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts'
+import { type CompileContext, type ConfigPath, typeName } from '../../config/index.ts'
+import type { BalancerPlan, LocalityRoutingPlan } from '../balancer-plan.ts'
+import { type HashingFields, hashing, maglevPlan, ringHashPlan } from './balancing/hashing.ts'
+import { clientSideWeightsPlan, leastRequestPlan, peakEwmaPlan, roundRobinPlan } from './balancing/list-policies.ts'
+import { type LocalityFields, localityRouting } from './balancing/locality-routing.ts'
+import { overrideHostSource } from './balancing/override-host.ts'
+import { compileSubsets, type SubsetFields } from './balancing/subset.ts'
+import './balancing/support.ts'
 
 const POLICIES = 'envoy.extensions.load_balancing_policies'
-const DEFAULT_RING_MINIMUM = 1024
-const DEFAULT_RING_MAXIMUM = 8_388_608
-const DEFAULT_TABLE = 65_537
+const PLAIN: BalancerPlan = roundRobinPlan(undefined, localityRouting(undefined))
 
-export interface BalancingPlan {
-  readonly balancer: BalancerPlan
-  readonly localityWeighted: boolean
-}
-
-interface LeastRequestFields {
-  readonly choiceCount?: number
-  readonly activeRequestBias?: RuntimeDoubleJson
-  readonly enableFullScan?: boolean
-  readonly selectionMethod?: string
-}
-
-function leastRequestPlan(json: LeastRequestFields | undefined): BalancerPlan {
-  return {
-    kind: 'least_request',
-    choiceCount: json?.choiceCount ?? 2,
-    fullScan: json?.selectionMethod === 'FULL_SCAN' || json?.enableFullScan === true,
-    activeRequestBias: json?.activeRequestBias === undefined ? 1 : Number(json.activeRequestBias.defaultValue ?? 0),
-    activeRequestBiasKey: json?.activeRequestBias?.runtimeKey ?? '',
-  }
-}
-
-interface RingFields {
-  readonly hashFunction?: string
-  readonly minimumRingSize?: string | number
-  readonly maximumRingSize?: string | number
-}
-
-function ringHashPlan(
-  json: RingFields | undefined,
-  useHostname: boolean,
-  context: CompileContext,
-  path: ConfigPath,
-): BalancerPlan {
-  const minimumRingSize = int64(json?.minimumRingSize ?? DEFAULT_RING_MINIMUM)
-  const maximumRingSize = int64(json?.maximumRingSize ?? DEFAULT_RING_MAXIMUM)
-  if (minimumRingSize > maximumRingSize) {
-    context.diagnostics.error(path.field('minimum_ring_size'), 'is above maximum_ring_size', {
-      expected: `at most ${maximumRingSize}`,
-      found: String(minimumRingSize),
-    })
-  }
-  const hashFunction = json?.hashFunction === 'MURMUR_HASH_2' ? 'MURMUR_HASH_2' : 'XX_HASH'
-  return { kind: 'ring_hash', hashFunction, minimumRingSize, maximumRingSize, useHostname }
-}
-
-function isPrime(value: number): boolean {
-  if (value < 2) return false
-  for (let divisor = 2; divisor * divisor <= value; divisor++) if (value % divisor === 0) return false
-  return true
-}
-
-function maglevPlan(
-  tableSizeField: string | number | undefined,
-  useHostname: boolean,
-  context: CompileContext,
-  path: ConfigPath,
-): BalancerPlan {
-  const tableSize = int64(tableSizeField ?? DEFAULT_TABLE)
-  if (!isPrime(tableSize)) {
-    context.diagnostics.error(path.field('table_size'), 'the table size of maglev must be a prime number', {
-      found: String(tableSize),
-    })
-  }
-  return { kind: 'maglev', tableSize, useHostname }
-}
+/** What a policy compiles to: a plan, or that the kind of cluster brings its own. */
+type Policy = BalancerPlan | 'cluster_provided'
 
 /** The lb_policy form, with its lb_config and common_lb_config. */
-function fromPolicyEnum(cluster: ClusterJson, context: CompileContext, path: ConfigPath): BalancingPlan {
+function fromPolicyEnum(cluster: ClusterJson, context: CompileContext, path: ConfigPath): Policy {
   const common = cluster.commonLbConfig
-  const localityWeighted = common?.localityWeightedLbConfig !== undefined
-  const useHostname = common?.consistentHashingLbConfig?.useHostnameForHashing ?? false
+  const locality = localityRouting(common as LocalityFields | undefined)
+  const shared = hashing(
+    common?.consistentHashingLbConfig as HashingFields | undefined,
+    common?.localityWeightedLbConfig !== undefined,
+  )
   switch (cluster.lbPolicy) {
     case 'LEAST_REQUEST':
-      return { balancer: leastRequestPlan(cluster.leastRequestLbConfig), localityWeighted }
+      return leastRequestPlan(cluster.leastRequestLbConfig, locality)
     case 'RANDOM':
-      return { balancer: { kind: 'random' }, localityWeighted }
-    case 'RING_HASH': {
-      const at = path.field('ring_hash_lb_config')
-      return { balancer: ringHashPlan(cluster.ringHashLbConfig, useHostname, context, at), localityWeighted }
-    }
-    case 'MAGLEV': {
-      const at = path.field('maglev_lb_config')
-      return { balancer: maglevPlan(cluster.maglevLbConfig?.tableSize, useHostname, context, at), localityWeighted }
-    }
+      return { kind: 'random', locality }
+    case 'RING_HASH':
+      return ringHashPlan(cluster.ringHashLbConfig, shared, context, path.field('ring_hash_lb_config'))
+    case 'MAGLEV':
+      return maglevPlan(cluster.maglevLbConfig?.tableSize, shared, context, path.field('maglev_lb_config'))
+    case 'CLUSTER_PROVIDED':
+      return 'cluster_provided'
     default:
-      return { balancer: { kind: 'round_robin' }, localityWeighted }
+      return roundRobinPlan(cluster.roundRobinLbConfig, locality)
   }
 }
 
-function fromExtension(config: object, context: CompileContext, path: ConfigPath): BalancingPlan | undefined {
-  switch (typeName(config as { '@type'?: string })) {
-    case `${POLICIES}.round_robin.v3.RoundRobin`: {
-      const locality = (config as RoundRobinJson).localityLbConfig
-      return { balancer: { kind: 'round_robin' }, localityWeighted: locality?.localityWeightedLbConfig !== undefined }
-    }
-    case `${POLICIES}.random.v3.Random`: {
-      const locality = (config as RandomJson).localityLbConfig
-      return { balancer: { kind: 'random' }, localityWeighted: locality?.localityWeightedLbConfig !== undefined }
-    }
-    case `${POLICIES}.least_request.v3.LeastRequest`: {
-      const json = config as LeastRequestJson
-      const localityWeighted = json.localityLbConfig?.localityWeightedLbConfig !== undefined
-      return { balancer: leastRequestPlan(json as LeastRequestFields), localityWeighted }
-    }
-    case `${POLICIES}.ring_hash.v3.RingHash`: {
-      const json = config as RingHashJson
-      const useHostname = json.consistentHashingLbConfig?.useHostnameForHashing ?? json.useHostnameForHashing ?? false
-      const balancer = ringHashPlan(json, useHostname, context, path)
-      return { balancer, localityWeighted: json.localityWeightedLbConfig !== undefined }
-    }
-    case `${POLICIES}.maglev.v3.Maglev`: {
-      const json = config as MaglevJson
-      const useHostname = json.consistentHashingLbConfig?.useHostnameForHashing ?? false
-      const balancer = maglevPlan(json.tableSize, useHostname, context, path)
-      return { balancer, localityWeighted: json.localityWeightedLbConfig !== undefined }
-    }
-    default:
-      return undefined
-  }
+type FromConfig = (config: object, context: CompileContext, path: ConfigPath) => Policy | undefined
+
+interface LocalityConfigured {
+  readonly localityLbConfig?: object
 }
 
-/** The balancing policy of a cluster: `load_balancing_policy` where it is given, else `lb_policy`. */
-export function compileBalancing(cluster: ClusterJson, context: CompileContext, path: ConfigPath): BalancingPlan {
-  const policies = cluster.loadBalancingPolicy?.policies
-  const at = path.field('load_balancing_policy').field('policies')
-  if (policies === undefined) {
-    if (cluster.lbPolicy === 'LOAD_BALANCING_POLICY_CONFIG') {
-      context.diagnostics.error(path.field('lb_policy'), 'LOAD_BALANCING_POLICY_CONFIG needs a load_balancing_policy')
+const localityOf = (config: object): LocalityRoutingPlan =>
+  localityRouting((config as LocalityConfigured).localityLbConfig as LocalityFields | undefined)
+
+const EXTENSIONS: Readonly<Record<string, FromConfig>> = {
+  [`${POLICIES}.round_robin.v3.RoundRobin`]: config => roundRobinPlan(config as RoundRobinJson, localityOf(config)),
+  [`${POLICIES}.random.v3.Random`]: config => ({ kind: 'random', locality: localityOf(config as RandomJson) }),
+  [`${POLICIES}.least_request.v3.LeastRequest`]: config =>
+    leastRequestPlan(config as LeastRequestJson, localityOf(config)),
+  [`${POLICIES}.peak_ewma.v3alpha.PeakEwma`]: config => peakEwmaPlan(config as PeakEwmaJson),
+  [`${POLICIES}.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin`]: config =>
+    clientSideWeightsPlan(config as ClientSideWeightedRoundRobinJson, localityRouting(undefined)),
+  [`${POLICIES}.cluster_provided.v3.ClusterProvided`]: () => 'cluster_provided',
+  [`${POLICIES}.ring_hash.v3.RingHash`]: (config, context, path) => {
+    const json = config as RingHashJson
+    // The policy's own fields are the deprecated form.
+    const fields = (json.consistentHashingLbConfig ?? json) as HashingFields
+    return ringHashPlan(json, hashing(fields, json.localityWeightedLbConfig !== undefined), context, path)
+  },
+  [`${POLICIES}.maglev.v3.Maglev`]: (config, context, path) => {
+    const json = config as MaglevJson
+    const fields = json.consistentHashingLbConfig as HashingFields | undefined
+    return maglevPlan(json.tableSize, hashing(fields, json.localityWeightedLbConfig !== undefined), context, path)
+  },
+  [`${POLICIES}.wrr_locality.v3.WrrLocality`]: (config, context, path) => {
+    const at = path.field('endpoint_picking_policy')
+    const child = innerPolicy((config as WrrLocalityJson).endpointPickingPolicy, context, at)
+    if ('locality' in child) return { ...child, locality: { kind: 'weighted' } }
+    context.diagnostics.error(at, `${child.kind} cannot pick within one locality`)
+    return child
+  },
+  [`${POLICIES}.subset.v3.Subset`]: (config, context, path) => {
+    const json = config as SubsetJson
+    const child = innerPolicy(json.subsetLbPolicy, context, path.field('subset_lb_policy'))
+    return compileSubsets(json as SubsetFields, child, context, path)
+  },
+  [`${POLICIES}.override_host.v3.OverrideHost`]: (config, context, path) => {
+    const json = config as OverrideHostJson
+    const sourcesPath = path.field('override_host_sources')
+    return {
+      kind: 'override_host',
+      sources: (json.overrideHostSources ?? []).flatMap((source, index) =>
+        overrideHostSource(source, context, sourcesPath.index(index)),
+      ),
+      child: innerPolicy(json.fallbackPolicy, context, path.field('fallback_policy')),
     }
-    return fromPolicyEnum(cluster, context, path)
-  }
-  // Envoy takes the first policy it knows.
-  for (const [index, policy] of policies.entries()) {
-    const config = policy.typedExtensionConfig?.typedConfig ?? {}
+  },
+}
+
+/** As Envoy: the first policy of the list that is known. */
+function fromList(list: LoadBalancingPolicyJson, context: CompileContext, path: ConfigPath): Policy {
+  const at = path.field('policies')
+  for (const [index, policy] of (list.policies ?? []).entries()) {
+    const config = (policy.typedExtensionConfig?.typedConfig ?? {}) as { '@type'?: string }
+    const fromConfig = EXTENSIONS[typeName(config)]
+    if (fromConfig === undefined) continue
     const configPath = at.index(index).field('typed_extension_config').field('typed_config')
-    const plan = fromExtension(config, context, configPath)
-    if (plan !== undefined) return plan
+    return fromConfig(config, context, configPath) ?? PLAIN
   }
-  context.diagnostics.error(at, 'no load balancing policy of the list is known')
-  return { balancer: { kind: 'round_robin' }, localityWeighted: false }
+  context.diagnostics.error(at, 'no load balancing policy of the list is known', {
+    expected: `one of ${Object.keys(EXTENSIONS).join(', ')}`,
+  })
+  return PLAIN
+}
+
+/** A policy that another one wraps. */
+function innerPolicy(
+  list: LoadBalancingPolicyJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): BalancerPlan {
+  const policy = fromList(list ?? {}, context, path)
+  if (policy !== 'cluster_provided') return policy
+  context.diagnostics.error(path, 'a policy that the cluster provides cannot be wrapped')
+  return PLAIN
+}
+
+function checkForm(cluster: ClusterJson, context: CompileContext, path: ConfigPath): void {
+  if (cluster.loadBalancingPolicy !== undefined) {
+    if (cluster.lbSubsetConfig !== undefined) {
+      const at = path.field('lb_subset_config')
+      context.diagnostics.error(at, 'belongs to lb_policy; load_balancing_policy has a Subset policy of its own')
+    }
+  } else if (cluster.lbPolicy === 'LOAD_BALANCING_POLICY_CONFIG') {
+    context.diagnostics.error(path.field('lb_policy'), 'LOAD_BALANCING_POLICY_CONFIG needs a load_balancing_policy')
+  }
+}
+
+/**
+ * The balancing policy of a cluster: `load_balancing_policy` where it is given, else `lb_policy`. `provided`: the plan
+ * that comes with the kind of cluster; null: it brings none.
+ */
+export function compileBalancing(
+  cluster: ClusterJson,
+  provided: BalancerPlan | null,
+  context: CompileContext,
+  path: ConfigPath,
+): BalancerPlan {
+  const list = cluster.loadBalancingPolicy
+  const at = path.field(list === undefined ? 'lb_policy' : 'load_balancing_policy')
+  checkForm(cluster, context, path)
+  const policy = list === undefined ? fromPolicyEnum(cluster, context, path) : fromList(list, context, at)
+  if ((policy === 'cluster_provided') !== (provided !== null)) {
+    const message =
+      provided === null
+        ? 'this kind of cluster provides no policy of its own'
+        : 'this kind of cluster provides its policy, and takes CLUSTER_PROVIDED only'
+    context.diagnostics.error(at, message)
+  }
+  if (policy === 'cluster_provided' || provided !== null) return provided ?? PLAIN
+  const subsets = cluster.lbSubsetConfig
+  if (subsets === undefined) return policy
+  return compileSubsets(subsets as SubsetFields, policy, context, path.field('lb_subset_config'))
 }

@@ -8,7 +8,8 @@ const LATER = 'comes in a later release'
 const NO_TLS = `TLS ${LATER}`
 const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS or LOGICAL_DNS`
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
-const NO_ORIGINAL_DST = `original destination clusters ${LATER}`
+const NO_ORIGINAL_DST =
+  'the original destination of a redirected connection cannot be read by Node.js (SO_ORIGINAL_DST)'
 
 declareSupport(`${CLUSTER}.Cluster`, {
   supported: [
@@ -39,6 +40,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'maglev_lb_config',
     'least_request_lb_config',
     'round_robin_lb_config',
+    'lb_subset_config',
     'common_lb_config',
     'load_balancing_policy',
     'transport_socket',
@@ -49,7 +51,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
   ],
   values: {
     type: { EDS: NO_XDS, ORIGINAL_DST: NO_ORIGINAL_DST },
-    lb_policy: { CLUSTER_PROVIDED: NO_ORIGINAL_DST },
   },
   refused: {
     transport_socket_matches: NO_TLS,
@@ -60,7 +61,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
     upstream_http_protocol_options: NO_TLS,
     protocol_selection: `HTTP/2 ${LATER}`,
     use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',
-    lb_subset_config: `subset load balancing ${LATER}`,
     original_dst_lb_config: NO_ORIGINAL_DST,
     filters: `upstream network filters ${LATER}`,
     lrs_server: 'load reporting is not supported by this release',
@@ -90,16 +90,17 @@ declareSupport(`${CLUSTER}.Cluster.CommonLbConfig`, {
     'consistent_hashing_lb_config',
     'update_merge_window',
     'ignore_new_hosts_until_first_hc',
+    'zone_aware_lb_config',
+    'override_host_status',
   ],
-  refused: {
-    zone_aware_lb_config: `zone aware routing ${LATER}`,
-    override_host_status: 'it belongs to stateful sessions, which are not supported by this release',
-  },
 })
+declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.ZoneAwareLbConfig`, {
+  supported: ['routing_enabled', 'min_cluster_size', 'fail_traffic_on_panic'],
+})
+declareSupport(`${CORE}.HealthStatusSet`, { supported: ['statuses'] })
 declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.LocalityWeightedLbConfig`, { supported: [] })
 declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.ConsistentHashingLbConfig`, {
-  supported: ['use_hostname_for_hashing'],
-  refused: { hash_balance_factor: `bounded loads ${LATER}` },
+  supported: ['use_hostname_for_hashing', 'hash_balance_factor'],
 })
 declareSupport(`${CLUSTER}.UpstreamConnectionOptions`, {
   supported: ['tcp_keepalive'],

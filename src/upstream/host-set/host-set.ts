@@ -1,5 +1,5 @@
 // Immutable views of a cluster's hosts; a new one is made whenever anything changes.
-import { Degraded, Healthy, isExcluded } from '../health.ts'
+import { Degraded, Healthy, healthOf, isExcluded } from '../health.ts'
 import type { Host, Locality } from '../host.ts'
 
 /** The hosts of one locality within one priority. */
@@ -10,6 +10,7 @@ export interface LocalityHosts {
   readonly hosts: readonly Host[]
   readonly healthy: readonly Host[]
   readonly degraded: readonly Host[]
+  readonly excluded: number
 }
 
 /** The hosts of one priority. */
@@ -18,7 +19,9 @@ export interface PriorityHosts {
   readonly healthy: readonly Host[]
   readonly degraded: readonly Host[]
   readonly excluded: number
+  /** This proxy's own locality first, the others in the order of their names. */
   readonly localities: readonly LocalityHosts[]
+  readonly hasLocalLocality: boolean
 }
 
 export interface HostSet {
@@ -35,39 +38,99 @@ export interface HostGroup {
   readonly hosts: readonly Host[]
 }
 
-function usable(hosts: readonly Host[], health: typeof Healthy | typeof Degraded): Host[] {
-  return hosts.filter(host => host.health === health && !isExcluded(host.healthFlags))
+interface ByHealth {
+  readonly hosts: readonly Host[]
+  readonly healthy: readonly Host[]
+  readonly degraded: readonly Host[]
+  readonly excluded: number
 }
 
-function priorityHosts(groups: readonly HostGroup[]): PriorityHosts {
-  const hosts = groups.flatMap(group => group.hosts)
-  return {
-    hosts,
-    healthy: usable(hosts, Healthy),
-    degraded: usable(hosts, Degraded),
-    excluded: hosts.filter(host => isExcluded(host.healthFlags)).length,
-    localities: groups.map(group => ({
-      locality: group.locality,
-      weight: group.weight,
-      hosts: group.hosts,
-      healthy: usable(group.hosts, Healthy),
-      degraded: usable(group.hosts, Degraded),
-    })),
+/** One pass; lists in which nobody is missing are shared. */
+function byHealth(hosts: readonly Host[]): ByHealth {
+  const healthy: Host[] = []
+  const degraded: Host[] = []
+  let excluded = 0
+  for (const host of hosts) {
+    const flags = host.healthFlags
+    const health = healthOf(flags)
+    if (health === Healthy) healthy.push(host)
+    else if (health === Degraded) degraded.push(host)
+    if (isExcluded(flags)) excluded++
   }
+  return { hosts, healthy: healthy.length === hosts.length ? hosts : healthy, degraded, excluded }
 }
 
-/** Builds the view; there is always a priority 0, and priorities without hosts stay in their place. */
+function sameLocality(a: Locality, b: Locality): boolean {
+  return a.region === b.region && a.zone === b.zone && a.subZone === b.subZone
+}
+
+function compareLocalities(a: Locality, b: Locality): number {
+  const left = `${a.region}\0${a.zone}\0${a.subZone}`
+  const right = `${b.region}\0${b.zone}\0${b.subZone}`
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** Groups of one locality become one; the last weight that is given counts. */
+function mergeGroups(groups: readonly HostGroup[]): HostGroup[] {
+  const merged: HostGroup[] = []
+  for (const group of groups) {
+    const at = merged.findIndex(({ locality }) => sameLocality(locality, group.locality))
+    const before = merged[at]
+    if (before === undefined) merged.push(group)
+    else {
+      const weight = group.weight === 0 ? before.weight : group.weight
+      merged[at] = { ...before, weight, hosts: [...before.hosts, ...group.hosts] }
+    }
+  }
+  return merged
+}
+
+function priorityHosts(groups: readonly HostGroup[], here: Locality | null): PriorityHosts {
+  const merged = mergeGroups(groups)
+  const isHere = (group: HostGroup): boolean => here !== null && sameLocality(group.locality, here)
+  merged.sort((a, b) => Number(isHere(b)) - Number(isHere(a)) || compareLocalities(a.locality, b.locality))
+  const localities = merged.map(({ locality, weight, hosts }) => ({ locality, weight, ...byHealth(hosts) }))
+  const [only] = localities
+  const hasLocalLocality = merged[0] !== undefined && isHere(merged[0])
+  if (only !== undefined && localities.length === 1) {
+    const { hosts, healthy, degraded, excluded } = only
+    return { hosts, healthy, degraded, excluded, localities, hasLocalLocality }
+  }
+  return { ...byHealth(groups.flatMap(({ hosts }) => hosts)), localities, hasLocalLocality }
+}
+
+/**
+ * Builds the view; there is always a priority 0, and priorities without hosts stay in their place. `here`: where this
+ * proxy is; null: not known.
+ */
 export function hostSet(
   groups: readonly HostGroup[],
   options: { readonly overprovisioningFactor: number; readonly weightedPriorityHealth: boolean },
+  here: Locality | null,
 ): HostSet {
   const count = groups.reduce((highest, group) => Math.max(highest, group.priority), 0) + 1
-  const priorities = Array.from({ length: count }, (_, priority) =>
-    priorityHosts(groups.filter(group => group.priority === priority)),
-  )
+  const byPriority: HostGroup[][] = Array.from({ length: count }, () => [])
+  for (const group of groups) byPriority[group.priority]?.push(group)
   return {
-    priorities,
+    priorities: byPriority.map(list => priorityHosts(list, here)),
     overprovisioningFactor: options.overprovisioningFactor,
     weightedPriorityHealth: options.weightedPriorityHealth,
   }
+}
+
+/** The part of a view that consists of `members`. `weightOf`: the weight of what is left of a locality. */
+export function filterHostSet(
+  set: HostSet,
+  members: ReadonlySet<Host>,
+  weightOf: (locality: LocalityHosts, left: number) => number,
+): HostSet {
+  const isMember = (host: Host): boolean => members.has(host)
+  const priorities = set.priorities.map((priority): PriorityHosts => {
+    const localities = priority.localities.map(locality => {
+      const hosts = locality.hosts.filter(isMember)
+      return { locality: locality.locality, weight: weightOf(locality, hosts.length), ...byHealth(hosts) }
+    })
+    return { ...byHealth(priority.hosts.filter(isMember)), localities, hasLocalLocality: priority.hasLocalLocality }
+  })
+  return { ...set, priorities }
 }

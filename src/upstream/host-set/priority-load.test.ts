@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type PriorityHealth, priorityLoad } from './priority-load.ts'
+import { loadAvoiding, type PriorityHealth, priorityLoad } from './priority-load.ts'
 
 function priority(total: number, healthy: number, degraded = 0, excluded = 0): PriorityHealth {
   const weights = { healthyWeight: healthy, degradedWeight: degraded, totalWeight: total - excluded }
@@ -90,7 +90,8 @@ test('a threshold of 0 never panics', () => {
       [false, false],
     ],
   )
-  assert.deepEqual(load([priority(4, 0)], 140, 0), { healthy: [100], degraded: [0], panic: [false] })
+  const none = load([priority(4, 0)], 140, 0)
+  assert.deepEqual([none.healthy, none.degraded, none.panic], [[100], [0], [false]])
 })
 
 test('excluded hosts do not count', () => {
@@ -109,4 +110,12 @@ test('whatever the health, the loads add up to 100', () => {
     const total = [...result.healthy, ...result.degraded].reduce((sum, value) => sum + value, 0)
     assert.equal(total, 100, JSON.stringify(priorities))
   }
+})
+
+test('a retry leaves out the priorities that have been tried, until none is left', () => {
+  const all = load([priority(4, 4), priority(4, 2), priority(4, 0, 4)])
+  assert.deepEqual(loadAvoiding(all, new Set([0]))?.healthy, [0, 70, 0])
+  assert.deepEqual(loadAvoiding(all, new Set([0]))?.degraded, [0, 0, 30])
+  assert.deepEqual(loadAvoiding(all, new Set([0, 1]))?.degraded, [0, 0, 100])
+  assert.equal(loadAvoiding(all, new Set([0, 1, 2])), null)
 })

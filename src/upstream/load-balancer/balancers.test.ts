@@ -7,6 +7,7 @@ import type { Host } from '../host.ts'
 import { CLUSTER_SLOTS, HOST_RQ_ACTIVE } from '../stats.ts'
 import { countPicks, endpointJson, seededRandom, testCluster, testHost } from '../testing.ts'
 import { leastRequest } from './least-request.ts'
+import { LoadBalancerContext } from './load-balancer.ts'
 import { randomChoice } from './random.ts'
 import { roundRobin } from './round-robin.ts'
 
@@ -23,10 +24,10 @@ test('round robin: a plain rotation that begins anywhere', () => {
   const starts = new Set<Host>()
   for (let i = 0; i < 40; i++) {
     const picker = roundRobin(hosts, random)
-    const first = picker.pick(null, 0) as Host
+    const first = picker.pick() as Host
     starts.add(first)
     for (let step = 1; step <= 8; step++) {
-      assert.equal(picker.pick(null, 0), hosts[(hosts.indexOf(first) + step) % 4])
+      assert.equal(picker.pick(), hosts[(hosts.indexOf(first) + step) % 4])
     }
   }
   assert.equal(starts.size, 4)
@@ -35,7 +36,7 @@ test('round robin: a plain rotation that begins anywhere', () => {
 test('round robin with weights 3 to 1: the light host comes every fourth time', () => {
   const light = testHost({ port: 2 })
   const picker = roundRobin([testHost({ port: 1, weight: 3 }), light], random)
-  const picks = Array.from({ length: 400 }, () => picker.pick(null, 0))
+  const picks = Array.from({ length: 400 }, () => picker.pick())
   const at = picks.flatMap((host, index) => (host === light ? [index] : []))
   assert.equal(at.length, 100)
   for (let i = 1; i < at.length; i++) assert.equal((at[i] as number) - (at[i - 1] as number), 4)
@@ -46,7 +47,7 @@ test('weights far apart still hold exactly', () => {
   const picker = roundRobin(hosts, () => 0)
   const counts = new Map<Host | null, number>()
   for (let i = 0; i < 11_080; i++) {
-    const host = picker.pick(null, 0)
+    const host = picker.pick()
     counts.set(host, (counts.get(host) ?? 0) + 1)
   }
   for (const host of hosts) assert.ok(Math.abs((counts.get(host) as number) - host.weight * 10) <= 1)
@@ -57,7 +58,7 @@ test('random is uniform and ignores weights', () => {
   const picker = randomChoice(hosts, random)
   const counts = new Map<Host | null, number>()
   for (let i = 0; i < 12_000; i++) {
-    const host = picker.pick(null, 0)
+    const host = picker.pick()
     counts.set(host, (counts.get(host) ?? 0) + 1)
   }
   const chiSquare = hosts.reduce((sum, host) => sum + ((counts.get(host) as number) - 3000) ** 2 / 3000, 0)
@@ -72,7 +73,7 @@ test('least request of two choices: a loaded host is taken only when drawn twice
   busy.cells[HOST_RQ_ACTIVE] = 5
   const picker = leastRequest(hosts, random, TWO)
   let hits = 0
-  for (let i = 0; i < 16_000; i++) if (picker.pick(null, 0) === busy) hits++
+  for (let i = 0; i < 16_000; i++) if (picker.pick() === busy) hits++
   assert.ok(Math.abs(hits - 1000) < 130, `${hits} of 16000, expected a sixteenth`)
 })
 
@@ -82,7 +83,7 @@ test('least request by full scan: always the least loaded, ties shared evenly', 
   const picker = leastRequest(hosts, random, { ...TWO, fullScan: true })
   const counts = new Map<Host | null, number>()
   for (let i = 0; i < 9000; i++) {
-    const host = picker.pick(null, 0)
+    const host = picker.pick()
     counts.set(host, (counts.get(host) ?? 0) + 1)
   }
   assert.equal(counts.get(hosts[1] as Host), undefined)
@@ -95,7 +96,7 @@ test('least request with weights: idle hosts by weight, loaded ones less', () =>
   const share = (bias: number): number => {
     const picker = leastRequest([heavy, light], random, { ...TWO, activeRequestBias: bias })
     let hits = 0
-    for (let i = 0; i < 3000; i++) if (picker.pick(null, 0) === heavy) hits++
+    for (let i = 0; i < 3000; i++) if (picker.pick() === heavy) hits++
     return hits / 3000
   }
   assert.ok(Math.abs(share(1) - 2 / 3) < 0.01)
@@ -176,24 +177,32 @@ test('locality weights 1 to 3, two hosts and one: exactly a quarter and three', 
   assert.deepEqual(countPicks(testCluster(plain as ClusterJson, threadWith()), 300), { 1: 100, 2: 100, 3: 100 })
 })
 
+class Choosy extends LoadBalancerContext {
+  private readonly attempts: number
+  private readonly rejects: (host: Host) => boolean
+  asked = 0
+
+  constructor(attempts: number, rejects: (host: Host) => boolean) {
+    super()
+    this.attempts = attempts
+    this.rejects = rejects
+  }
+
+  override get hostSelectionAttempts(): number {
+    return this.attempts
+  }
+
+  override shouldSelectAnother(host: Host): boolean {
+    this.asked++
+    return this.rejects(host)
+  }
+}
+
 test('a rejected host is picked again as often as the context allows', () => {
   const chosen = cluster([endpointJson(1), endpointJson(2), endpointJson(3)])
-  const context = (attempts: number) => {
-    let asked = 0
-    return {
-      hash: null,
-      metadataMatch: null,
-      hostSelectionAttempts: attempts,
-      shouldSelectAnother: (host: Host) => {
-        asked++
-        return host.address.port !== 3
-      },
-      get asked() {
-        return asked
-      },
-    }
-  }
-  for (let i = 0; i < 10; i++) assert.equal(chosen.loadBalancer.chooseHost(context(3))?.address.port, 3)
-  const none = { ...context(2), shouldSelectAnother: () => true }
-  assert.notEqual(chosen.loadBalancer.chooseHost(none), null)
+  const onlyThird = (host: Host): boolean => host.address.port !== 3
+  for (let i = 0; i < 10; i++) assert.equal(chosen.chooseHost(new Choosy(3, onlyThird))?.address.port, 3)
+  const none = new Choosy(2, () => true)
+  assert.notEqual(chosen.chooseHost(none), null)
+  assert.equal(none.asked, 3)
 })

@@ -9,13 +9,14 @@ export class EdfSchedule {
   private readonly turns: Float64Array
   private lastOrder = 0
 
-  /** `weights` above 0. */
-  constructor(weights: readonly number[]) {
+  /** `weights` above 0; `phase` 0 to 1: where in the rotation to begin, so that not every worker begins alike. */
+  constructor(weights: readonly number[], phase: number) {
     const count = weights.length
     this.heap = Int32Array.from({ length: count }, (_, index) => index)
     this.weights = weights
-    this.turns = new Float64Array(count).fill(1)
-    this.deadlines = Float64Array.from(weights, weight => 1 / weight)
+    // Whole weights come round after a time of 1; this is what a schedule from 0 would look like at `phase`.
+    this.turns = Float64Array.from(weights, weight => Math.floor(phase * weight) + 1)
+    this.deadlines = Float64Array.from(weights, (weight, index) => (this.turns[index] as number) / weight)
     this.orders = Float64Array.from({ length: count }, (_, index) => index)
     this.lastOrder = count
     for (let at = (count >> 1) - 1; at >= 0; at--) this.siftDown(at)

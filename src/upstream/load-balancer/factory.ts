@@ -1,96 +1,62 @@
-import type { ThreadContext } from '../../net/index.ts'
-import type { StatBlock, StatStore } from '../../observability/index.ts'
-import type { BalancerPlan, ClusterPlan } from '../cluster-plan.ts'
-import type { Host } from '../host.ts'
-import type { HostSet, PriorityHosts } from '../host-set/host-set.ts'
-import { hostShares, localityShares, type WeightedHost } from './hash-weights.ts'
+import type { BalancerPlan, ListPlan, SlowStartPlan } from '../balancer-plan.ts'
+import type { HostSet } from '../host-set/host-set.ts'
+import { AggregateBalancer } from './aggregate.ts'
+import type { BalancerParts } from './balancer-parts.ts'
+import { clientSideWeights } from './client-side-weights.ts'
+import { HashBalancer } from './hash-balancer.ts'
 import { leastRequest } from './least-request.ts'
-import type { HostPicker, LoadBalancer } from './load-balancer.ts'
-import { localityPicker } from './locality-picker.ts'
-import { Maglev, maglev } from './maglev.ts'
-import { type PickerFactory, PriorityBalancer } from './priority-balancer.ts'
+import { ListBalancer } from './list-balancer.ts'
+import type { LoadBalancer } from './load-balancer.ts'
+import { OverrideHostBalancer } from './override-host.ts'
+import { peakEwma } from './peak-ewma.ts'
+import type { MakePicker } from './priority-pickers.ts'
 import { randomChoice } from './random.ts'
-import { RingHash, ringHash } from './ring-hash.ts'
 import { roundRobin } from './round-robin.ts'
+import { SlowStart } from './slow-start.ts'
+import { SubsetBalancer } from './subset/subset-balancer.ts'
 
-type HashPlan = Extract<BalancerPlan, { kind: 'ring_hash' | 'maglev' }>
-type ListPlan = Exclude<BalancerPlan, HashPlan>
+function slowStart(plan: SlowStartPlan | null, { thread }: BalancerParts): SlowStart | null {
+  if (plan === null || plan.windowMs === 0) return null
+  return new SlowStart(plan, thread.runtime.snapshot.getNumber(plan.aggressionKey, plan.aggression), thread.clock)
+}
 
 /** Makes the picker of a policy for one list of hosts. */
-function listPicker(plan: ListPlan, thread: ThreadContext): (hosts: readonly Host[]) => HostPicker {
-  const { random } = thread
-  if (plan.kind === 'random') return hosts => randomChoice(hosts, random)
-  if (plan.kind === 'round_robin') return hosts => roundRobin(hosts, random)
-  const activeRequestBias = thread.runtime.snapshot.getNumber(plan.activeRequestBiasKey, plan.activeRequestBias)
-  return hosts => leastRequest(hosts, random, { ...plan, activeRequestBias })
-}
-
-function listPickers(plan: ListPlan, set: HostSet, localityWeighted: boolean, thread: ThreadContext): PickerFactory {
-  const makePicker = listPicker(plan, thread)
-  return (priority, use) => {
-    const byLocality =
-      localityWeighted && use !== 'hosts' ? localityPicker(priority, use, set.overprovisioningFactor, makePicker) : null
-    return byLocality ?? makePicker(priority[use])
+function listPicker(plan: ListPlan, parts: BalancerParts): MakePicker {
+  const { random, clock, runtime } = parts.thread
+  switch (plan.kind) {
+    case 'random':
+      return hosts => randomChoice(hosts, random)
+    case 'round_robin': {
+      const growing = slowStart(plan.slowStart, parts)
+      return hosts => roundRobin(hosts, random, growing)
+    }
+    case 'least_request': {
+      const growing = slowStart(plan.slowStart, parts)
+      const activeRequestBias = runtime.snapshot.getNumber(plan.activeRequestBiasKey, plan.activeRequestBias)
+      return hosts => leastRequest(hosts, random, { ...plan, activeRequestBias }, growing)
+    }
+    case 'peak_ewma':
+      return hosts => peakEwma(hosts, plan, random, clock)
+    case 'client_side_weighted_round_robin': {
+      const growing = slowStart(plan.slowStart, parts)
+      return hosts => clientSideWeights(hosts, plan, parts.thread, growing)
+    }
   }
 }
 
-/** Sizes of the ring or table, as gauges. */
-function reportSizes(picker: HostPicker, stats: StatStore, prefix: string): void {
-  const set = (name: string, value: number): void => {
-    const gauge = stats.gauge(prefix + name)
-    gauge.cells[gauge.slot] = value
+/** The balancer of a cluster over one set of hosts. */
+export function makeLoadBalancer(plan: BalancerPlan, set: HostSet, parts: BalancerParts): LoadBalancer {
+  switch (plan.kind) {
+    case 'ring_hash':
+    case 'maglev':
+      return new HashBalancer(set, plan, parts)
+    case 'subset':
+      return new SubsetBalancer(set, plan, part => makeLoadBalancer(plan.child, part, parts), parts)
+    case 'override_host':
+      return new OverrideHostBalancer(set, plan, makeLoadBalancer(plan.child, set, parts), parts.overrideHostStatuses)
+    case 'aggregate':
+      return new AggregateBalancer(plan, parts)
+    default:
+      return new ListBalancer(set, listPicker(plan, parts), plan.locality, parts)
   }
-  if (picker instanceof RingHash) {
-    set('ring_hash_lb.size', picker.size.size)
-    set('ring_hash_lb.min_hashes_per_host', picker.size.minHashesPerHost)
-    set('ring_hash_lb.max_hashes_per_host', picker.size.maxHashesPerHost)
-  } else if (picker instanceof Maglev) {
-    set('maglev_lb.min_entries_per_host', picker.minEntriesPerHost)
-    set('maglev_lb.max_entries_per_host', picker.maxEntriesPerHost)
-  }
-}
-
-function hashPickers(
-  plan: HashPlan,
-  set: HostSet,
-  localityWeighted: boolean,
-  thread: ThreadContext,
-  prefix: string,
-): PickerFactory {
-  const { random, stats } = thread
-  const shares = (priority: PriorityHosts, use: 'healthy' | 'degraded' | 'hosts'): readonly WeightedHost[] =>
-    localityWeighted && use === 'healthy'
-      ? localityShares(priority, set.overprovisioningFactor)
-      : hostShares(priority[use])
-  return (priority, use) => {
-    const weighted = shares(priority, use)
-    const picker =
-      plan.kind === 'ring_hash'
-        ? ringHash(weighted, plan, random)
-        : maglev(weighted, plan.tableSize, plan.useHostname, random)
-    // Gauges of all workers are added up, so one speaks for all.
-    if (use !== 'degraded' && thread.workerIndex <= 0) reportSizes(picker, stats, prefix)
-    return picker
-  }
-}
-
-/** The balancer of a cluster over one set of hosts; `stats` is the cluster's block. */
-export function makeLoadBalancer(
-  plan: ClusterPlan,
-  set: HostSet,
-  thread: ThreadContext,
-  stats: StatBlock,
-): LoadBalancer {
-  const { balancer, localityWeighted } = plan
-  const hashed = balancer.kind === 'ring_hash' || balancer.kind === 'maglev'
-  const { snapshot } = thread.runtime
-  return new PriorityBalancer(set, {
-    makePicker: hashed
-      ? hashPickers(balancer, set, localityWeighted, thread, stats.prefix)
-      : listPickers(balancer, set, localityWeighted, thread),
-    healthyPanicThreshold: snapshot.getNumber('upstream.healthy_panic_threshold', plan.healthyPanicThreshold),
-    hashChoosesPriority: hashed,
-    random: thread.random,
-    stats,
-  })
 }

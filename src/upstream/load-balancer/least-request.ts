@@ -4,6 +4,7 @@ import { HOST_RQ_ACTIVE } from '../stats.ts'
 import { EdfSchedule } from './edf-schedule.ts'
 import { type HostPicker, NO_HOST } from './load-balancer.ts'
 import { equalWeights } from './round-robin.ts'
+import type { SlowStart } from './slow-start.ts'
 
 export interface LeastRequestOptions {
   /** Hosts drawn, at least 2. */
@@ -70,13 +71,17 @@ class FewestOfAll implements HostPicker {
 class WeightedFewest implements HostPicker {
   private readonly hosts: readonly Host[]
   private readonly bias: number
+  private readonly slowStart: SlowStart | null
   private readonly schedule: EdfSchedule
 
-  constructor(hosts: readonly Host[], random: () => number, bias: number) {
+  constructor(hosts: readonly Host[], random: () => number, bias: number, slowStart: SlowStart | null) {
     this.hosts = hosts
     this.bias = bias
-    this.schedule = new EdfSchedule(hosts.map(host => host.weight))
-    for (let skip = Math.floor(random() * hosts.length); skip > 0; skip--) this.pick()
+    this.slowStart = slowStart
+    this.schedule = new EdfSchedule(
+      hosts.map(host => this.effectiveWeight(host)),
+      random(),
+    )
   }
 
   pick(): Host {
@@ -87,13 +92,22 @@ class WeightedFewest implements HostPicker {
 
   private effectiveWeight(host: Host): number {
     const active = (host.cells[HOST_RQ_ACTIVE] as number) + 1
-    if (this.bias === 1) return host.weight / active
-    return this.bias === 0 ? host.weight : host.weight / active ** this.bias
+    const weight = this.slowStart === null ? host.weight : host.weight * this.slowStart.factor(host)
+    if (this.bias === 1) return weight / active
+    return this.bias === 0 ? weight : weight / active ** this.bias
   }
 }
 
-export function leastRequest(hosts: readonly Host[], random: () => number, options: LeastRequestOptions): HostPicker {
+export function leastRequest(
+  hosts: readonly Host[],
+  random: () => number,
+  options: LeastRequestOptions,
+  slowStart: SlowStart | null = null,
+): HostPicker {
   if (hosts.length === 0) return NO_HOST
-  if (!equalWeights(hosts)) return new WeightedFewest(hosts, random, options.activeRequestBias)
+  const growing = slowStart?.appliesTo(hosts) === true ? slowStart : null
+  if (growing !== null || !equalWeights(hosts)) {
+    return new WeightedFewest(hosts, random, options.activeRequestBias, growing)
+  }
   return options.fullScan ? new FewestOfAll(hosts, random) : new FewestOfSome(hosts, random, options.choiceCount)
 }

@@ -1,15 +1,53 @@
 import type { Host } from '../host.ts'
+import type { HostSet } from '../host-set/host-set.ts'
+import type { PriorityLoad } from '../host-set/priority-load.ts'
 
-/** What a request tells the balancer. */
-export interface LoadBalancerContext {
+/** What a request tells the balancer. This one has no wishes; others override what they have something to say on. */
+export class LoadBalancerContext {
   /** 64-bit hash of the route's hash policy; null: none. */
-  readonly hash: bigint | null
-  /** Route metadata that names a subset; null: none. */
-  readonly metadataMatch: object | null
+  get hash(): bigint | null {
+    return null
+  }
+
+  /** Route metadata that names a subset; the same object for the same route; null: none. */
+  get metadataMatch(): object | null {
+    return null
+  }
+
+  /** How many further picks shouldSelectAnother() may cause. */
+  get hostSelectionAttempts(): number {
+    return 0
+  }
+
   /** True when a retry predicate rejects `host`. */
-  shouldSelectAnother(host: Host): boolean
-  /** How many further picks such a rejection may cause. */
-  readonly hostSelectionAttempts: number
+  shouldSelectAnother(_host: Host): boolean {
+    return false
+  }
+
+  /** The share of each priority for this request: `load`, or what a retry's priority plan makes of it. */
+  priorityLoad(_set: HostSet, load: PriorityLoad): PriorityLoad {
+    return load
+  }
+
+  /** Addresses that a session asks for, in order, comma-separated; null: none. */
+  get overrideHost(): string | null {
+    return null
+  }
+
+  /** A host of `overrideHost` or none. */
+  get overrideHostStrict(): boolean {
+    return false
+  }
+
+  /** A request header by its lower-case name. */
+  header(_name: string): string | null {
+    return null
+  }
+
+  /** A value of the request's dynamic metadata. */
+  metadataValue(_namespace: string, _path: readonly string[]): unknown {
+    return undefined
+  }
 }
 
 /** Chooses among the hosts of one snapshot; replaced as a whole when they change. */
@@ -20,8 +58,12 @@ export interface LoadBalancer {
 
 /** Chooses within one list of hosts; what a policy such as round robin consists of. */
 export interface HostPicker {
-  /** `attempt`: how often the pick was rejected before. */
-  pick(context: LoadBalancerContext | null, attempt: number): Host | null
+  pick(): Host | null
 }
 
-export const NO_HOST: HostPicker = { pick: () => null }
+/** Chooses within one list of hosts by a 64-bit hash in two halves; `attempt`: how often a pick was rejected before. */
+export interface HashPicker {
+  pick(high: number, low: number, attempt: number): Host | null
+}
+
+export const NO_HOST = { pick: (): Host | null => null }

@@ -2,21 +2,21 @@
 import type { Host } from '../host.ts'
 import type { LocalityHosts, PriorityHosts } from '../host-set/host-set.ts'
 import { EdfSchedule } from './edf-schedule.ts'
-import type { HostPicker, LoadBalancerContext } from './load-balancer.ts'
+import type { HostPicker } from './load-balancer.ts'
 
 class LocalityPicker implements HostPicker {
   private readonly pickers: readonly HostPicker[]
   private readonly schedule: EdfSchedule
 
-  constructor(pickers: readonly HostPicker[], weights: readonly number[]) {
+  constructor(pickers: readonly HostPicker[], weights: readonly number[], phase: number) {
     this.pickers = pickers
-    this.schedule = new EdfSchedule(weights)
+    this.schedule = new EdfSchedule(weights, phase)
   }
 
-  pick(context: LoadBalancerContext | null, attempt: number): Host | null {
+  pick(): Host | null {
     const entry = this.schedule.peek()
     this.schedule.advance()
-    return (this.pickers[entry] as HostPicker).pick(context, attempt)
+    return (this.pickers[entry] as HostPicker).pick()
   }
 }
 
@@ -26,8 +26,9 @@ export function effectiveLocalityWeight(
   usable: 'healthy' | 'degraded',
   overprovisioningFactor: number,
 ): number {
-  if (locality.hosts.length === 0) return 0
-  const share = (locality[usable].length / locality.hosts.length) * (overprovisioningFactor / 100)
+  const counted = locality.hosts.length - locality.excluded
+  if (counted === 0) return 0
+  const share = (locality[usable].length / counted) * (overprovisioningFactor / 100)
   return locality.weight * Math.min(1, share)
 }
 
@@ -37,6 +38,7 @@ export function localityPicker(
   usable: 'healthy' | 'degraded',
   overprovisioningFactor: number,
   makePicker: (hosts: readonly Host[]) => HostPicker,
+  phase: number,
 ): HostPicker | null {
   const weighted = priority.localities
     .map(locality => ({ locality, weight: effectiveLocalityWeight(locality, usable, overprovisioningFactor) }))
@@ -45,5 +47,6 @@ export function localityPicker(
   return new LocalityPicker(
     weighted.map(({ locality }) => makePicker(locality[usable])),
     weighted.map(({ weight }) => weight),
+    phase,
   )
 }

@@ -1,16 +1,11 @@
 // HOT FILE (docs/hot-path.md): consistent hashing on a ring (ketama), the same ring as Envoy's, point for point.
-import { xxHash64 } from '../../base/index.ts'
+import { xxHash64Halves } from '../../base/index.ts'
+import type { RingHashPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import { hashKeyOf, type WeightedHost } from './hash-weights.ts'
-import { type HostPicker, type LoadBalancerContext, NO_HOST } from './load-balancer.ts'
+import type { HashPicker } from './load-balancer.ts'
 import { murmurHash2 } from './murmur-hash2.ts'
-
-export interface RingHashOptions {
-  readonly hashFunction: 'XX_HASH' | 'MURMUR_HASH_2'
-  readonly minimumRingSize: number
-  readonly maximumRingSize: number
-  readonly useHostname: boolean
-}
+import { sortHashes } from './sort-hashes.ts'
 
 export interface RingSize {
   readonly size: number
@@ -18,72 +13,90 @@ export interface RingSize {
   readonly maxHashesPerHost: number
 }
 
-export class RingHash implements HostPicker {
+export class RingHash implements HashPicker {
   readonly size: RingSize
-  private readonly hashes: BigUint64Array
+  /** Upper and lower halves of the points, in order. */
+  private readonly highs: Uint32Array
+  private readonly lows: Uint32Array
+  /** By point, an index into `hosts`. */
+  private readonly owners: Uint32Array
   private readonly hosts: readonly Host[]
-  private readonly random: () => number
 
-  constructor(weighted: readonly WeightedHost[], options: RingHashOptions, random: () => number) {
-    this.random = random
-    const { points, min, max } = ringPoints(weighted, options)
-    points.sort((a, b) => (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0))
-    this.hashes = BigUint64Array.from(points, point => point.hash)
-    this.hosts = points.map(point => point.host)
-    this.size = { size: points.length, minHashesPerHost: min, maxHashesPerHost: max }
+  constructor(weighted: readonly WeightedHost[], plan: RingHashPlan) {
+    const { points, owners, min, max } = ringPoints(weighted, plan)
+    const order = sortHashes(points)
+    const count = order.length
+    this.hosts = weighted.map(({ host }) => host)
+    this.highs = new Uint32Array(count)
+    this.lows = new Uint32Array(count)
+    this.owners = new Uint32Array(count)
+    for (let at = 0; at < count; at++) {
+      const point = order[at] as number
+      this.lows[at] = points[2 * point] as number
+      this.highs[at] = points[2 * point + 1] as number
+      this.owners[at] = owners[point] as number
+    }
+    this.size = { size: count, minHashesPerHost: min, maxHashesPerHost: max }
   }
 
-  pick(context: LoadBalancerContext | null, attempt: number): Host {
-    const hash = context?.hash ?? null
-    const { length } = this.hosts
-    // Without a hash any point will do.
-    const at = hash === null ? Math.floor(this.random() * length) : this.find(hash)
-    return this.hosts[(at + attempt) % length] as Host
+  pick(high: number, low: number, attempt: number): Host | null {
+    const count = this.owners.length
+    if (count === 0) return null
+    return this.hosts[this.owners[(this.find(high, low) + attempt) % count] as number] as Host
   }
 
   /** The first point at or behind the hash, clockwise. */
-  private find(hash: bigint): number {
-    const { hashes } = this
-    let low = 0
-    let high = hashes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((hashes[middle] as bigint) < hash) low = middle + 1
-      else high = middle
+  private find(high: number, low: number): number {
+    const { highs, lows } = this
+    let from = 0
+    let to = highs.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      const at = highs[middle] as number
+      if (at < high || (at === high && (lows[middle] as number) < low)) from = middle + 1
+      else to = middle
     }
-    return low === hashes.length ? 0 : low
+    return from === highs.length ? 0 : from
   }
 }
 
-interface Point {
-  readonly hash: bigint
-  readonly host: Host
+/** Points as pairs of halves, the low one first. */
+interface Points {
+  readonly points: Uint32Array
+  readonly owners: Uint32Array
+  readonly min: number
+  readonly max: number
 }
 
-function ringPoints(weighted: readonly WeightedHost[], options: RingHashOptions) {
-  const smallest = Math.min(...weighted.map(({ share }) => share))
+function ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Points {
+  if (weighted.length === 0) return { points: new Uint32Array(0), owners: new Uint32Array(0), min: 0, max: 0 }
+  const smallest = weighted.reduce((least, { share }) => Math.min(least, share), 1)
   // The lightest host gets a whole number of points, so that equal weights get equal parts.
-  const scale = Math.min(Math.ceil(smallest * options.minimumRingSize) / smallest, options.maximumRingSize)
-  const hash = options.hashFunction === 'MURMUR_HASH_2' ? murmurHash2 : xxHash64
-  const points: Point[] = []
+  const scale = Math.min(Math.ceil(smallest * plan.minimumRingSize) / smallest, plan.maximumRingSize)
+  const room = Math.ceil(scale) + weighted.length
+  const points = new Uint32Array(2 * room)
+  const owners = new Uint32Array(room)
+  const hash = plan.hashFunction === 'MURMUR_HASH_2' ? murmurHalves : xxHash64Halves
+  let used = 0
   let target = 0
   let min = Math.ceil(scale)
   let max = 0
-  for (const { host, share } of weighted) {
-    const key = hashKeyOf(host, options.useHostname)
+  for (const [index, { host, share }] of weighted.entries()) {
+    const key = hashKeyOf(host, plan.useHostname)
     target += scale * share
     let count = 0
-    for (; points.length < target; count++) points.push({ hash: hash(`${key}_${count}`), host })
+    for (; used < target; used++) {
+      hash(`${key}_${count++}`, 0, points, 2 * used)
+      owners[used] = index
+    }
     min = Math.min(min, count)
     max = Math.max(max, count)
   }
-  return { points, min, max }
+  return { points: points.subarray(0, 2 * used), owners: owners.subarray(0, used), min, max }
 }
 
-export function ringHash(
-  weighted: readonly WeightedHost[],
-  options: RingHashOptions,
-  random: () => number,
-): RingHash | typeof NO_HOST {
-  return weighted.length === 0 ? NO_HOST : new RingHash(weighted, options, random)
+function murmurHalves(text: string, _seed: number, out: Uint32Array, at: number): void {
+  const hash = murmurHash2(text)
+  out[at] = Number(hash & 0xffff_ffffn)
+  out[at + 1] = Number(hash >> 32n)
 }

@@ -1,32 +1,32 @@
 import { xxHash64 } from '../../../base/index.ts'
 import type { StreamInfo } from '../../../observability/index.ts'
-import type { Host, LoadBalancerContext } from '../../../upstream/index.ts'
+import { LoadBalancerContext } from '../../../upstream/index.ts'
 import type { TcpHashPolicy } from './tcp-proxy-plan.ts'
 
 /** What a TCP connection tells the balancer. */
-export class TcpLoadBalancerContext implements LoadBalancerContext {
-  readonly metadataMatch: object | null
-  readonly hostSelectionAttempts = 0
+export class TcpLoadBalancerContext extends LoadBalancerContext {
+  private readonly match: object | null
   private readonly policy: TcpHashPolicy | null
   private readonly info: StreamInfo
 
   constructor(metadataMatch: object | null, policy: TcpHashPolicy | null, info: StreamInfo) {
-    this.metadataMatch = metadataMatch
+    super()
+    this.match = metadataMatch
     this.policy = policy
     this.info = info
   }
 
+  override get metadataMatch(): object | null {
+    return this.match
+  }
+
   /** null: the balancer picks as it likes. */
-  get hash(): bigint | null {
+  override get hash(): bigint | null {
     if (this.policy === null) return null
     const { filterStateKey } = this.policy
     if (filterStateKey === null) return xxHash64(ipOf(this.info.connection.remoteAddress))
     const value = this.info.filterState?.get(filterStateKey)
     return value === undefined ? null : xxHash64(String(value))
-  }
-
-  shouldSelectAnother(_host: Host): boolean {
-    return false
   }
 }
 

@@ -138,7 +138,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       return
     }
     const context = new TcpLoadBalancerContext(target.metadataMatch, plan.hashPolicy, info)
-    const host = cluster.loadBalancer.chooseHost(context)
+    const host = cluster.chooseHost(context)
     if (host === null) {
       cluster.stats.cells[C.upstream_cx_none_healthy]! += 1
       this.giveUp(ResponseFlag.NoHealthyUpstream)
@@ -151,7 +151,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     info.upstreamHostName = host.hostname
     info.upstreamHostsAttempted ??= []
     info.upstreamHostsAttempted.push(host.addressText)
-    this.upstream = TcpUpstream.open(this.thread, cluster, host, this)
+    this.upstream = TcpUpstream.open(this.thread, cluster.clusterOf(host), host, this)
     if (this.upstream === null) this.giveUp(ResponseFlag.UpstreamOverflow)
   }
 

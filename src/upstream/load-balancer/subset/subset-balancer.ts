@@ -1,0 +1,138 @@
+// HOT FILE (docs/hot-path.md): a balancer per subset of hosts; the route's metadata says which.
+import type { SubsetPlan } from '../../balancer-plan.ts'
+import type { Host } from '../../host.ts'
+import { filterHostSet, type HostSet, type LocalityHosts } from '../../host-set/host-set.ts'
+import { CLUSTER_SLOTS as C } from '../../stats.ts'
+import type { BalancerParts } from '../balancer-parts.ts'
+import type { LoadBalancer, LoadBalancerContext } from '../load-balancer.ts'
+import { indexSubsets, matchesMetadata, type SubsetMembers } from './subset-index.ts'
+import { type SubsetLookup, subsetLookup } from './subset-lookup.ts'
+
+/** Makes the balancer of the wrapped policy. */
+export type MakeChild = (set: HostSet) => LoadBalancer
+
+/** Hosts of one subset; its balancer is made at its first use. */
+class Subset {
+  private readonly set: HostSet
+  private readonly members: SubsetMembers
+  private readonly plan: SubsetPlan
+  private readonly make: MakeChild
+  private balancer: LoadBalancer | null = null
+
+  constructor(set: HostSet, members: SubsetMembers, plan: SubsetPlan, make: MakeChild) {
+    this.set = set
+    this.members = members
+    this.plan = plan
+    this.make = make
+  }
+
+  chooseHost(context: LoadBalancerContext | null): Host | null {
+    return (this.balancer ??= this.makeBalancer()).chooseHost(context)
+  }
+
+  private makeBalancer(): LoadBalancer {
+    const { hosts, single } = this.members
+    const [only] = hosts
+    // A single host is taken whatever its health: who asks for it means this one.
+    if (single) return { chooseHost: () => only ?? null }
+    return this.make(filterHostSet(this.set, hosts, (locality, left) => localityWeight(this.plan, locality, left)))
+  }
+}
+
+function localityWeight(plan: SubsetPlan, { weight, hosts }: LocalityHosts, left: number): number {
+  if (!plan.localityWeightAware) return 0
+  if (!plan.scaleLocalityWeight) return weight
+  return hosts.length === 0 ? 0 : Math.round((weight * left) / hosts.length)
+}
+
+export class SubsetBalancer implements LoadBalancer {
+  private readonly plan: SubsetPlan
+  private readonly cells: Float64Array
+  private readonly subsets: ReadonlyMap<string, Subset>
+  private readonly any: Subset
+  private readonly byDefault: Subset
+  /** By the metadata of routes, which are few and live as long as their route. */
+  private readonly lookups = new WeakMap<object, SubsetLookup>()
+
+  constructor(set: HostSet, plan: SubsetPlan, make: MakeChild, parts: BalancerParts) {
+    const all = set.priorities.flatMap(({ hosts }) => hosts)
+    const index = indexSubsets(all, plan)
+    const subset = (members: SubsetMembers): Subset => new Subset(set, members, plan, make)
+    const matching = all.filter(host => matchesMetadata(host, plan.defaultSubset, plan.listAsAny))
+    this.plan = plan
+    this.cells = parts.stats.cells
+    this.any = subset({ hosts: new Set(all), single: false })
+    this.byDefault = subset({ hosts: new Set(matching), single: false })
+    this.subsets = new Map([...index.subsets].map(([key, members]) => [key, subset(members)]))
+    countSubsets(parts, new Set(this.subsets.keys()))
+    if (plan.selectors.some(({ singleHostPerSubset }) => singleHostPerSubset)) {
+      const gauge = parts.thread.stats.gauge(`${parts.stats.prefix}lb_subsets_single_host_per_subset_duplicate`)
+      if (parts.thread.workerIndex <= 0) gauge.cells[gauge.slot] = index.duplicates
+    }
+  }
+
+  chooseHost(context: LoadBalancerContext | null): Host | null {
+    const match = context === null ? null : context.metadataMatch
+    return match === null ? this.fallBack(context) : this.choose(this.lookup(match), context)
+  }
+
+  private lookup(match: object): SubsetLookup {
+    let known = this.lookups.get(match)
+    if (known === undefined) {
+      known = subsetLookup(match, this.plan, key => this.subsets.has(key))
+      this.lookups.set(match, known)
+    }
+    return known
+  }
+
+  private choose(lookup: SubsetLookup, context: LoadBalancerContext | null): Host | null {
+    if (lookup.alternatives !== null) return this.firstOf(lookup.alternatives, context)
+    if (lookup.subset !== null) {
+      this.cells[C.lb_subsets_selected]! += 1
+      return (this.subsets.get(lookup.subset) as Subset).chooseHost(context)
+    }
+    if (lookup.fewerKeys !== null) return this.choose(lookup.fewerKeys, context)
+    switch (lookup.fallback) {
+      case 'cluster':
+        return this.fallBack(context)
+      case 'any':
+        return this.any.chooseHost(context)
+      case 'default':
+        return this.byDefault.chooseHost(context)
+      default:
+        return null
+    }
+  }
+
+  private firstOf(lookups: readonly SubsetLookup[], context: LoadBalancerContext | null): Host | null {
+    for (const lookup of lookups) {
+      const host = this.choose(lookup, context)
+      if (host !== null) return host
+    }
+    return null
+  }
+
+  /** The cluster's own fallback. */
+  private fallBack(context: LoadBalancerContext | null): Host | null {
+    const { fallback, panicModeAny } = this.plan
+    if (fallback === 'NO_FALLBACK') return null
+    const host = (fallback === 'ANY_ENDPOINT' ? this.any : this.byDefault).chooseHost(context)
+    if (host !== null) {
+      this.cells[C.lb_subsets_fallback]! += 1
+      return host
+    }
+    const last = panicModeAny ? this.any.chooseHost(context) : null
+    if (last !== null) this.cells[C.lb_subsets_fallback_panic]! += 1
+    return last
+  }
+}
+
+/** The counters tell which subsets have come and gone since the last snapshot. */
+export function countSubsets(parts: Pick<BalancerParts, 'stats' | 'memory'>, now: ReadonlySet<string>): void {
+  const { stats, memory } = parts
+  const before = memory.subsets
+  stats.cells[C.lb_subsets_created]! += now.difference(before).size
+  stats.cells[C.lb_subsets_removed]! += before.difference(now).size
+  stats.cells[C.lb_subsets_active]! = now.size
+  memory.subsets = now
+}

@@ -1,0 +1,87 @@
+// Which hosts belong to which subset: by the values that their envoy.lb metadata has under a selector's keys.
+import type { SubsetPlan, SubsetSelectorPlan } from '../../balancer-plan.ts'
+import type { Host } from '../../host.ts'
+
+/** Hosts of one subset; `single`: one host alone, whatever its health. */
+export interface SubsetMembers {
+  readonly hosts: Set<Host>
+  readonly single: boolean
+}
+
+export interface SubsetIndex {
+  /** By subsetKey(). */
+  readonly subsets: ReadonlyMap<string, SubsetMembers>
+  /** Hosts that a subset for one host alone has turned away. */
+  readonly duplicates: number
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+export function lbMetadataOf(host: Host): Fields {
+  return (host.metadata?.['envoy.lb'] as Fields | undefined) ?? {}
+}
+
+/** A text that is the same for equal JSON values only: 1 and "1" are different, the order of fields is not. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+}
+
+/** `pairs` in the order of their keys. */
+export function subsetKey(pairs: readonly (readonly [string, unknown])[]): string {
+  return pairs.map(([key, value]) => `${JSON.stringify(key)}=${canonical(value)}`).join(',')
+}
+
+/** Fields of an object in the order in which subset keys list them. */
+export function sortedPairs(fields: object): (readonly [string, unknown])[] {
+  return Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+}
+
+/** The subsets of one selector that a host is in; with `listAsAny` a list stands for each of its values. */
+function keysOf(host: Host, keys: readonly string[], listAsAny: boolean): string[] {
+  const fields = lbMetadataOf(host)
+  let combinations: (readonly [string, unknown])[][] = [[]]
+  for (const key of keys) {
+    if (!Object.hasOwn(fields, key)) return []
+    const value = fields[key]
+    const values: readonly unknown[] = listAsAny && Array.isArray(value) ? value : [value]
+    combinations = combinations.flatMap(pairs => values.map(one => [...pairs, [key, one] as const]))
+  }
+  return combinations.map(subsetKey)
+}
+
+export function indexSubsets(hosts: Iterable<Host>, plan: SubsetPlan): SubsetIndex {
+  const subsets = new Map<string, SubsetMembers>()
+  let duplicates = 0
+  for (const host of hosts) {
+    for (const selector of plan.selectors) {
+      for (const key of keysOf(host, selector.keys, plan.listAsAny)) {
+        const members = subsets.get(key) ?? { hosts: new Set(), single: selector.singleHostPerSubset }
+        subsets.set(key, members)
+        if (members.single && members.hosts.size > 0 && !members.hosts.has(host)) duplicates++
+        else members.hosts.add(host)
+      }
+    }
+  }
+  return { subsets, duplicates }
+}
+
+/** Whether a host has all of `wanted`; a list in the host's metadata holds the value when `listAsAny`. */
+export function matchesMetadata(host: Host, wanted: Fields, listAsAny: boolean): boolean {
+  const fields = lbMetadataOf(host)
+  return Object.entries(wanted).every(([key, value]) => {
+    if (!Object.hasOwn(fields, key)) return false
+    const own = fields[key]
+    const text = canonical(value)
+    return canonical(own) === text || (listAsAny && Array.isArray(own) && own.some(one => canonical(one) === text))
+  })
+}
+
+/** The selector whose keys are exactly these; the first that is written so counts. */
+export function selectorFor(plan: SubsetPlan, keys: readonly string[]): SubsetSelectorPlan | undefined {
+  const text = keys.join('\0')
+  return plan.selectors.find(selector => selector.keys.join('\0') === text)
+}
