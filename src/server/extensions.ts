@@ -8,7 +8,14 @@ import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
+import { grpcHttp1BridgeFactory } from '../extensions/http-filters/grpc_http1_bridge/index.ts'
+import {
+  grpcHttp1ReverseBridgeFactory,
+  grpcHttp1ReverseBridgePerRouteFactory,
+} from '../extensions/http-filters/grpc_http1_reverse_bridge/index.ts'
 import { grpcStatsFactory } from '../extensions/http-filters/grpc_stats/index.ts'
+
+import { grpcWebFactory } from '../extensions/http-filters/grpc_web/index.ts'
 import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
@@ -58,7 +65,11 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   corsPolicyFactory,
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
+  grpcHttp1BridgeFactory,
+  grpcHttp1ReverseBridgeFactory,
+  grpcHttp1ReverseBridgePerRouteFactory,
   grpcStatsFactory,
+  grpcWebFactory,
   headerMutationFactory,
   headerMutationPerRouteFactory,
   fileAccessLoggerFactory,
