@@ -388,6 +388,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.info.upstreamTransportFailureReason = failure.transportReason
     this.upstream = null
     request.host.cells[HOST_RQ_ERROR]! += request.encoder === null && reason !== 'overflow' ? 0 : 1
+    if (reason !== 'overflow' && !this.mayRetryRace(request, reason)) {
+      request.host.monitor?.outlier?.putConnectFailure()
+    }
     if (this.responseStarted) {
       this.info.flags |= failure.flag
       this.info.responseCodeDetails = `upstream_reset_after_response_started{${failure.text}}`
@@ -510,6 +513,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.upstream = null
     if (upstream !== null) {
       upstream.host.cells[HOST_RQ_TIMEOUT]! += 1
+      upstream.noteTimeout(this.timeoutStatus)
       info.cause = upstream.cause(
         upstream.responseStarted ? 'response_body' : 'response_headers',
         'response_timeout',
@@ -526,8 +530,12 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.timeOut('response_timeout')
   }
 
+  private get timeoutStatus(): 204 | 504 {
+    return this.alternativeOnTimeout ? 204 : 504
+  }
+
   private timeOut(details: string): void {
-    const status = this.alternativeOnTimeout ? 204 : 504
+    const status = this.timeoutStatus
     this.chargeCode(status)
     this.replyFromRouter(status, status === 204 ? '' : 'upstream request timeout', details)
   }
@@ -538,6 +546,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.thread.buffers.enter()
     cluster.stats.cells[C.upstream_rq_per_try_timeout]! += 1
     request.host.cells[HOST_RQ_TIMEOUT]! += 1
+    request.noteTimeout(this.timeoutStatus)
     info.cause = request.cause('response_headers', 'upstream_per_try_timeout', null)
     this.upstream = null
     request.abandon()

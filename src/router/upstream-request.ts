@@ -53,6 +53,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   requestComplete = false
   failure: PoolFailure | null = null
   readonly startMs: number
+  /** When the host had the request, as far as it could be sent; where somebody watches how long hosts take. */
+  private sentMs = 0
   private stream: PooledStream | null = null
   private pending: PendingStream | null = null
   private headers: HeaderMap | null = null
@@ -104,6 +106,10 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     cluster.stats.cells[C.upstream_rq_active]! += 1
     host.cells[HOST_RQ_TOTAL]! += 1
     host.cells[HOST_RQ_ACTIVE]! += 1
+    if (host.monitor !== null) {
+      host.monitor.outlier?.putConnected(false)
+      this.sentMs = thread.clock.now
+    }
     const us = info.sinceStartUs(thread.clock.now)
     info.upstreamPoolReadyUs = us
     info.firstUpstreamTxByteUs = us
@@ -134,6 +140,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private requestSent(): void {
     this.requestComplete = true
     const { info, thread } = this.owner
+    if (this.host.monitor !== null) this.sentMs = thread.clock.now
     info.lastUpstreamTxByteUs = info.sinceStartUs(thread.clock.now)
   }
 
@@ -187,6 +194,11 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
     const { now } = thread.clock
     this.cluster.responses?.onResponseHeaders(this.host, headers, now - this.startMs, now)
+    const { monitor } = this.host
+    if (monitor !== null) {
+      monitor.onResponse(headers)
+      if (monitor.outlier?.watchesLatency === true) monitor.outlier.putLatency(now - this.sentMs)
+    }
     if (endStream) this.responseComplete()
     this.owner.onUpstreamHeaders(this, headers, endStream)
   }
@@ -213,6 +225,14 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     if (this.over) return
     this.end()
     this.owner.onUpstreamReset(this, reason, detail)
+  }
+
+  /** The host was waited for in vain; the client is told `status`. */
+  noteTimeout(status: number): void {
+    const outlier = this.host.monitor?.outlier ?? null
+    if (outlier === null || this.responseStarted) return
+    outlier.putTimeout(status)
+    if (outlier.watchesLatency && this.encoder !== null) outlier.putLatency(this.owner.thread.clock.now - this.sentMs)
   }
 
   /** Why this attempt failed, for logs and %RESPONSE_CAUSE%. */

@@ -4,6 +4,7 @@ import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot 
 import {
   ConnectionCounters,
   finishLogFiles,
+  openLogFile,
   reopenLogFiles,
   SharedCells,
   setLogFlushInterval,
@@ -19,7 +20,7 @@ import {
   StatStore,
   type StatsView,
 } from '../observability/index.ts'
-import { ClusterDirectory, type ClusterUpdate } from '../upstream/index.ts'
+import { ClusterDirectory, type ClusterUpdate, type OutlierEventLog } from '../upstream/index.ts'
 import { Admin } from './admin.ts'
 import { compileContext } from './compile-context.ts'
 import type { Configuration } from './configuration.ts'
@@ -94,6 +95,7 @@ export class Server {
       runtime,
       publish: update => this.publish(update),
       thread: () => this.thread(),
+      outlierLog: () => this.outlierLog(),
     })
     this.runtimeView = runtime
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -104,6 +106,7 @@ export class Server {
       catchUp: () => this.allUpdates(),
       onStats: (index, { definitions }) => this.reader.define(`worker_${index}`, definitions),
       onHostCells: ({ report }) => this.clusters.onHostCells(report),
+      hosts: this.clusters,
       onDied: index => this.onWorkerDied(index),
     })
     this.drain = new Drain(
@@ -128,6 +131,14 @@ export class Server {
       setLogFlushInterval(this.ownThread, this.options.fileFlushIntervalMs)
     }
     return this.ownThread
+  }
+
+  /** cluster_manager.outlier_detection.event_log_path. */
+  private outlierLog(): OutlierEventLog | null {
+    const path = this.configuration?.bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? ''
+    if (path === '') return null
+    const file = openLogFile(this.thread(), path)
+    return { write: line => file.append(Buffer.from(line).toString('latin1')) }
   }
 
   private async finishLogs(): Promise<void> {

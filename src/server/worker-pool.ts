@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { log } from '../observability/index.ts'
+import type { HostReports } from '../upstream/index.ts'
 import type { BoundListener, FromWorker, ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import { startWorker } from './start-workers.ts'
 
@@ -15,6 +16,8 @@ export interface WorkerPoolCallbacks {
   catchUp(): readonly ResourceUpdate[]
   onStats(workerIndex: number, message: FromWorker & { type: 'stats' }): void
   onHostCells(message: FromWorker & { type: 'host_cells' }): void
+  /** What workers see of upstream hosts. */
+  readonly hosts: HostReports
   /** The worker is gone without being asked to; a successor is on its way. */
   onDied(workerIndex: number): void
 }
@@ -71,6 +74,12 @@ export class WorkerPool {
         break
       case 'host_cells':
         this.callbacks.onHostCells(message)
+        break
+      case 'outlier_cells':
+        this.callbacks.hosts.onOutlierCells(message.report)
+        break
+      case 'host_event':
+        this.callbacks.hosts.onHostEvent(message.event)
         break
       case 'applied':
         this.listenersByWorker.set(index, message.listeners)

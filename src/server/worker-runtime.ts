@@ -48,6 +48,10 @@ export class WorkerRuntime {
       shared,
       this.context,
       report => send({ type: 'host_cells', report }),
+      {
+        onHostEvent: event => send({ type: 'host_event', event }),
+        onOutlierCells: report => send({ type: 'outlier_cells', report }),
+      },
       settings.localClusterName,
     )
     // The filters of this thread find its clusters on its context.

@@ -60,7 +60,7 @@ function setUp(resolver: DnsResolver, random = () => 0.5) {
     schedule: time.schedule,
     random,
   })
-  const worker = new ClusterManager(thread, testContext(), report => directory.onHostCells(report))
+  const worker = new ClusterManager(thread, testContext(), report => directory.onHostCells(report), directory)
   const add = (json: object): void => {
     const { plan, problems } = compileForTest(json as ClusterJson)
     assert.deepEqual(problems, [])

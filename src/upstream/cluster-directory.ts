@@ -15,9 +15,12 @@ import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
+import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
 import { HostWatch } from './host-watch.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
+import type { OutlierCellsReport } from './outlier-detection/cells.ts'
+import type { OutlierEventLog } from './outlier-detection/events.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import { retainHosts } from './retained-hosts.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
@@ -40,6 +43,8 @@ export interface ClusterDirectoryOptions {
   readonly publish: (update: ClusterUpdate) => void
   /** For health checks, which main makes by itself. */
   readonly thread: () => ThreadContext
+  /** Where ejections are logged; null: nowhere. */
+  readonly outlierLog?: () => OutlierEventLog | null
   readonly resolvers?: DnsResolverFactory
   readonly schedule?: Schedule
   readonly random?: () => number
@@ -74,7 +79,7 @@ const systemSchedule: Schedule = (ms, callback) => {
   return () => clearTimeout(timer)
 }
 
-export class ClusterDirectory {
+export class ClusterDirectory implements HostReports {
   private readonly options: ClusterDirectoryOptions
   private readonly schedule: Schedule
   private readonly resolvers: DnsResolverFactory
@@ -260,6 +265,7 @@ export class ClusterDirectory {
       schedule: this.schedule,
       managerStats: this.manager,
       members,
+      outlierLog: this.options.outlierLog ?? (() => null),
       publishHealth: change(() => this.options.publish({ kind: 'host_health', name })),
       onMembersChanged: change(entry => this.countMembers(entry)),
       hasTraffic: () => this.entries.get(name)?.breakers !== null && this.cells.hasTraffic(name),
@@ -326,10 +332,19 @@ export class ClusterDirectory {
     entry.breakers ??= breakerGauges(entry, this.options.stats, this.options.runtime)
   }
 
+  onHostEvent(event: HostEvent): void {
+    this.entries.get(event.cluster)?.watch.onHostEvent(event)
+  }
+
+  onOutlierCells(report: OutlierCellsReport): void {
+    this.entries.get(report.cluster)?.watch.outliers?.addCells(report)
+  }
+
   /** A worker has died: what it held of the limits is free again, its gauges are void. */
   onWorkerGone(workerIndex: number): void {
     this.limits.releaseShareOf(workerIndex)
     this.cells.onWorkerGone(workerIndex)
+    for (const { watch } of this.entries.values()) watch.outliers?.onWorkerGone(workerIndex)
   }
 
   /** Brings the circuit breaker gauges up to date; call it before stats are read. */
@@ -343,7 +358,8 @@ export class ClusterDirectory {
       const { memory, offset, length } = entry.resource
       const cluster = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
       const assignment = entry.dns === null ? cluster.loadAssignment : (entry.assignment ?? undefined)
-      yield clusterStatus(cluster, entry, compileAssignment(assignment), this.cells)
+      const facts = { ...entry, outliers: entry.watch.outliers }
+      yield clusterStatus(cluster, facts, compileAssignment(assignment), this.cells)
     }
   }
 }

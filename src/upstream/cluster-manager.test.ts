@@ -7,12 +7,12 @@ import { ClusterManager } from './cluster-manager.ts'
 import { FailedActiveHealthCheck } from './health.ts'
 import type { Host } from './host.ts'
 import type { HostCellsReport } from './host-cells.ts'
-import { endpointJson, TestMain, testContext } from './testing.ts'
+import { endpointJson, NO_REPORTS, TestMain, testContext } from './testing.ts'
 
 function setUp() {
   const reports: HostCellsReport[] = []
   const thread = testThread()
-  const manager = new ClusterManager(thread, testContext(), report => reports.push(report))
+  const manager = new ClusterManager(thread, testContext(), report => reports.push(report), NO_REPORTS)
   const main = new TestMain(update => manager.apply(update))
   const add = (json: object): void => main.addCluster(json as ClusterJson)
   return { manager, reports, add, main }

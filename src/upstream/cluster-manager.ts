@@ -7,6 +7,7 @@ import { Cluster, type ClusterSurroundings } from './cluster.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
+import { HostMonitors, type HostReports } from './host-monitor.ts'
 import { HostRows } from './host-rows.ts'
 import type { LimitsLocation } from './limits-memory.ts'
 
@@ -63,13 +64,15 @@ export class ClusterManager {
   private readonly entries = new Map<string, Entry>()
 
   /**
-   * `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells. `localClusterName`: the
+   * `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells, and `reports` what its
+   * other methods of such names want to know. `localClusterName`: the
    * cluster that this proxy is a host of itself (cluster_manager.local_cluster_name).
    */
   constructor(
     thread: ThreadContext,
     context: CompileContext,
     onHostCells: (report: HostCellsReport) => void,
+    reports: HostReports,
     localClusterName: string | null = null,
   ) {
     this.context = context
@@ -78,6 +81,7 @@ export class ClusterManager {
     this.surroundings = {
       thread,
       memory: new HostCellMemory(thread.workerIndex, onHostCells),
+      monitors: new HostMonitors(thread, reports),
       rows: this.rows,
       find,
       get localCluster() {

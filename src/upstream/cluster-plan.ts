@@ -3,6 +3,7 @@ import type { ConnectOptions } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
+import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'AGGREGATE'
@@ -76,6 +77,8 @@ export interface ClusterPlan {
   readonly closeConnectionsOnHostSetChange: boolean
   /** Empty: hosts are not asked how they are. */
   readonly healthChecks: readonly HealthCheckPlan[]
+  /** Null: hosts stay in use however traffic to them goes. */
+  readonly outlierDetection: OutlierPlan | null
   /** A host that discovery drops goes at once, whatever its checks say. */
   readonly ignoreHealthOnHostRemoval: boolean
   readonly ignoreNewHostsUntilFirstHc: boolean

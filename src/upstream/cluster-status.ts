@@ -6,6 +6,8 @@ import { edsHealthStatus, healthFlagsText } from './health.ts'
 import { type EndpointPlan, HostKeys } from './host.ts'
 import type { HostCellReader } from './host-cells.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
+import type { OutlierDetector } from './outlier-detection/detector.ts'
+import type { OutlierHost } from './outlier-detection/outlier-host.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import {
   HOST_CX_ACTIVE,
@@ -56,6 +58,23 @@ export interface HostStatus {
   readonly localOriginSuccessRate: number
 }
 
+/** Percent; -1: too few hosts or requests in the last interval. */
+export interface OutlierStatus {
+  readonly successRateAverage: number
+  readonly successRateEjectionThreshold: number
+  readonly localOriginSuccessRateAverage: number
+  readonly localOriginSuccessRateEjectionThreshold: number
+}
+
+function outlierStatus({ rates: { external, local } }: OutlierDetector): OutlierStatus {
+  return {
+    successRateAverage: external.average,
+    successRateEjectionThreshold: external.threshold,
+    localOriginSuccessRateAverage: local.average,
+    localOriginSuccessRateEjectionThreshold: local.threshold,
+  }
+}
+
 export interface ClusterStatus {
   readonly name: string
   readonly observabilityName: string
@@ -63,8 +82,8 @@ export interface ClusterStatus {
   readonly edsServiceName: string
   readonly defaultPriority: BreakerLimits
   readonly highPriority: BreakerLimits
-  /** Outlier detection; null while there is none. */
-  readonly outlier: null
+  /** Null without outlier detection. */
+  readonly outlier: OutlierStatus | null
   readonly hosts: Iterable<HostStatus>
 }
 
@@ -77,6 +96,7 @@ function hostStatus(
   locality: LocalityPlan,
   sums: readonly number[],
   healthFlags: number,
+  rates: OutlierHost['rates'] | undefined,
 ): HostStatus {
   const { address } = endpoint
   const at = (slot: number): number => sums[slot] as number
@@ -103,15 +123,15 @@ function hostStatus(
     ...locality.locality,
     canary: endpoint.canary,
     priority: locality.priority,
-    successRate: -1,
-    localOriginSuccessRate: -1,
+    successRate: rates?.external ?? -1,
+    localOriginSuccessRate: rates?.local ?? -1,
   }
 }
 
 function* hostStatuses(
   name: string,
   plan: AssignmentPlan,
-  members: ClusterMembers,
+  { members, outliers }: { readonly members: ClusterMembers; readonly outliers: OutlierDetector | null },
   cells: HostCellReader,
 ): Iterable<HostStatus> {
   const keys = new HostKeys()
@@ -119,7 +139,7 @@ function* hostStatuses(
     for (const endpoint of locality.endpoints) {
       const key = keys.next(endpoint)
       const flags = members.get(key)?.row[ROW_HEALTH_FLAGS] ?? endpoint.healthFlags
-      yield hostStatus(endpoint, locality, cells.sum(name, key), flags)
+      yield hostStatus(endpoint, locality, cells.sum(name, key), flags, outliers?.hosts.get(key)?.rates)
     }
   }
 }
@@ -131,6 +151,7 @@ export function clusterStatus(
     readonly addedViaApi: boolean
     readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
     readonly members: ClusterMembers
+    readonly outliers: OutlierDetector | null
   },
   plan: AssignmentPlan,
   cells: HostCellReader,
@@ -144,7 +165,7 @@ export function clusterStatus(
     edsServiceName: '',
     defaultPriority: breakerLimits(facts.limitsPlan[0]),
     highPriority: breakerLimits(facts.limitsPlan[1]),
-    outlier: null,
-    hosts: { [Symbol.iterator]: () => hostStatuses(name, plan, facts.members, cells)[Symbol.iterator]() },
+    outlier: facts.outliers === null ? null : outlierStatus(facts.outliers),
+    hosts: { [Symbol.iterator]: () => hostStatuses(name, plan, facts, cells)[Symbol.iterator]() },
   }
 }

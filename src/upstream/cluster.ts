@@ -5,6 +5,7 @@ import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
+import type { HostMonitors } from './host-monitor.ts'
 import type { HostRows } from './host-rows.ts'
 import { type HostGroup, type HostSet, hostSet } from './host-set/host-set.ts'
 import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
@@ -27,6 +28,8 @@ export interface ClusterSurroundings {
   readonly thread: ThreadContext
   readonly memory: HostCellMemory
   readonly rows: HostRows
+  /** Null: nobody is told how hosts do. */
+  readonly monitors: HostMonitors | null
   /** The clusters beside this one. */
   find(name: string): Cluster | undefined
   /** The cluster that this proxy is a host of itself. */
@@ -153,7 +156,7 @@ export class Cluster {
 
   /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
   setHosts(assignment: AssignmentPlan, rowNumbers: readonly number[]): void {
-    const { memory, rows, thread } = this.surroundings
+    const { memory, rows, thread, monitors } = this.surroundings
     const before = this.hostsByKey
     const kept = new Map<string, Host>()
     const keys = new HostKeys()
@@ -176,6 +179,7 @@ export class Cluster {
             rows.row(rowNumber),
             thread.clock.now,
           )
+          host.monitor = monitors?.create(this.plan, key, host.row) ?? null
           fresh.push(host)
         } else host.update(endpoint, locality, priority)
         kept.set(key, host)

@@ -11,12 +11,14 @@ export const PendingActiveHealthCheck = 64
 export const ExcludedViaImmediateHealthCheckFail = 128
 export const ActiveHealthCheckTimeout = 256
 export const EdsStatusDraining = 512
+/** Its answers said x-envoy-degraded. */
+export const DegradedOutlierDetection = 1024
 
 /** What discovery says of a host; everything else is found out by this proxy. */
 export const DISCOVERED_HEALTH = FailedEdsHealth | DegradedEdsHealth | PendingDynamicRemoval | EdsStatusDraining
 
 const UNHEALTHY = FailedActiveHealthCheck | FailedOutlierCheck | FailedEdsHealth | EdsStatusDraining
-const DEGRADED = DegradedActiveHealthCheck | DegradedEdsHealth
+const DEGRADED = DegradedActiveHealthCheck | DegradedEdsHealth | DegradedOutlierDetection
 const EXCLUDED = PendingActiveHealthCheck | ExcludedViaImmediateHealthCheckFail
 
 export const Healthy = 0
@@ -35,6 +37,7 @@ const TEXTS: readonly (readonly [number, string])[] = [
   [ExcludedViaImmediateHealthCheckFail, '/excluded_via_immediate_hc_fail'],
   [ActiveHealthCheckTimeout, '/active_hc_timeout'],
   [EdsStatusDraining, '/eds_status_draining'],
+  [DegradedOutlierDetection, '/degraded_outlier_detection'],
 ]
 
 /** What a balancer may do with a host that has these flags. */

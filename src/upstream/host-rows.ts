@@ -9,6 +9,10 @@ export const ROW_CLIENT_WEIGHT = 1
 /** Since when there has been a weight, and when it was last reported: sharedMs(). */
 export const ROW_CLIENT_WEIGHT_SINCE = 2
 export const ROW_CLIENT_WEIGHT_AT = 3
+/** Failures in a row, over all workers (outlier-detection/host-recorder.ts). */
+export const ROW_CONSECUTIVE_5XX = 13
+export const ROW_CONSECUTIVE_GATEWAY = 14
+export const ROW_CONSECUTIVE_LOCAL = 15
 
 const ROWS_PER_BLOCK = 512
 /** A row given back may still be counted in by requests under way, so it rests before it is used again. */

@@ -7,6 +7,11 @@ import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { ClusterHealth } from './health-check/cluster-health.ts'
 import { HealthUpdateWindow } from './health-update-window.ts'
+import { HostKeys } from './host.ts'
+import type { HostEvent } from './host-monitor.ts'
+import { ROW_CONSECUTIVE_5XX, ROW_CONSECUTIVE_GATEWAY, ROW_CONSECUTIVE_LOCAL } from './host-rows.ts'
+import { OutlierDetector } from './outlier-detection/detector.ts'
+import type { OutlierEventLog } from './outlier-detection/events.ts'
 import { clusterStatPrefix } from './stats.ts'
 
 export interface HostWatchEnvironment {
@@ -15,6 +20,7 @@ export interface HostWatchEnvironment {
   /** CLUSTER_MANAGER_STATS. */
   readonly managerStats: StatBlock
   readonly members: ClusterMembers
+  readonly outlierLog: () => OutlierEventLog | null
   /** Workers look at the hosts' health again. */
   publishHealth(): void
   /** Health of members has changed: gauges follow. */
@@ -30,6 +36,7 @@ export interface HostWatchEnvironment {
 export class HostWatch {
   readonly window: HealthUpdateWindow
   readonly health: ClusterHealth | null
+  readonly outliers: OutlierDetector | null
   private readonly environment: HostWatchEnvironment
   private retained: ReadonlySet<string> = new Set()
 
@@ -44,6 +51,7 @@ export class HostWatch {
     })
     this.health = plan.healthChecks.length === 0 ? null : this.clusterHealth(plan)
     if (this.health !== null) this.window.hold()
+    this.outliers = this.outlierDetector(plan)
   }
 
   private clusterHealth(plan: ClusterPlan): ClusterHealth {
@@ -60,7 +68,8 @@ export class HostWatch {
         setInitialHealth: (key, set) => void environment.members.setHealth(key, set, 0),
         setHealth: (key, set, clear) => this.setHealth(key, set, clear),
         onChecked: (key, healthy) => {
-          if (!healthy && this.retained.has(key)) environment.onRetainedHostFailed()
+          if (healthy) this.outliers?.onHealthCheckPassed(key)
+          else if (this.retained.has(key)) environment.onRetainedHostFailed()
         },
         onFirstRound: () => {
           this.window.release()
@@ -69,6 +78,32 @@ export class HostWatch {
       },
       { ignoreNewHosts: plan.ignoreNewHostsUntilFirstHc },
     )
+  }
+
+  private outlierDetector({ name, observabilityName, outlierDetection }: ClusterPlan): OutlierDetector | null {
+    if (outlierDetection === null) return null
+    const { thread, outlierLog, members } = this.environment
+    return new OutlierDetector(outlierDetection, {
+      thread: thread(),
+      clusterName: name,
+      statPrefix: clusterStatPrefix(observabilityName),
+      log: outlierLog(),
+      setHealth: (key, set, clear) => this.setHealth(key, set, clear),
+      resetConsecutive: key => {
+        const row = members.get(key)?.row
+        if (row === undefined) return
+        for (const slot of [ROW_CONSECUTIVE_5XX, ROW_CONSECUTIVE_GATEWAY, ROW_CONSECUTIVE_LOCAL]) {
+          Atomics.store(row, slot, 0)
+        }
+      },
+    })
+  }
+
+  /** What a worker saw of a host. */
+  onHostEvent({ key, event }: HostEvent): void {
+    if (event === 'IMMEDIATE_HEALTH_CHECK_FAIL') this.health?.failImmediately(key)
+    else if (event === 'DEGRADED') this.outliers?.onDegraded(key)
+    else this.outliers?.onConsecutive(key, event)
   }
 
   /** Sets and clears health flags of a host; gauges and workers follow. */
@@ -82,6 +117,7 @@ export class HostWatch {
   update(plan: AssignmentPlan, retained: ReadonlySet<string>): void {
     this.retained = retained
     this.health?.update(plan)
+    if (this.outliers !== null) this.outliers.update(addressesByKey(plan))
   }
 
   /** Whether a host passes its health checks, and there are any. */
@@ -91,6 +127,13 @@ export class HostWatch {
 
   close(): void {
     this.health?.close()
+    this.outliers?.close()
     this.window.close()
   }
+}
+
+function addressesByKey(plan: AssignmentPlan): ReadonlyMap<string, string> {
+  const keys = new HostKeys()
+  const endpoints = plan.localities.flatMap(locality => locality.endpoints)
+  return new Map(endpoints.map(endpoint => [keys.next(endpoint), endpoint.address.toString()]))
 }

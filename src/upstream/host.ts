@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
 import type { Address } from '../net/index.ts'
 import { FailedActiveHealthCheck, type Health, healthOf, Unhealthy } from './health.ts'
+import type { HostMonitor } from './host-monitor.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 
 export interface Locality {
@@ -67,6 +68,8 @@ export class Host {
   /** Moving average of response times (peak EWMA); 0: none yet. */
   ewmaMs = 0
   ewmaAtMs = 0
+  /** Null where nobody watches how the host does. */
+  monitor: HostMonitor | null = null
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 

@@ -15,6 +15,7 @@ import { compileCluster } from './compile/compile-cluster.ts'
 import { edsHealthFlags } from './health.ts'
 import { Host, type Locality } from './host.ts'
 import { HostCellMemory } from './host-cells.ts'
+import type { HostReports } from './host-monitor.ts'
 import { HOST_ROW_CELLS, HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { LimitsMemory } from './limits-memory.ts'
 
@@ -101,9 +102,19 @@ export function testCluster(json: ClusterJson, thread: ThreadContext = testThrea
   const allotment = new HostRowAllotment(() => undefined)
   const members = new ClusterMembers(allotment)
   members.update(plan.assignment)
-  const surroundings = { thread, memory, rows: allotment.rows, find: () => undefined, localCluster: undefined }
+  const surroundings = {
+    thread,
+    memory,
+    rows: allotment.rows,
+    monitors: null,
+    find: () => undefined,
+    localCluster: undefined,
+  }
   return new Cluster(plan, new LimitsMemory(2).allot(), surroundings, members.rowNumbers())
 }
+
+/** Nobody hears what a worker sees of its hosts. */
+export const NO_REPORTS: HostReports = { onHostEvent: () => undefined, onOutlierCells: () => undefined }
 
 /** Main as a worker under test hears it: clusters, and the hosts of those that discover them. */
 export class TestMain {

@@ -67,6 +67,7 @@ const HEALTH_FIELDS: Readonly<Record<string, string>> = {
   pending_active_hc: 'pending_active_hc',
   excluded_via_immediate_hc_fail: 'excluded_via_immediate_hc_fail',
   active_hc_timeout: 'active_hc_timeout',
+  degraded_outlier_detection: 'failed_degraded_outlier_detection',
 }
 
 function hostMessage(host: HostStatus): object {

@@ -59,13 +59,17 @@ declareSupport(`${BOOTSTRAP}.Bootstrap.StaticResources`, {
 })
 
 declareSupport(`${BOOTSTRAP}.ClusterManager`, {
-  supported: ['local_cluster_name'],
+  supported: ['local_cluster_name', 'outlier_detection'],
   refused: {
-    outlier_detection: 'outlier detection is not supported by this release',
     upstream_bind_config: 'set upstream_bind_config on each cluster instead',
     load_stats_config: NO_XDS,
   },
   accepted: { enable_deferred_cluster_creation: 'a worker always creates a cluster at its first use' },
+})
+
+declareSupport(`${BOOTSTRAP}.ClusterManager.OutlierDetection`, {
+  supported: ['event_log_path'],
+  refused: { event_service: 'Envoy has never read it either; use event_log_path' },
 })
 
 declareSupport(`${BOOTSTRAP}.LayeredRuntime`, { supported: ['layers'] })

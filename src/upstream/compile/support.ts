@@ -47,6 +47,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'metadata',
     'upstream_connection_options',
     'health_checks',
+    'outlier_detection',
     'ignore_health_on_host_removal',
   ],
   values: {
@@ -56,7 +57,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
     transport_socket_matches: NO_TLS,
     transport_socket_matcher: NO_TLS,
     eds_cluster_config: NO_XDS,
-    outlier_detection: `outlier detection ${LATER}`,
     http2_protocol_options: `HTTP/2 to upstream hosts ${LATER}`,
     upstream_http_protocol_options: NO_TLS,
     protocol_selection: `HTTP/2 ${LATER}`,

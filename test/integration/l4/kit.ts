@@ -23,7 +23,7 @@ import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_pro
 import { ConnectionCounters, DrainState, finishLogFiles, SharedCells, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
 import { CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
-import { TestMain } from '../../../src/upstream/testing.ts'
+import { NO_REPORTS, TestMain } from '../../../src/upstream/testing.ts'
 
 export interface L4Options {
   readonly clusters?: readonly ClusterJson[]
@@ -76,7 +76,7 @@ export class L4Worker {
       workerIndex: 0,
       clusters: null as never as ClusterManager,
     }
-    thread.clusters = new ClusterManager(thread, this.context, () => {})
+    thread.clusters = new ClusterManager(thread, this.context, () => {}, NO_REPORTS)
     this.thread = thread
     const main = new TestMain(update => thread.clusters.apply(update))
     for (const cluster of options.clusters ?? []) main.addCluster(cluster)

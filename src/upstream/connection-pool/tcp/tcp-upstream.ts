@@ -112,6 +112,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     this.ready = true
     thread.timers.disarm(this.connectTimer)
     this.endPending()
+    host.monitor?.outlier?.putConnected(true)
     cluster.stats.histogram(C.upstream_cx_connect_ms).record(thread.clock.now - this.startMs)
     cells[C.upstream_rq_total]! += 1
     cells[C.upstream_rq_active]! += 1
@@ -170,6 +171,9 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     cells[C.upstream_rq_pending_failure_eject]! += 1
     this.host.cells[HOST_CX_CONNECT_FAIL]! += 1
     this.host.cells[HOST_RQ_ERROR]! += 1
+    const outlier = this.host.monitor?.outlier
+    if (this.timedOut) outlier?.putTimeout(504)
+    else outlier?.putConnectFailure()
     this.callbacks.onUpstreamConnectFailed(this.timedOut ? 'connection_timeout' : 'connection_failure', errno)
   }
 
