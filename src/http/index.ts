@@ -7,10 +7,10 @@ export type { HeadLimits } from './codec/http1/head-scanner.ts'
 export { properCaseWords } from './codec/http1/header-case.ts'
 export type { HeaderCase, Http1Options } from './codec/http1/options.ts'
 export { Http1ServerCodec } from './codec/http1/server.ts'
-
 export { Http2ClientCodec } from './codec/http2/client.ts'
 export { DEFAULT_HTTP2_OPTIONS, type Http2Options, type KeepaliveOptions } from './codec/http2/options.ts'
 export { Http2ServerCodec } from './codec/http2/server.ts'
+export { cookieValue, removeCookie } from './cookies.ts'
 export * from './grpc/frames.ts'
 export * from './grpc/grpc.ts'
 export * from './grpc/method-stats.ts'
@@ -37,9 +37,13 @@ export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-ma
 export {
   compileQueryParameterMatcher,
   compileQueryParameterMatchers,
+  decodedQueryParameter,
   type QueryParameterMatch,
   queryParameter,
+  removeQueryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export { originalUri } from './original-uri.ts'
+export { overwriteHeader } from './overwrite-header.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './rbac/index.ts'
 export * from './route.ts'

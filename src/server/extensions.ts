@@ -4,6 +4,8 @@ import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
 import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
+import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
+import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
@@ -54,6 +56,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   routerFactory,
   bufferFactory,
   bufferPerRouteFactory,
+  apiKeyAuthFactory,
+  apiKeyAuthPerRouteFactory,
+  basicAuthFactory,
+  basicAuthPerRouteFactory,
   healthCheckFactory,
   faultFactory,
   faultPerRouteFactory,

@@ -42,6 +42,19 @@ export function decodedQueryParameter(path: string, name: string): string | unde
   return undefined
 }
 
+/** `path` without the parameters of that name (in decoded form); what else it holds keeps its bytes. */
+export function removeQueryParameter(path: string, name: string): string {
+  const question = path.indexOf('?')
+  if (question < 0) return path
+  const hash = path.indexOf('#', question)
+  const end = hash < 0 ? path.length : hash
+  const kept = path
+    .slice(question + 1, end)
+    .split('&')
+    .filter(pair => percentDecode(pair.split('=', 1)[0] as string) !== name)
+  return path.slice(0, question) + (kept.length === 0 ? '' : `?${kept.join('&')}`) + path.slice(end)
+}
+
 /** What is no valid escape stays as it is. */
 function percentDecode(text: string): string {
   if (!text.includes('%')) return text

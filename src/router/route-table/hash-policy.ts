@@ -11,7 +11,7 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import { type HashPolicyPlan, type HeaderMap, HeaderName, queryParameter } from '../../http/index.ts'
+import { cookieValue, type HashPolicyPlan, type HeaderMap, HeaderName, queryParameter } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 
 const POLICY = 'envoy.config.route.v3.RouteAction.HashPolicy'
@@ -29,7 +29,6 @@ type SetCookie = (value: string) => void
 type HashSource = (headers: HeaderMap, info: StreamInfo, setCookie: SetCookie) => bigint | null
 
 const MASK = (1n << 64n) - 1n
-const COOKIE = HeaderName.of('cookie')
 
 class HashPolicies implements HashPolicyPlan {
   private readonly policies: readonly { readonly source: HashSource; readonly terminal: boolean }[]
@@ -144,16 +143,4 @@ function cookieAttributes(cookie: CookieJson): string {
   for (const { name = '', value = '' } of cookie.attributes ?? [])
     text += value === '' ? `; ${name}` : `; ${name}=${value}`
   return `${text}; HttpOnly`
-}
-
-function cookieValue(headers: HeaderMap, name: string): string | undefined {
-  for (const line of headers.getAll(COOKIE)) {
-    for (const pair of line.split(';')) {
-      const equals = pair.indexOf('=')
-      if (equals < 0 || pair.slice(0, equals).trim() !== name) continue
-      const value = pair.slice(equals + 1).trim()
-      return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
-    }
-  }
-  return undefined
 }
