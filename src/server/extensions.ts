@@ -2,11 +2,15 @@
 import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
 import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
+import { brotliCompressorFactory, brotliDecompressorFactory } from '../extensions/compression/brotli/index.ts'
+import { gzipCompressorFactory, gzipDecompressorFactory } from '../extensions/compression/gzip/index.ts'
+import { zstdCompressorFactory, zstdDecompressorFactory } from '../extensions/compression/zstd/index.ts'
 import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
+import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
@@ -54,6 +58,14 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  brotliCompressorFactory,
+  brotliDecompressorFactory,
+  gzipCompressorFactory,
+  gzipDecompressorFactory,
+  zstdCompressorFactory,
+  zstdDecompressorFactory,
+  compressorFactory,
+  compressorPerRouteFactory,
   bufferFactory,
   bufferPerRouteFactory,
   apiKeyAuthFactory,
