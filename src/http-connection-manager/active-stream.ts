@@ -1,5 +1,4 @@
 // HOT FILE (docs/hot-path.md): one request and its response, from the head's last byte to the log line.
-import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import {
   type CodecError,
@@ -22,10 +21,11 @@ import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
 import { dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
-import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
 import type { ChainedFilter } from './plan.ts'
+import { acceptPath, acceptUpgrade, answerExpect } from './request-admission.ts'
 import {
   addUserAgent,
+  addVia,
   asksForClose,
   hasHopByHop,
   normalizeHost,
@@ -33,31 +33,26 @@ import {
   upgradeType,
 } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
-
-const IDLE_TIMER = 0
-const REQUEST_TIMER = 1
-const DURATION_TIMER = 2
-
-const DEADLINE_EXCEEDED = 4
+import { chargeResponse } from './response-stats.ts'
+import { TimedStream } from './timed-stream.ts'
 
 const NO_FILTERS: readonly HttpFilter[] = []
 const NO_BYTES = Buffer.alloc(0)
-const SLASH = 47
 
 /** A stream's own 32-bit number: weights, fractions and mirrors draw from it, so that one request has one fate. */
 const drawNumber = (thread: ThreadContext): number => (thread.random() * 0x100000000) >>> 0
 
-export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallbacks, TimerOwner {
-  readonly manager: ConnectionManager
-  readonly thread: ThreadContext
-  readonly info: StreamInfo
+export class ActiveStream extends TimedStream implements RequestDecoder, ChainOwner, HttpFilterCallbacks {
+  info: StreamInfo
   readonly connection: Connection
   requestHeaders: HeaderMap | null = null
   responseHeaders: HeaderMap | null = null
   responseTrailers: HeaderMap | null = null
   /** Who closed the connection under this stream; null: nobody. */
   closedBy: CloseEvent | null = null
-  ended = false
+  /** The manager's list of streams. */
+  next: ActiveStream | null = null
+  previous: ActiveStream | null = null
   /** The route table as it was when the request began: an update does not change its mind. */
   private readonly routes: RouteTable | null
   private readonly encoder: ResponseEncoder
@@ -65,34 +60,23 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   private cachedRoute: Route | null = null
   private routeCached = false
   private random = -1
-  requestComplete = false
   private responseStarted = false
-  private idleTimer: Timer | null = null
-  private requestTimer: Timer | null = null
-  private durationTimer: Timer | null = null
-  private idleTimeoutMs: number
-  private lastActivityMs: number
   private pauses = 0
   private upgrade: string | null = null
+  private upgraded = false
   private localReplyBody = ''
   /** A filter's own limit; -1: none. */
   private ownBufferLimit = -1
   /** Whether the request came as gRPC; null: not asked yet, and no filter could have changed it. */
   private grpc: boolean | null = null
-  /** grpc-timeout as it came, in ms; -1: none. */
-  private clientDeadlineMs = -1
-  private clientDeadlineRead = false
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
-    this.manager = manager
-    this.thread = manager.thread
+    super(manager)
     this.encoder = encoder
     this.connection = manager.connection
     const { now } = manager.thread.clock
     this.info = new StreamInfo(manager.info, now)
     this.routes = manager.plan.routes.current
-    this.idleTimeoutMs = manager.plan.streamIdleTimeoutMs
-    this.lastActivityMs = now
   }
 
   // ---- request
@@ -106,21 +90,21 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     info.protocol = manager.codec.protocol
     if (endStream) info.lastDownstreamRxByteUs = 0
     if (http10 || hasHopByHop(headers)) {
-      if (asksForClose(headers, http10)) manager.closing = true
+      if (asksForClose(headers, http10)) manager.endAfterResponse()
       this.upgrade = http10 ? null : upgradeType(headers)
       if (!removeHopByHop(headers, this.upgrade !== null)) {
         this.rejectRequest(400, 'http1.connection_header_rejected')
         return
       }
     }
-    if (headers.has(http.EXPECT) && !plan.proxy100Continue) this.answerExpect(headers)
+    if (headers.has(http.EXPECT) && !plan.proxy100Continue) answerExpect(this.encoder, headers)
     this.startTimers(plan.requestTimeoutMs, endStream)
     const authority = checkAuthority(headers)
     if (authority !== AuthorityValid) {
       this.rejectRequest(400, authority === AuthorityMissing ? 'missing_host_header' : 'http.invalid_authority')
       return
     }
-    if (headers.method !== 'CONNECT' && !this.acceptPath(headers)) return
+    if (headers.method !== 'CONNECT' && !acceptPath(this, headers)) return
     if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, manager.identity.localPort)
     const origin = mutateForwarded(plan, manager.identity, headers, info)
     if (origin >= 100) {
@@ -128,7 +112,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       return
     }
     if (plan.addUserAgent) addUserAgent(plan, headers)
-    if (plan.via !== '') appendVia(headers, plan.via)
+    if (plan.via !== '') addVia(headers, plan.via)
     setRequestId(plan, headers, origin === EdgeRequest)
     const internalOnly = this.routes?.internalOnlyHeaders
     if (internalOnly !== undefined && internalOnly.length > 0) dropInternalOnly(headers, internalOnly)
@@ -138,7 +122,9 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     } else if (headers.scheme === '')
       headers.scheme = headers.get(http.X_FORWARDED_PROTO) === 'https' ? 'https' : 'http'
     if (plan.logOnRequestStart) this.log('DownstreamStart')
-    if ((this.upgrade !== null || headers.method === 'CONNECT') && !this.acceptUpgrade(headers)) return
+    if (this.upgrade !== null || headers.method === 'CONNECT') {
+      if (!acceptUpgrade(this, this.upgrade, headers)) return
+    }
     this.createChain()
     ;(this.chain as FilterChain).decodeHeaders(headers, endStream)
   }
@@ -163,7 +149,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     if (route !== null) (filters[filters.length - 1] as HttpFilter).onRouteSelected()
   }
 
-  private isGrpc(headers: HeaderMap | null): boolean {
+  protected isGrpc(headers: HeaderMap | null): boolean {
     return this.grpc ?? (headers !== null && http.hasGrpcContentType(headers))
   }
 
@@ -173,57 +159,38 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     return this.manager.plan.upgrades.find(({ type }) => type === upgrade)?.filters ?? null
   }
 
-  /** False: the request has been answered. */
-  private acceptPath(headers: HeaderMap): boolean {
-    const { cells } = this.manager
-    if (headers.bytes[headers.pathStart] !== SLASH && !headers.path.startsWith('/')) {
-      cells[S.RQ_NON_RELATIVE_PATH]! += 1
-      this.sendLocalReply(404, '', 'absolute_path_rejected', null)
-      return false
-    }
-    const outcome = normalizePath(headers, this.manager.plan.path)
-    if (outcome === PathOk) return true
-    if (outcome === PathRedirected) {
-      cells[S.RQ_REDIRECTED_PATH]! += 1
-      const location = headers.path
-      this.sendLocalReply(307, '', 'path_normalization_failed', reply => reply.append(http.LOCATION, location))
-      return false
-    }
-    cells[S.RQ_FAILED_PATH_NORMALIZATION]! += 1
-    this.rejectRequest(400, 'path_normalization_failed')
-    return false
+  recreateStream(body: Buffer | null, trailers: HeaderMap | null): void {
+    const { manager, info, thread } = this
+    const headers = this.requestHeaders as HeaderMap
+    this.endFilters(false)
+    manager.countRequest()
+    const next = new StreamInfo(manager.info, thread.clock.now)
+    next.protocol = info.protocol
+    next.filterState = info.filterState
+    next.lastDownstreamRxByteUs = 0
+    this.info = next
+    this.createChain()
+    const chain = this.chain as FilterChain
+    chain.decodeHeaders(headers, body === null && trailers === null)
+    if (body !== null && !this.ended) chain.decodeData(body, 0, body.length, trailers === null)
+    if (trailers !== null && !this.ended) chain.decodeTrailers(trailers)
+  }
+
+  /** The filters hear of the end, and it is logged; `answered`: and counted as a response. */
+  private endFilters(answered: boolean): void {
+    const { info, manager } = this
+    const filters = this.chain?.filters ?? NO_FILTERS
+    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onStreamComplete()
+    info.endUs = info.sinceStartUs(this.thread.clock.now)
+    if (answered) chargeResponse(manager, info)
+    if (manager.accessLogs.length > 0) this.log('DownstreamEnd')
+    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onDestroy()
   }
 
   /** The HTTP is bad though its framing is sound: answered, and the connection ends unless told otherwise. */
-  private rejectRequest(status: number, details: string): void {
-    if (!this.manager.plan.streamErrorOnInvalidMessage) this.manager.closing = true
+  rejectRequest(status: number, details: string): void {
+    if (!this.manager.plan.streamErrorOnInvalidMessage) this.manager.endAfterResponse()
     this.sendLocalReply(status, '', details, null)
-  }
-
-  private answerExpect(headers: HeaderMap): void {
-    if (headers.get(http.EXPECT)?.toLowerCase() !== '100-continue') return
-    headers.remove(http.EXPECT)
-    const interim = HeaderMap.acquire()
-    interim.status = 100
-    this.encoder.encode1xxHeaders(interim)
-    HeaderMap.release(interim)
-  }
-
-  /** Upgrades and CONNECT pass where the connection manager or the route says so. */
-  private acceptUpgrade(headers: HeaderMap): boolean {
-    const type = headers.method === 'CONNECT' ? 'connect' : (this.upgrade as string)
-    const { route } = this
-    const own = route?.upgrades?.get(type)
-    const configured = this.manager.plan.upgrades.find(upgrade => upgrade.type === type)
-    const allowed = own ?? configured?.enabled ?? false
-    if (allowed) return true
-    // CONNECT without a route is a plain 404.
-    if (type === 'connect' && route === null) return true
-    this.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
-    this.info.upstreamCluster = route?.clusterName ?? null
-    this.manager.closing = true
-    this.sendLocalReply(403, '', 'upgrade_failed', null)
-    return false
   }
 
   decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -244,7 +211,7 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
   private onRequestComplete(): void {
     this.requestComplete = true
     this.info.lastDownstreamRxByteUs = this.info.sinceStartUs(this.thread.clock.now)
-    if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
+    this.endRequestTimeout()
   }
 
   /** The bytes are no HTTP: answered if nothing of a response is out yet, and the connection ends. */
@@ -259,14 +226,25 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     this.sendLocalReply(error.status, reasonPhrase(error.status), error.details, null)
   }
 
-  onResetStream(_reason: ResetReason, _detail: string | null): void {
+  onResetStream(reason: ResetReason, detail: string | null): void {
     if (this.ended) return
     const { info, manager } = this
     manager.cells[S.RQ_RX_RESET]! += 1
+    if (reason !== 'connection_termination') {
+      const byPeer = reason === 'remote_reset' || reason === 'remote_refused_stream_reset'
+      info.flags |= byPeer ? ResponseFlag.DownstreamRemoteReset : ResponseFlag.DownstreamProtocolError
+      info.responseCodeDetails = detail
+      this.finish()
+      return
+    }
+    if ((info.flags & ResponseFlag.DownstreamProtocolError) !== 0) {
+      this.finish()
+      return
+    }
     info.flags |= ResponseFlag.DownstreamConnectionTermination
     info.responseCodeDetails ??=
       this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
-    if (!this.responseStarted || this.upgrade !== null) {
+    if (!this.responseStarted || this.upgrade !== null || this.upgraded) {
       info.responseCodeDetails =
         this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
     }
@@ -421,28 +399,37 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
       if (!this.requestComplete) {
         // The rest of the request would be taken for the next one.
         manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
-        manager.closing = true
+        manager.endAfterResponse()
       }
       this.announceClose(headers)
     }
     if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
       this.echoRequestId(headers)
     }
-    if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
+    this.endRequestTimeout()
     info.firstDownstreamTxByteUs = info.sinceStartUs(this.thread.clock.now)
-    if (upgraded) manager.onUpgraded()
+    if (upgraded) this.onUpgraded()
     this.encoder.encodeHeaders(headers, endStream)
     if (endStream) this.onResponseEnd()
     else if (upgraded) this.encoder.upgradeToTunnel()
   }
 
-  /** Says `connection: close` where this is the connection's last response. */
+  /** The stream is a byte pipe from now on. */
+  private onUpgraded(): void {
+    this.upgraded = true
+    this.manager.cells[S.CX_UPGRADES_TOTAL]! += 1
+    this.manager.cells[S.CX_UPGRADES_ACTIVE]! += 1
+    this.manager.onUpgraded()
+  }
+
+  /** Says `connection: close` where this is the connection's last response; HTTP/2 says GOAWAY. */
   private announceClose(headers: HeaderMap): void {
     const { manager } = this
-    if (!manager.closing && this.thread.drain.draining && this.thread.drain.drainClose()) {
+    if (this.thread.drain.draining && manager.mayDrain && this.thread.drain.drainClose()) {
       manager.cells[S.CX_DRAIN_CLOSE]! += 1
-      manager.closing = true
+      manager.lastRequest()
     }
+    if (manager.multiplexed) return
     if (manager.codec.protocol === 'HTTP/1.0') {
       // Without a length the end of the connection is the end of the body (RFC 9112, 6.3).
       if (!headers.has(http.CONTENT_LENGTH) && headers.status !== 204 && headers.status !== 304) manager.closing = true
@@ -480,7 +467,12 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     this.manager.cells[S.RQ_RX_RESET]! += 1
     this.encoder.resetStream('local_reset')
     this.finish()
-    this.connection.close(2)
+    if (!this.manager.multiplexed) this.connection.close(2)
+  }
+
+  /** The response is out and complete: the rest of the request is not wanted (HTTP/2). */
+  stopRequest(): void {
+    this.encoder.resetStream('local_reset')
   }
 
   // ---- flow control
@@ -515,132 +507,26 @@ export class ActiveStream implements RequestDecoder, ChainOwner, HttpFilterCallb
     this.chain?.resumeUpstream()
   }
 
-  // ---- time
+  // ---- end
 
-  private startTimers(requestTimeoutMs: number, endStream: boolean): void {
-    const { timers } = this.thread
-    if (this.idleTimeoutMs > 0) this.setIdleTimeout(this.idleTimeoutMs)
-    if (requestTimeoutMs > 0 && !endStream) {
-      this.requestTimer = new Timer(this, REQUEST_TIMER)
-      timers.arm(this.requestTimer, requestTimeoutMs)
-    }
-    const duration = this.manager.plan.maxStreamDurationMs
-    if (duration > 0) {
-      this.durationTimer = new Timer(this, DURATION_TIMER)
-      timers.arm(this.durationTimer, duration)
-    }
-  }
-
-  /** max_stream_duration of the route, and with grpc_timeout_header_max the client's own deadline. */
-  private applyMaxDuration(route: Route, headers: HeaderMap): void {
-    const ms = route.maxStreamDurationMs
-    const max = route.grpcTimeoutHeaderMaxMs
-    if (max >= 0) {
-      const asked = this.clientDeadline(headers)
-      // A deadline that is over already ends the stream at once; a duration of 0 in the configuration is none.
-      if (asked >= 0) {
-        const allowed = max > 0 && asked > max ? max : asked
-        this.armDuration(Math.max(allowed - Math.max(route.grpcTimeoutHeaderOffsetMs, 0), 0), headers)
-        return
-      }
-    }
-    if (ms > 0) this.armDuration(ms, headers)
-    else if (ms === 0 && this.durationTimer !== null) this.thread.timers.disarm(this.durationTimer)
-  }
-
-  /** Read once: the header is rewritten to what this proxy allows. */
-  private clientDeadline(headers: HeaderMap): number {
-    if (!this.clientDeadlineRead) {
-      this.clientDeadlineRead = true
-      const text = headers.has(http.GRPC_TIMEOUT) ? headers.get(http.GRPC_TIMEOUT) : undefined
-      if (text !== undefined) this.clientDeadlineMs = http.parseGrpcTimeout(text)
-    }
-    return this.clientDeadlineMs
-  }
-
-  private armDuration(ms: number, headers: HeaderMap): void {
-    this.durationTimer ??= new Timer(this, DURATION_TIMER)
-    this.thread.timers.arm(this.durationTimer, ms)
-    if (this.isGrpc(headers)) headers.set(http.GRPC_TIMEOUT, http.formatGrpcTimeout(ms))
-  }
-
-  private setIdleTimeout(ms: number): void {
-    this.idleTimeoutMs = ms
-    if (ms === 0) {
-      if (this.idleTimer !== null) this.thread.timers.disarm(this.idleTimer)
-      return
-    }
-    this.idleTimer ??= new Timer(this, IDLE_TIMER)
-    this.thread.timers.arm(this.idleTimer, ms)
-  }
-
-  private touch(): void {
-    this.lastActivityMs = this.thread.clock.now
-  }
-
-  onTimer(kind: number): void {
-    if (this.ended) return
-    const { cells } = this.manager
-    if (kind === IDLE_TIMER) {
-      const quietMs = this.thread.clock.now - this.lastActivityMs
-      if (quietMs < this.idleTimeoutMs) {
-        this.thread.timers.arm(this.idleTimer as Timer, this.idleTimeoutMs - quietMs)
-        return
-      }
-      cells[S.RQ_IDLE_TIMEOUT]! += 1
-      this.info.flags |= ResponseFlag.StreamIdleTimeout
-      this.endBySelf(this.requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout')
-    } else if (kind === REQUEST_TIMER) {
-      cells[S.RQ_TIMEOUT]! += 1
-      this.endBySelf(408, 'request timeout', 'request_overall_timeout')
-    } else {
-      cells[S.RQ_MAX_DURATION_REACHED]! += 1
-      const status = this.requestComplete ? 504 : 408
-      this.endBySelf(status, 'downstream duration timeout', 'max_duration_timeout', DEADLINE_EXCEEDED)
-    }
-  }
-
-  private endBySelf(status: number, body: string, details: string, grpcStatus = -1): void {
+  protected endBySelf(status: number, body: string, details: string, grpcStatus = -1): void {
     if (this.responseStarted) {
       this.info.responseCodeDetails = details
       this.resetStream()
     } else this.sendLocalReply(status, body, details, null, grpcStatus)
   }
 
-  // ---- end
-
   /** Everybody is told, logs are written, what was borrowed is given back. */
   private finish(): void {
     if (this.ended) return
     this.ended = true
-    const { manager, thread, info } = this
-    const { timers } = thread
-    if (this.idleTimer !== null) timers.disarm(this.idleTimer)
-    if (this.requestTimer !== null) timers.disarm(this.requestTimer)
-    if (this.durationTimer !== null) timers.disarm(this.durationTimer)
+    const { manager } = this
+    this.endTimers()
     for (; this.pauses > 0; this.pauses--) this.encoder.readDisable(false)
-    const filters = this.chain?.filters ?? NO_FILTERS
-    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onStreamComplete()
-    info.endUs = info.sinceStartUs(thread.clock.now)
-    this.chargeStats()
-    if (manager.accessLogs.length > 0) this.log('DownstreamEnd')
-    for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onDestroy()
+    if (this.upgraded) manager.cells[S.CX_UPGRADES_ACTIVE]! -= 1
+    this.endFilters(true)
     this.releaseHeaders()
     manager.streamEnded(this, this.requestComplete)
-  }
-
-  private chargeStats(): void {
-    if (this.info.healthCheck) return
-    const { cells, stats, listenerStats } = this.manager
-    const { responseCode } = this.info
-    cells[S.RQ_COMPLETED]! += 1
-    if (responseCode >= 100 && responseCode < 600) {
-      const hundred = ((responseCode / 100) | 0) - 1
-      cells[S.RQ_1XX + hundred]! += 1
-      listenerStats.cells[S.LISTENER_RQ_1XX + hundred]! += 1
-    }
-    listenerStats.cells[S.LISTENER_RQ_COMPLETED]! += 1
-    stats.http.histogram(S.RQ_TIME).record(this.info.endUs / 1000)
   }
 
   private log(accessLogType: string): void {
@@ -668,9 +554,4 @@ function isLeftOut({ name, plan, disabled }: ChainedFilter, route: Route | null)
   if (plan.terminal) return false
   if (route === null || !route.hasFilterConfigs) return disabled
   return route.perFilterConfig(name)?.disabled ?? disabled
-}
-
-function appendVia(headers: HeaderMap, via: string): void {
-  const present = headers.get(http.VIA)
-  headers.set(http.VIA, present === undefined ? via : `${present}, ${via}`)
 }

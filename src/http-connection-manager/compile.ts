@@ -6,7 +6,13 @@ import type {
   ResponseMapperJson,
 } from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
 import { type CompileContext, type ConfigPath, dataSourceText, durationMs } from '../config/index.ts'
-import { compileHeaderMutations, compileHttp1Options, headLimits, type RouteTable } from '../http/index.ts'
+import {
+  compileHeaderMutations,
+  compileHttp1Options,
+  compileHttp2Options,
+  headLimits,
+  type RouteTable,
+} from '../http/index.ts'
 import {
   type Cidr,
   compileAccessLogFilter,
@@ -40,6 +46,8 @@ export function compileHttpConnectionManager(
   return Object.freeze({
     statPrefix: (config.statPrefix ?? '').replaceAll(':', '_'),
     limits,
+    codecType: codecType(config),
+    http2: compileHttp2Options(config.http2ProtocolOptions, limits, context, path.field('http2_protocol_options')),
     codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
     routes: {
       current:
@@ -93,6 +101,12 @@ export function compileHttpConnectionManager(
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
   })
+}
+
+/** HTTP3 is refused where fields are checked. */
+function codecType(config: HttpConnectionManagerJson): HttpConnectionManagerPlan['codecType'] {
+  const type = config.codecType ?? 'AUTO'
+  return type === 'HTTP3' ? 'AUTO' : type
 }
 
 function escapedSlashes(config: HttpConnectionManagerJson): HttpConnectionManagerPlan['path']['escapedSlashes'] {

@@ -1,7 +1,7 @@
 // HOT FILE (docs/hot-path.md): who the client is, and which headers it may send (Envoy's ConnectionManagerUtility).
-import { networkInterfaces } from 'node:os'
 import type { HeaderMap, HeaderName } from '../http/index.ts'
 import * as http from '../http/index.ts'
+import { ownAddress } from '../net/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 import { appendRandomRequestId, clearTraceReason } from './request-id.ts'
@@ -37,16 +37,6 @@ const FORBIDDEN_1 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 1)
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 const prepared = (name: HeaderName, value: string): Uint8Array => Buffer.from(`${name.text}: ${value}\r\n`, 'latin1')
 
-/** This machine's first address that others can reach; Envoy names it to the upstream where the client is local. */
-let ownAddress: string | null = null
-function firstOwnAddress(): string {
-  ownAddress ??=
-    Object.values(networkInterfaces())
-      .flatMap(list => list ?? [])
-      .find(entry => !entry.internal && entry.family === 'IPv4')?.address ?? '127.0.0.1'
-  return ownAddress
-}
-
 /** Address without port: '10.0.0.1' of '10.0.0.1:80', '::1' of '[::1]:80'; pipes have none. */
 export function hostOf(address: string): string {
   if (address.startsWith('[')) return address.slice(1, address.indexOf(']'))
@@ -71,7 +61,7 @@ export class ConnectionIdentity {
     this.peerHost = hostOf(info.remoteAddress)
     const internal = plan.internalAddresses
     this.peerIsInternal = internal !== null && (this.isPipe ? internal.unixSockets : internal.contains(this.peerHost))
-    this.forwardedFor = LOOPBACK.test(this.peerHost) ? firstOwnAddress() : this.peerHost
+    this.forwardedFor = LOOPBACK.test(this.peerHost) ? ownAddress() : this.peerHost
     this.forwardedForLine = prepared(http.X_FORWARDED_FOR, this.forwardedFor)
     this.externalAddressLine = prepared(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
     this.localPort = info.localAddress.slice(info.localAddress.lastIndexOf(':') + 1)

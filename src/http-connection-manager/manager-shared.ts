@@ -1,4 +1,4 @@
-import { HttpStats } from '../http/index.ts'
+import { HTTP2_STATS, HttpStats } from '../http/index.ts'
 import { type AccessLog, openAccessLogs, type ThreadContext } from '../net/index.ts'
 import type { StatBlock } from '../observability/index.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
@@ -27,5 +27,10 @@ export class ManagerShared {
     for (const { filters } of plan.upgrades) {
       for (const { plan: filter } of filters ?? []) filter.start?.(thread, this.stats.http.prefix)
     }
+  }
+
+  /** `http2.`; there from the first HTTP/2 connection on. */
+  get http2Stats(): StatBlock {
+    return this.thread.stats.block('http2.', HTTP2_STATS)
   }
 }

@@ -1,4 +1,4 @@
-import type { HeaderName, HeadLimits, Http1Options, HttpFilterPlan, RouteTable } from '../http/index.ts'
+import type { HeaderName, HeadLimits, Http1Options, Http2Options, HttpFilterPlan, RouteTable } from '../http/index.ts'
 import type { AccessLogPlan } from '../net/index.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
 import type { PathNormalization } from './path-normalization.ts'
@@ -46,7 +46,9 @@ export interface UpgradePlan {
 /** Everything one HTTP connection manager was configured to do; frozen. */
 export interface HttpConnectionManagerPlan {
   readonly statPrefix: string
+  readonly codecType: 'AUTO' | 'HTTP1' | 'HTTP2'
   readonly codec: Http1Options
+  readonly http2: Http2Options
   readonly limits: HeadLimits
   readonly routes: RouteTableSource
   readonly filters: readonly ChainedFilter[]

@@ -92,3 +92,8 @@ export function addUserAgent(plan: HttpConnectionManagerPlan, headers: HeaderMap
   if (!headers.has(http.USER_AGENT)) headers.append(http.USER_AGENT, plan.userAgentCluster)
   if (plan.userAgentNode !== '') headers.set(http.X_ENVOY_DOWNSTREAM_SERVICE_NODE, plan.userAgentNode)
 }
+
+export function addVia(headers: HeaderMap, via: string): void {
+  const present = headers.get(http.VIA)
+  headers.set(http.VIA, present === undefined ? via : `${present}, ${via}`)
+}

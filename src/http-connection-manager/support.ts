@@ -2,7 +2,6 @@ import { declareSupport } from '../config/index.ts'
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3'
 const TLS = 'TLS is not part of this release'
-const HTTP2 = 'HTTP/2 is not part of this release'
 const XDS = 'dynamic discovery is not part of this release: give the routes in route_config'
 
 declareSupport(`${HCM}.HttpConnectionManager`, {
@@ -14,6 +13,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'add_user_agent',
     'common_http_protocol_options',
     'http_protocol_options',
+    'http2_protocol_options',
     'server_name',
     'server_header_transformation',
     'scheme_header_transformation',
@@ -49,7 +49,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'append_x_forwarded_port',
   ],
   values: {
-    codec_type: { HTTP2, HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
+    codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
   },
   refused: {
     rds: XDS,
@@ -70,13 +70,10 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     append_local_overload: 'the overload manager is not part of this release',
     add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
     stream_flush_timeout: 'not part of this release: stream_idle_timeout bounds the flush as well',
-    drain_timeout_jitter: 'drain_timeout matters to HTTP/2 only, which is not part of this release',
+    drain_timeout_jitter: 'not part of this release: drain_timeout works',
     forward_proto_config: 'not part of this release',
     http1_safe_max_connection_duration:
       'connections that reach max_connection_duration always finish their request first',
-  },
-  accepted: {
-    http2_protocol_options: 'HTTP/2 is not part of this release: connections are HTTP/1.1',
   },
 })
 declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {

@@ -101,6 +101,11 @@ export interface HttpFilterCallbacks {
     modify?: ((headers: HeaderMap) => void) | null,
     grpcStatus?: number,
   ): void
+  /**
+   * Begins anew with the request as it is now: its filters end, new ones run. For the terminal filter, before a response
+   * has begun and after the request has been received to its end; `body` and `trailers` belong to it.
+   */
+  recreateStream(body: Buffer | null, trailers: HeaderMap | null): void
   /** The terminal filter's way to send the response down. */
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void

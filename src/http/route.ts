@@ -1,5 +1,6 @@
 // The route contract: what a route table compiles to, and what the router filter reads. Everything here is frozen.
 import type { StreamInfo } from '../observability/index.ts'
+import type { MutationList } from './header-mutation/mutation-list.ts'
 import type { HeaderName } from './header-name.ts'
 import type { HeaderMap } from './headers.ts'
 import type { RateLimitPolicy } from './rate-limit-descriptors/policy.ts'
@@ -100,12 +101,29 @@ export interface ShadowPolicyPlan {
   /** Draws with the stream's number; whether this request is mirrored. */
   readonly sampled: (random: number) => boolean
   readonly appendHostSuffix: boolean
+  /** '': the request's own host. */
+  readonly hostRewrite: string
+  readonly mutations: MutationList | null
 }
 
 export interface InternalRedirectPlan {
   readonly maxInternalRedirects: number
   readonly responseCodes: readonly number[]
   readonly allowCrossSchemeRedirect: boolean
+  /** Response headers that the next request carries. */
+  readonly headersToCopy: readonly HeaderName[]
+  /** Names of the routes that may follow; null: all. */
+  readonly allowedRoutes: ReadonlySet<string> | null
+  /** A route is not followed twice from the same route. */
+  readonly refusesPreviousRoutes: boolean
+  /** http does not become https. */
+  readonly safeCrossScheme: boolean
+}
+
+/** RouteAction.UpgradeConfig.ConnectConfig. */
+export interface ConnectPlan {
+  /** POST is treated as CONNECT is. */
+  readonly allowPost: boolean
 }
 
 /** Extensions whose filter has settings per route register a factory of this category for them. */
@@ -161,8 +179,8 @@ export interface Route {
   readonly internalRedirect: InternalRedirectPlan | null
   /** Upgrade type (lower case) -> enabled; null: the connection manager decides. */
   readonly upgrades: ReadonlyMap<string, boolean> | null
-  /** CONNECT ends here and becomes TCP to the cluster. */
-  readonly terminatesConnect: boolean
+  /** CONNECT ends here and becomes TCP to the cluster; null: it is forwarded. */
+  readonly connect: ConnectPlan | null
   readonly appendXForwardedHost: boolean
   readonly autoHostRewrite: boolean
   /** Bytes; -1: the connection's limit. */

@@ -184,4 +184,25 @@ describe('Connection', () => {
     connection.reader = reader
     assert.deepEqual(await reader.closed.promise, { event: 'remote', errno: 'ECONNREFUSED' })
   })
+
+  it('keeps small and large pieces of one turn in order, whatever is between them', async () => {
+    const thread = testThread()
+    const received: Buffer[] = []
+    const down = new Reader()
+    down.data = (data, start, end) => void received.push(Buffer.from(data.subarray(start, end)))
+    const up = new Reader()
+    const pair = await connectedPair(thread, down, up)
+    await up.connected.promise
+    // Small ones share the thread's output buffer, large ones go past it: the way a chunked body is written.
+    const pieces = [10, 200_000, 2, 70_000, 70_000, 3, 1, 300_000, 5].map(size => randomBytes(size))
+    thread.buffers.enter()
+    for (const piece of pieces) pair.upstream.write(piece, 0, piece.length)
+    thread.buffers.leave()
+    const whole = Buffer.concat(pieces)
+    while (received.reduce((sum, { length }) => sum + length, 0) < whole.length) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    assert.equal(md5(Buffer.concat(received)), md5(whole))
+    pair.close()
+  })
 })

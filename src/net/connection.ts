@@ -310,6 +310,8 @@ export class Connection {
     const start = this.pendingStart
     const end = this.pendingEnd
     this.pendingStart = this.pendingEnd = 0
+    // What this connection writes next in the same turn stands behind these bytes and is another piece.
+    if (buffers.outputOwner === this) buffers.outputOwner = null
     this.count(end - start)
     const { socket } = this
     // Behind a stalled write, or before the connection stands, a copy keeps the large output buffer free.

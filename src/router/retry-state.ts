@@ -168,6 +168,12 @@ export class RetryState {
     return wanted ? this.tryAgain() : RetryNo
   }
 
+  /** A per-try timeout under a hedge policy: whatever the conditions say, one more attempt while there are any left. */
+  onHedge(): RetryDecision {
+    this.releaseRetry()
+    return this.tryAgain()
+  }
+
   private tryAgain(): RetryDecision {
     const { cells } = this.cluster.stats
     if (this.remaining <= 0) {

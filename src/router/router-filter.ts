@@ -2,13 +2,13 @@
 import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import {
-  BodyBuffer,
   FilterContinue,
   FilterStop,
   HeaderMap,
   HttpFilter,
   type HttpFilterStatus,
   HttpStats,
+  type InternalRedirectPlan,
   type ResetReason,
   type Route,
 } from '../http/index.ts'
@@ -24,9 +24,16 @@ import {
   type Host,
 } from '../upstream/index.ts'
 import { type Failure, failureOf } from './failure.ts'
+import { HedgedAttempts } from './hedged-attempts.ts'
+import { becomesGet, followRedirect } from './internal-redirect.ts'
+import { mayGoAgain } from './keep-alive-race.ts'
 import { RouterLoadBalancerContext } from './load-balancer-context.ts'
+import { REPLAY_BYTES, RequestCopy } from './request-copy.ts'
 import { type RetryDecision, RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes } from './retry-state.ts'
+import { answerFromRoute } from './route-answer.ts'
 import type { RouterPlan } from './router-plan.ts'
+import { setServiceTime } from './service-time.ts'
+import { Shadows } from './shadows.ts'
 import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 import { findVirtualCluster, type VirtualClusterStats } from './virtual-cluster.ts'
@@ -34,14 +41,7 @@ import { findVirtualCluster, type VirtualClusterStats } from './virtual-cluster.
 const GLOBAL_TIMER = 0
 const BACK_OFF_TIMER = 1
 
-/** Methods that do no harm when they reach an origin twice (RFC 9110, 9.2.1). */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 const SET_COOKIE = http.HeaderName.of('set-cookie')
-const SERVICE_TIME_NAME_LENGTH = http.X_ENVOY_UPSTREAM_SERVICE_TIME.text.length
-/** 'x-envoy-upstream-service-time: N' for small N, as bytes. */
-const serviceTimeLines: Uint8Array[] = Array.from({ length: 64 }, (_, ms) =>
-  Buffer.from(`x-envoy-upstream-service-time: ${ms}\r\n`, 'latin1'),
-)
 
 export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, TimerOwner {
   readonly plan: RouterPlan
@@ -52,12 +52,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private cluster!: Cluster
   private headers: HeaderMap | null = null
   private upstream: UpstreamRequest | null = null
+  /** Attempts that timed out but may still win; null: none so far. */
+  private hedged: HedgedAttempts | null = null
+  private hedges = false
   private retry: RetryState | null = null
   private requestEnd = false
-  /** Kept for another attempt; null once no other attempt is possible. */
-  private body: BodyBuffer | null = null
-  private keepsBody = false
-  private trailers: HeaderMap | null = null
+  /** What a request with a body leaves for another attempt. */
+  private copy: RequestCopy | null = null
+  private shadows: Shadows | null = null
   private globalTimer: Timer | null = null
   private backOffTimer: Timer | null = null
   private timeoutMs = 0
@@ -98,7 +100,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
     this.route = route
     if (route.kind !== 'cluster') {
-      this.answerFromRoute(route, headers)
+      answerFromRoute(route, headers, callbacks)
       return FilterStop
     }
     const cluster = this.findCluster(route, headers)
@@ -126,27 +128,6 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return name === undefined ? undefined : this.clusters.get(name)
   }
 
-  /** Redirects and direct responses. */
-  private answerFromRoute(route: Route, headers: HeaderMap): void {
-    const { callbacks } = this
-    const { cells } = callbacks.httpStats
-    const mutate = (reply: HeaderMap): void => {
-      if (route.hasResponseMutations) route.finalizeResponse(reply, headers, this.info)
-    }
-    if (route.kind === 'redirect') {
-      cells[HttpStats.RQ_REDIRECT]! += 1
-      const { status, location } = route.redirect(headers)
-      callbacks.sendLocalReply(status, '', 'direct_response', reply => {
-        reply.append(http.LOCATION, location)
-        mutate(reply)
-      })
-      return
-    }
-    cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
-    const direct = route.directResponse
-    callbacks.sendLocalReply(direct?.status ?? 200, direct?.body ?? '', 'direct_response', mutate)
-  }
-
   private startRequest(route: Route, cluster: Cluster, headers: HeaderMap, endStream: boolean): void {
     const { clock, random } = this.thread
     this.startMs = clock.now
@@ -157,18 +138,28 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.alternativeOnTimeout = true
       headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE)
     }
-    if (headers.has(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)) headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
+    this.hedges = route.hedgeOnPerTryTimeout
+    if (headers.has(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)) {
+      this.hedges = headers.get(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) === 'true'
+      headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
+    }
     const expectedMs = perTryMs > 0 ? perTryMs : globalMs
     if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
     if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, this.plan.suppressEnvoyHeaders)
+    if (route.shadowPolicies.length > 0) {
+      const number = this.callbacks.streamRandom
+      this.shadows = Shadows.start(route, this.clusters, this.thread, this.info, headers, endStream, number, globalMs)
+    }
     if (route.virtualHost.virtualClusters.length > 0) {
       this.virtualCluster = findVirtualCluster(this.thread.stats, route.virtualHost, headers)
       this.info.virtualClusterName = this.virtualCluster.name
     }
     this.retry = RetryState.create(cluster, route, headers, random)
-    this.keepsBody = this.retry !== null && !endStream
+    // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
+    const keeps = this.retry !== null || cluster.plan.protocol !== 'http1' || route.internalRedirect !== null
+    if (!endStream) this.copy = new RequestCopy(keeps)
     if (endStream) this.onRequestComplete()
     if (this.done) return
     this.attempt(false, null)
@@ -176,7 +167,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   /** One more attempt, on a host of the balancer's choice or, after the keep-alive race, on the same one. */
   private attempt(fresh: boolean, sameHost: Host | null): void {
-    const { route, cluster, headers } = this
+    const { route, cluster, headers, copy } = this
     const host = sameHost ?? this.chooseHost(cluster, route)
     if (host === null) {
       cluster.stats.cells[C.upstream_cx_none_healthy]! += 1
@@ -197,26 +188,20 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (sameHost === null) this.attempts++
     this.info.upstreamRequestAttemptCount = this.attempts
     if (route.autoHostRewrite && host.hostname !== '') this.rewriteHost(headers as HeaderMap, host.hostname)
-    const upstream = new UpstreamRequest(this, cluster.clusterOf(host), host, this.attempts)
+    const upstream = new UpstreamRequest(
+      this,
+      cluster.clusterOf(host),
+      host,
+      this.attempts,
+      terminatesConnect(route, headers as HeaderMap),
+    )
     this.upstream = upstream
     this.info.upstreamHostAddress = host.addressText
     this.context?.onHostAttempted(host)
-    upstream.start(
-      headers as HeaderMap,
-      this.requestEnd && this.body === null && this.trailers === null,
-      route.priority,
-      fresh,
-    )
+    upstream.start(headers as HeaderMap, this.requestEnd && (copy === null || copy.empty), route.priority, fresh)
     if (this.upstream !== upstream) return
-    if (this.attempts > 1 || fresh) this.resendBody(upstream)
+    if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)
     if (this.requestEnd) upstream.armPerTryTimeout(this.perTryMs)
-  }
-
-  private resendBody(upstream: UpstreamRequest): void {
-    if (this.body === null && this.trailers === null) return
-    const bytes = this.body?.toBuffer() ?? Buffer.alloc(0)
-    upstream.sendData(bytes, 0, bytes.length, this.requestEnd && this.trailers === null)
-    if (this.trailers !== null) upstream.sendTrailers(this.trailers)
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {
@@ -241,7 +226,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   override decodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
     if (this.done) return FilterContinue
-    if (this.keepsBody) this.keep(data, start, end)
+    if (this.copy !== null) this.keep(this.copy, data, start, end)
+    this.shadows?.sendData(data, start, end, endStream)
     if (endStream) this.onRequestComplete()
     const { upstream } = this
     if (upstream !== null) {
@@ -251,23 +237,21 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return FilterContinue
   }
 
-  /** Keeps the body for another attempt, up to the buffer limit; a larger one is not tried again. */
-  private keep(data: Buffer, start: number, end: number): void {
-    this.body ??= new BodyBuffer()
-    if (this.body.length + end - start > this.callbacks.bufferLimitBytes) {
-      this.cluster.stats.cells[C.retry_or_shadow_abandoned]! += 1
-      this.keepsBody = false
-      this.body = null
-      this.retry?.destroy()
-      this.retry = null
-      return
-    }
-    this.body.append(data, start, end)
+  /** A body over the limit is not tried again. */
+  private keep(copy: RequestCopy, data: Buffer, start: number, end: number): void {
+    const { retry } = this
+    const whole = retry !== null || this.route.internalRedirect !== null
+    if (copy.add(data, start, end, whole ? this.callbacks.bufferLimitBytes : REPLAY_BYTES)) return
+    if (retry === null) return
+    this.cluster.stats.cells[C.retry_or_shadow_abandoned]! += 1
+    retry.destroy()
+    this.retry = null
   }
 
   override decodeTrailers(trailers: HeaderMap): HttpFilterStatus {
     if (this.done) return FilterContinue
-    this.trailers = trailers
+    if (this.copy !== null) this.copy.trailers = trailers
+    this.shadows?.sendTrailers(trailers)
     this.onRequestComplete()
     this.upstream?.sendTrailers(trailers)
     this.upstream?.armPerTryTimeout(this.perTryMs)
@@ -300,15 +284,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
         const backOffMs = this.retry.backOffMs(headers)
         HeaderMap.release(headers)
         request.abandon()
-        this.scheduleRetry(backOffMs)
+        this.retryBeside(request, backOffMs)
         return
       }
       this.flagDecision(decision)
     }
+    if (this.hedged !== null) this.settleHedges(request)
     this.chargeHost(request.host, headers, endStream)
+    if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
     this.responseStarted = true
-    this.keepsBody = false
-    this.body = null
+    this.copy?.forget()
     const { route, info } = this
     if (status === 101) this.endTimeouts()
     info.responseCodeDetails = 'via_upstream'
@@ -319,15 +304,33 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const cookie = this.context?.cookie ?? null
     if (cookie !== null) headers.append(SET_COOKIE, cookie)
     if (this.requestEnd && !this.plan.suppressEnvoyHeaders) {
-      const ms = Math.floor(this.thread.clock.now - this.requestEndMs)
-      headers.remove(http.X_ENVOY_UPSTREAM_SERVICE_TIME)
-      if (ms < 64) headers.appendPrepared(serviceTimeLines[ms] as Uint8Array, SERVICE_TIME_NAME_LENGTH)
-      else headers.append(http.X_ENVOY_UPSTREAM_SERVICE_TIME, String(ms))
+      setServiceTime(headers, Math.floor(this.thread.clock.now - this.requestEndMs))
     }
     if (route.virtualHost.includeAttemptCountInResponse) headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts))
     if (route.hasResponseMutations) route.finalizeResponse(headers, this.headers, info)
     if (endStream) this.onResponseEnd()
     this.callbacks.encodeHeaders(headers, endStream)
+  }
+
+  /** Follows the redirect that `response` is. False: it is passed on. */
+  private redirect(plan: InternalRedirectPlan, response: HeaderMap): boolean {
+    const { callbacks, copy, info } = this
+    const { status } = response
+    if (!plan.responseCodes.includes(status)) return false
+    const { cells } = this.cluster.stats
+    const request = this.headers as HeaderMap
+    const ready = this.requestEnd && copy?.lost !== true && response.has(http.LOCATION)
+    if (!ready || !followRedirect(plan, this.route, request, response, callbacks)) {
+      cells[C.upstream_internal_redirect_failed_total]! += 1
+      return false
+    }
+    cells[C.upstream_internal_redirect_succeeded_total]! += 1
+    info.responseCode = status
+    info.responseCodeDetails = 'internal_redirect'
+    HeaderMap.release(response)
+    const bare = becomesGet(status, request)
+    callbacks.recreateStream(bare ? null : (copy?.bytes ?? null), bare ? null : (copy?.trailers ?? null))
+    return true
   }
 
   private isInternal(): boolean {
@@ -382,15 +385,19 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   // ---- failures
 
   onUpstreamReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void {
-    if (this.upstream !== request || this.done) return
+    if (this.done) return
+    if (this.upstream !== request) {
+      this.onHedgedReset(request)
+      return
+    }
     const failure = failureOf(request, reason, detail)
     this.info.cause = failure.cause
     this.info.upstreamTransportFailureReason = failure.transportReason
     this.upstream = null
     request.host.cells[HOST_RQ_ERROR]! += request.encoder === null && reason !== 'overflow' ? 0 : 1
-    if (reason !== 'overflow' && !this.mayRetryRace(request, reason)) {
-      request.host.monitor?.outlier?.putConnectFailure()
-    }
+    const { method } = this.headers as HeaderMap
+    const goesAgain = this.copy?.lost !== true && mayGoAgain(request, reason, detail, method, this.requestEnd)
+    if (reason !== 'overflow' && !goesAgain) request.host.monitor?.outlier?.putConnectFailure()
     if (this.responseStarted) {
       this.info.flags |= failure.flag
       this.info.responseCodeDetails = `upstream_reset_after_response_started{${failure.text}}`
@@ -398,7 +405,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.callbacks.resetStream()
       return
     }
-    if (this.mayRetryRace(request, reason)) {
+    if (goesAgain) {
       this.attempt(true, request.host)
       return
     }
@@ -411,23 +418,51 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       }
       this.flagDecision(decision)
     }
-    this.fail(failure)
+    // One that timed out may still be answered: the client waits for it.
+    if (this.hedged?.any !== true) this.fail(failure)
   }
 
-  /**
-   * The keep-alive race: the origin closed an idle connection while the request was on its way, and answered nothing.
-   * A safe request without a body goes over a fresh connection; an unsafe one is never sent twice.
-   */
-  private mayRetryRace(request: UpstreamRequest, reason: ResetReason): boolean {
-    return (
-      reason === 'connection_termination' &&
-      request.reused &&
-      !request.responseStarted &&
-      this.requestEnd &&
-      this.body === null &&
-      this.trailers === null &&
-      SAFE_METHODS.has((this.headers as HeaderMap).method)
-    )
+  // ---- hedging: attempts that timed out run on beside the next one
+
+  /** `request` has won: the others are given up. */
+  private settleHedges(request: UpstreamRequest): void {
+    const hedged = this.hedged as HedgedAttempts
+    hedged.remove(request)
+    if (this.upstream !== request) this.upstream?.abandon()
+    hedged.abandonAll()
+    this.upstream = request
+    if (this.backOffTimer !== null) this.thread.timers.disarm(this.backOffTimer)
+  }
+
+  /** `request` was answered badly and goes again, without disturbing another attempt that runs. */
+  private retryBeside(request: UpstreamRequest, backOffMs: number): void {
+    this.hedged?.remove(request)
+    const running = this.upstream
+    this.scheduleRetry(backOffMs)
+    if (running !== null && running !== request) {
+      this.hedged ??= new HedgedAttempts()
+      this.hedged.add(running)
+    }
+  }
+
+  private onHedgedReset(request: UpstreamRequest): void {
+    const { hedged } = this
+    if (hedged === null || !hedged.has(request)) return
+    hedged.remove(request)
+    request.host.cells[HOST_RQ_ERROR]! += 1
+    const waiting = hedged.any || this.upstream !== null || this.backOffTimer?.armed === true
+    if (!waiting) this.fail(failureOf(request, 'connection_termination', null))
+  }
+
+  private hedge(request: UpstreamRequest): void {
+    const decision = this.retry === null ? RetryNo : this.retry.onHedge()
+    if (decision !== RetryYes) {
+      this.flagDecision(decision)
+      return
+    }
+    this.hedged ??= new HedgedAttempts()
+    this.hedged.add(request)
+    this.scheduleRetry((this.retry as RetryState).backOffMs(null))
   }
 
   private fail(failure: Failure): void {
@@ -521,6 +556,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       )
       upstream.abandon()
     }
+    this.hedged?.abandonAll()
     info.flags |= ResponseFlag.UpstreamRequestTimeout
     if (this.responseStarted) {
       info.responseCodeDetails = 'response_timeout'
@@ -542,6 +578,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   onPerTryTimeout(request: UpstreamRequest): void {
     if (this.upstream !== request || this.responseStarted || this.done) return
+    if (this.hedges) {
+      this.hedge(request)
+      return
+    }
     const { info, cluster } = this
     this.thread.buffers.enter()
     cluster.stats.cells[C.upstream_rq_per_try_timeout]! += 1
@@ -589,10 +629,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   override onDestroy(): void {
     this.done = true
     this.endTimeouts()
+    if (!this.requestEnd) this.shadows?.cancel()
     this.retry?.destroy()
+    this.hedged?.abandonAll()
     const { upstream } = this
     this.upstream = null
     upstream?.abandon()
     this.headers = null
   }
+}
+
+function terminatesConnect({ connect }: Route, { method }: HeaderMap): boolean {
+  return connect !== null && (method === 'CONNECT' || (method === 'POST' && connect.allowPost))
 }

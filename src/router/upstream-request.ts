@@ -6,21 +6,22 @@ import {
   type RequestEncoder,
   type ResetReason,
   type ResponseDecoder,
+  UPGRADE,
 } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { ResponseCause, StreamInfo } from '../observability/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
+  connectionPool,
   HOST_RQ_ACTIVE,
   HOST_RQ_TOTAL,
   type Host,
-  http1Pool,
-  type PendingStream,
   type PoolCallbacks,
   type PooledStream,
   type PoolFailure,
 } from '../upstream/index.ts'
+import { ConnectTunnel } from './connect-tunnel.ts'
 
 const PER_TRY_TIMER = 0
 
@@ -46,6 +47,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   readonly attempt: number
   /** The connection had carried other requests: a loss without an answer may be the keep-alive race. */
   reused = false
+  /** How long it had been idle before. */
+  idleMs = 0
   encoder: RequestEncoder | null = null
   /** A byte of the response has been decoded. */
   responseStarted = false
@@ -56,7 +59,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   /** When the host had the request, as far as it could be sent; where somebody watches how long hosts take. */
   private sentMs = 0
   private stream: PooledStream | null = null
-  private pending: PendingStream | null = null
+  private pending: { cancel(): void } | null = null
   private headers: HeaderMap | null = null
   private headersEnd = false
   /** Body that came before the connection was there. */
@@ -67,19 +70,32 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private pausedUpstream = 0
   private perTryTimer: Timer | null = null
   private over = false
+  /** The bytes of an upgrade or CONNECT wait until the origin has agreed to it (CVE-2026-73548 is what comes otherwise). */
+  private holdsBody = false
+  /** CONNECT ends here: the origin gets plain TCP. */
+  private readonly tunnel: boolean
 
-  constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number) {
+  constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number, tunnel: boolean) {
     this.owner = owner
     this.cluster = cluster
     this.host = host
     this.attempt = attempt
+    this.tunnel = tunnel
     this.startMs = owner.thread.clock.now
   }
 
   start(headers: HeaderMap, endStream: boolean, priority: 0 | 1, fresh: boolean): void {
     this.headers = headers
     this.headersEnd = endStream
-    this.pending = http1Pool(this.owner.thread, this.cluster, this.host, priority).newStream(this, this, fresh)
+    const { thread, info } = this.owner
+    this.holdsBody = isTunnel(headers)
+    if (this.tunnel) {
+      this.pending = ConnectTunnel.open(thread, this.cluster, this.host, this, this)
+      return
+    }
+    const downstreamHttp2 = info.protocol === 'HTTP/2'
+    const pool = connectionPool(thread, this.cluster, this.host, priority, downstreamHttp2)
+    this.pending = pool.newStream(this, this, fresh)
   }
 
   /** Starts the clock of this attempt. */
@@ -102,6 +118,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.encoder = encoder
     this.stream = stream
     this.reused = reused
+    this.idleMs = stream.idleMs
     cluster.stats.cells[C.upstream_rq_total]! += 1
     cluster.stats.cells[C.upstream_rq_active]! += 1
     host.cells[HOST_RQ_TOTAL]! += 1
@@ -115,14 +132,15 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.firstUpstreamTxByteUs = us
     info.upstreamConnectionId = stream.connection.id
     info.upstreamHostAddress = host.addressText
-    info.upstreamProtocol = 'HTTP/1.1'
+    info.upstreamProtocol = stream.protocol
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
     if (this.headersEnd) this.requestSent()
-    else if (this.waiting !== null || this.waitingEnd || this.waitingTrailers !== null) this.sendWaiting(encoder)
+    else if (!this.holdsBody) this.sendWaiting(encoder)
   }
 
   private sendWaiting(encoder: RequestEncoder): void {
     const { waiting, waitingEnd, waitingTrailers } = this
+    if (waiting === null && !waitingEnd && waitingTrailers === null) return
     this.waiting = null
     if (waiting !== null || waitingEnd) {
       const body = waiting?.toBuffer() ?? Buffer.alloc(0)
@@ -157,7 +175,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   sendData(data: Buffer, start: number, end: number, endStream: boolean): void {
     const { encoder } = this
     if (this.over) return
-    if (encoder === null) {
+    if (encoder === null || this.holdsBody) {
       this.waiting ??= new BodyBuffer()
       this.waiting.append(data, start, end)
       this.waitingEnd = endStream
@@ -173,7 +191,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   sendTrailers(trailers: HeaderMap): void {
     if (this.over) return
-    if (this.encoder === null) {
+    if (this.encoder === null || this.holdsBody) {
       this.waitingTrailers = trailers
       return
     }
@@ -200,7 +218,14 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
       if (monitor.outlier?.watchesLatency === true) monitor.outlier.putLatency(now - this.sentMs)
     }
     if (endStream) this.responseComplete()
+    const { status } = headers
     this.owner.onUpstreamHeaders(this, headers, endStream)
+    if (this.holdsBody && (status === 101 || (status >= 200 && status < 300))) this.releaseBody()
+  }
+
+  private releaseBody(): void {
+    this.holdsBody = false
+    if (this.encoder !== null && !this.over) this.sendWaiting(this.encoder)
   }
 
   decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -221,6 +246,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   }
 
   onResetStream(reason: ResetReason, detail: string | null): void {
+    if (this.stream?.protocol === 'HTTP/2') this.countReset(reason)
     this.stream = null
     if (this.over) return
     this.end()
@@ -233,6 +259,12 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     if (outlier === null || this.responseStarted) return
     outlier.putTimeout(status)
     if (outlier.watchesLatency && this.encoder !== null) outlier.putLatency(this.owner.thread.clock.now - this.sentMs)
+  }
+
+  private countReset(reason: ResetReason): void {
+    const { cells } = this.cluster.stats
+    if (reason === 'remote_reset' || reason === 'remote_refused_stream_reset') cells[C.upstream_rq_rx_reset]! += 1
+    else if (reason === 'connection_termination') cells[C.upstream_rq_pending_failure_eject]! += 1
   }
 
   /** Why this attempt failed, for logs and %RESPONSE_CAUSE%. */
@@ -284,8 +316,11 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.end()
     this.pending?.cancel()
     this.pending = null
-    this.stream?.abandon()
+    const { stream, encoder } = this
     this.stream = null
+    if (stream === null || encoder === null) return
+    if (stream.protocol === 'HTTP/2') this.cluster.stats.cells[C.upstream_rq_tx_reset]! += 1
+    stream.abandon(encoder)
   }
 
   /** Bookkeeping of the end, once. */
@@ -300,4 +335,9 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.cluster.stats.cells[C.upstream_rq_active]! -= 1
     this.host.cells[HOST_RQ_ACTIVE]! -= 1
   }
+}
+
+/** The request asks for a byte pipe. */
+function isTunnel(headers: HeaderMap): boolean {
+  return headers.method === 'CONNECT' || headers.has(UPGRADE)
 }

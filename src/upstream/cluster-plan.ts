@@ -1,4 +1,4 @@
-import type { Http1Options } from '../http/index.ts'
+import type { Http1Options, Http2Options } from '../http/index.ts'
 import type { ConnectOptions } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
@@ -61,7 +61,10 @@ export interface ClusterPlan {
   readonly idleTimeoutMs: number
   /** 0: never. */
   readonly maxConnectionDurationMs: number
+  /** What is spoken to the hosts: fixed, the client's own protocol, or what TLS agrees on by ALPN. */
+  readonly protocol: 'http1' | 'http2' | 'downstream' | 'auto'
   readonly http1: Http1Options
+  readonly http2: Http2Options
   readonly connectOptions: ConnectOptions
   readonly balancer: BalancerPlan
   /** Percent; 0: never panic. */

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a cluster as one worker uses it.
 
+import { HTTP2_STATS } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
@@ -111,6 +112,12 @@ export class Cluster {
       findCluster: name => surroundings.find(name),
     }
     if (rowNumbers !== null) this.setHosts(plan.assignment, rowNumbers)
+  }
+
+  /** `cluster.<name>.http2.`; there from the first HTTP/2 connection on. */
+  get http2Stats(): StatBlock {
+    const { stats } = this.surroundings.thread
+    return stats.block(`${clusterStatPrefix(this.observabilityName)}http2.`, HTTP2_STATS)
   }
 
   /** Limits for a routing priority: 0 DEFAULT, 1 HIGH. */

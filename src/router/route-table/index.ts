@@ -7,6 +7,7 @@ import type { StreamInfo } from '../../observability/index.ts'
 import { ClusterCheck } from './cluster-check.ts'
 import { DomainIndex, withoutPort } from './domain-index.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
+import { compileShadowPolicies } from './shadow-policy.ts'
 import { compileVirtualHost, type VirtualHost } from './virtual-host.ts'
 import type { TableScope } from './virtual-host-scope.ts'
 
@@ -26,11 +27,11 @@ declareSupport('envoy.config.route.v3.RouteConfiguration', {
     'ignore_path_parameters_in_path_matching',
     'typed_per_filter_config',
     'vhost_header',
+    'request_mirror_policies',
   ],
   refused: {
     vhds: 'virtual hosts on demand are not part of this release; list them in virtual_hosts',
     cluster_specifier_plugins: 'cluster specifier plugins are not available',
-    request_mirror_policies: 'request mirroring is not part of this release; remove the policies',
     route_specifiers: 'route specifier extensions are not available',
   },
   accepted: { metadata: 'shown by config dumps; nothing reads it' },
@@ -77,10 +78,17 @@ class CompiledRouteTable implements RouteTable {
  */
 export function compileRouteConfiguration(resource: object, context: CompileContext, path: ConfigPath): RouteTable {
   const config = resource as RouteConfigurationJson
+  // Envoy checks by default where the configuration is static; so do we, everywhere.
+  const clusters = new ClusterCheck(config.validateClusters ?? true, context)
   const scope: TableScope = {
     context,
-    // Envoy checks by default where the configuration is static; so do we, everywhere.
-    clusters: new ClusterCheck(config.validateClusters ?? true, context),
+    clusters,
+    shadowPolicies: compileShadowPolicies(
+      config.requestMirrorPolicies,
+      clusters,
+      context,
+      path.field('request_mirror_policies'),
+    ),
     mutations: compileMutationLevel(config, context, path),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins === true,
     ignorePathParameters: config.ignorePathParametersInPathMatching === true,

@@ -11,6 +11,7 @@ import {
 import { compileRateLimits, type HeaderMap, HeaderName, pathLength } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { compileHashPolicy } from './hash-policy.ts'
+import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { compileHostRewrite, formatted } from './host-rewrite.ts'
 import { compileInternalRedirect } from './internal-redirect-policy.ts'
 import { lbMetadata } from './metadata.ts'
@@ -19,7 +20,7 @@ import { compileRetryPolicy } from './retry-policy.ts'
 import type { RouteEntryFields, RoutePathRewrite } from './route-entry.ts'
 import type { RouteMatcher } from './route-match.ts'
 import { compileShadowPolicies } from './shadow-policy.ts'
-import { compileUpgrades } from './upgrade-configs.ts'
+import { compileConnect, compileUpgrades } from './upgrade-configs.ts'
 import { compileUriTemplateRewrite } from './uri-template.ts'
 import type { VirtualHostScope } from './virtual-host-scope.ts'
 
@@ -43,6 +44,9 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     'timeout',
     'idle_timeout',
     'retry_policy',
+    'internal_redirect_policy',
+    'request_mirror_policies',
+    'hedge_policy',
     'priority',
     'hash_policy',
     'max_grpc_timeout',
@@ -58,11 +62,8 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     inline_cluster_specifier_plugin:
       'cluster specifier plugins are not available; use cluster, cluster_header or weighted_clusters',
     retry_policy_typed_config: 'use retry_policy',
-    request_mirror_policies: 'request mirroring is not part of this release; remove the policies',
-    internal_redirect_policy: 'the proxy does not follow redirects in this release; the client gets them',
-    internal_redirect_action: 'removed from the API; the proxy does not follow redirects in this release',
-    max_internal_redirects: 'removed from the API; the proxy does not follow redirects in this release',
-    hedge_policy: 'hedged requests are not part of this release; use retry_policy.per_try_timeout',
+    internal_redirect_action: 'removed from the API; use internal_redirect_policy',
+    max_internal_redirects: 'removed from the API; use internal_redirect_policy',
     flush_timeout: "use the connection manager's timeouts; one per route is not part of this release",
     cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
   },
@@ -116,17 +117,26 @@ export function compileRouteAction(
       action.retryPolicy === undefined
         ? scope.retryPolicy
         : compileRetryPolicy(action.retryPolicy, context, path.field('retry_policy')),
+    hedgeOnPerTryTimeout: compileHedgeOnPerTryTimeout(action.hedgePolicy, scope.hedgeOnPerTryTimeout),
     priority: action.priority === 'HIGH' ? 1 : 0,
     hashPolicy: compileHashPolicy(action.hashPolicy, context, path.field('hash_policy')),
     metadataMatch: lbMetadata(action.metadataMatch),
-    shadowPolicies: compileShadowPolicies(
-      action.requestMirrorPolicies,
-      scope.clusters,
+    shadowPolicies:
+      action.requestMirrorPolicies === undefined
+        ? scope.shadowPolicies
+        : compileShadowPolicies(
+            action.requestMirrorPolicies,
+            scope.clusters,
+            context,
+            path.field('request_mirror_policies'),
+          ),
+    internalRedirect: compileInternalRedirect(
+      action.internalRedirectPolicy,
       context,
-      path.field('request_mirror_policies'),
+      path.field('internal_redirect_policy'),
     ),
-    internalRedirect: compileInternalRedirect(action.internalRedirectPolicy),
     upgrades: compileUpgrades(action.upgradeConfigs, context, path.field('upgrade_configs')),
+    connect: compileConnect(action.upgradeConfigs),
     appendXForwardedHost: action.appendXForwardedHost === true,
     autoHostRewrite: action.autoHostRewrite === true,
     rateLimits: compileRateLimits(action.rateLimits, 'route', context, path.field('rate_limits')),

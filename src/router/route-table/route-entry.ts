@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a configured route as the router sees it. Frozen; weighted clusters have one each.
 import {
+  type ConnectPlan,
   type DirectResponsePlan,
   type HashPolicyPlan,
   type HeaderMap,
@@ -40,12 +41,14 @@ export interface RouteEntryFields {
   readonly maxGrpcTimeoutMs: number
   readonly grpcTimeoutOffsetMs: number
   readonly retryPolicy: RetryPolicyPlan | null
+  readonly hedgeOnPerTryTimeout: boolean
   readonly priority: 0 | 1
   readonly hashPolicy: HashPolicyPlan | null
   readonly metadataMatch: object | null
   readonly shadowPolicies: readonly ShadowPolicyPlan[]
   readonly internalRedirect: InternalRedirectPlan | null
   readonly upgrades: ReadonlyMap<string, boolean> | null
+  readonly connect: ConnectPlan | null
   readonly appendXForwardedHost: boolean
   readonly autoHostRewrite: boolean
   readonly bufferLimitBytes: number
@@ -82,14 +85,14 @@ export class RouteEntry implements Route {
   readonly maxGrpcTimeoutMs: number
   readonly grpcTimeoutOffsetMs: number
   readonly retryPolicy: RetryPolicyPlan | null
-  readonly hedgeOnPerTryTimeout = false
+  readonly hedgeOnPerTryTimeout: boolean
   readonly priority: 0 | 1
   readonly hashPolicy: HashPolicyPlan | null
   readonly metadataMatch: object | null
   readonly shadowPolicies: readonly ShadowPolicyPlan[]
   readonly internalRedirect: InternalRedirectPlan | null
   readonly upgrades: ReadonlyMap<string, boolean> | null
-  readonly terminatesConnect = false
+  readonly connect: ConnectPlan | null
   readonly appendXForwardedHost: boolean
   readonly autoHostRewrite: boolean
   readonly bufferLimitBytes: number
@@ -118,12 +121,14 @@ export class RouteEntry implements Route {
     this.maxGrpcTimeoutMs = fields.maxGrpcTimeoutMs
     this.grpcTimeoutOffsetMs = fields.grpcTimeoutOffsetMs
     this.retryPolicy = fields.retryPolicy
+    this.hedgeOnPerTryTimeout = fields.hedgeOnPerTryTimeout
     this.priority = fields.priority
     this.hashPolicy = fields.hashPolicy
     this.metadataMatch = fields.metadataMatch
     this.shadowPolicies = fields.shadowPolicies
     this.internalRedirect = fields.internalRedirect
     this.upgrades = fields.upgrades
+    this.connect = fields.connect
     this.appendXForwardedHost = fields.appendXForwardedHost
     this.autoHostRewrite = fields.autoHostRewrite
     this.bufferLimitBytes = fields.bufferLimitBytes

@@ -1,16 +1,19 @@
 // RouteAction.request_mirror_policies: clusters that get a copy of the request; their answers are thrown away.
 import type { RouteAction_RequestMirrorPolicyJson as MirrorPolicyJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
-import { HeaderName, type ShadowPolicyPlan } from '../../http/index.ts'
+import { compileMutationList, HeaderName, type ShadowPolicyPlan } from '../../http/index.ts'
 import type { ClusterCheck } from './cluster-check.ts'
 import { compileRuntimeFraction } from './runtime-fraction.ts'
 
 declareSupport('envoy.config.route.v3.RouteAction.RequestMirrorPolicy', {
-  supported: ['cluster', 'cluster_header', 'runtime_fraction', 'disable_shadow_host_suffix_append'],
-  refused: {
-    request_headers_mutations: 'shadow requests carry the headers of the request; remove the mutations',
-    host_rewrite_literal: 'shadow requests keep their host; use disable_shadow_host_suffix_append',
-  },
+  supported: [
+    'cluster',
+    'cluster_header',
+    'runtime_fraction',
+    'disable_shadow_host_suffix_append',
+    'request_headers_mutations',
+    'host_rewrite_literal',
+  ],
   accepted: { trace_sampled: 'tracing is not part of this release' },
 })
 
@@ -33,6 +36,11 @@ export function compileShadowPolicies(
       sampled:
         policy.runtimeFraction === undefined ? () => true : compileRuntimeFraction(policy.runtimeFraction, context),
       appendHostSuffix: policy.disableShadowHostSuffixAppend !== true,
+      hostRewrite: policy.hostRewriteLiteral ?? '',
+      mutations:
+        policy.requestHeadersMutations === undefined
+          ? null
+          : compileMutationList(policy.requestHeadersMutations, context, at.field('request_headers_mutations')),
     }
   })
 }

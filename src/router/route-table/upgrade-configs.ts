@@ -1,12 +1,14 @@
 // RouteAction.upgrade_configs.
 import type { RouteAction_UpgradeConfigJson as UpgradeConfigJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
+import type { ConnectPlan } from '../../http/index.ts'
 
 declareSupport('envoy.config.route.v3.RouteAction.UpgradeConfig', {
-  supported: ['upgrade_type', 'enabled'],
-  refused: {
-    connect_config: 'turning CONNECT into TCP is not part of this release; without it CONNECT is forwarded as it is',
-  },
+  supported: ['upgrade_type', 'enabled', 'connect_config'],
+})
+declareSupport('envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig', {
+  supported: ['allow_post'],
+  refused: { proxy_protocol_config: 'use an upstream proxy protocol transport socket on the cluster' },
 })
 
 /** Upgrade type in lower case -> enabled; null where the route says nothing. */
@@ -19,10 +21,23 @@ export function compileUpgrades(
   const upgrades = new Map<string, boolean>()
   for (const [i, config] of configs.entries()) {
     const type = (config.upgradeType ?? '').toLowerCase()
+    const at = path.index(i)
     if (upgrades.has(type)) {
-      context.diagnostics.error(path.index(i).field('upgrade_type'), `duplicate upgrade ${config.upgradeType}`)
+      context.diagnostics.error(at.field('upgrade_type'), `duplicate upgrade ${config.upgradeType}`)
+    }
+    if (config.connectConfig !== undefined && type !== 'connect') {
+      context.diagnostics.error(at.field('connect_config'), 'only CONNECT can be turned into TCP', {
+        expected: 'upgrade_type: CONNECT',
+        found: config.upgradeType ?? '',
+      })
     }
     upgrades.set(type, config.enabled ?? true)
   }
   return upgrades
+}
+
+/** How the route turns CONNECT into TCP; null: it forwards CONNECT as it is. */
+export function compileConnect(configs: readonly UpgradeConfigJson[] | undefined): ConnectPlan | null {
+  const config = configs?.find(({ connectConfig }) => connectConfig !== undefined)?.connectConfig
+  return config === undefined ? null : { allowPost: config.allowPost ?? false }
 }

@@ -1,6 +1,6 @@
 // What the routes of one virtual host have in common while they are compiled.
 import type { CompileContext } from '../../config/index.ts'
-import type { MutationLevel, RetryPolicyPlan, VirtualHostPlan } from '../../http/index.ts'
+import type { MutationLevel, RetryPolicyPlan, ShadowPolicyPlan, VirtualHostPlan } from '../../http/index.ts'
 import type { ClusterCheck } from './cluster-check.ts'
 import type { PerFilterConfigs } from './per-filter-config.ts'
 
@@ -13,11 +13,14 @@ export interface TableScope {
   readonly ignorePathParameters: boolean
   readonly maxDirectResponseBodyBytes: number
   readonly filterConfigs: PerFilterConfigs | null
+  /** For routes without policies of their own: the most specific list wins. */
+  readonly shadowPolicies: readonly ShadowPolicyPlan[]
 }
 
 export interface VirtualHostScope extends Omit<TableScope, 'mutations'> {
   readonly plan: VirtualHostPlan
   readonly retryPolicy: RetryPolicyPlan | null
+  readonly hedgeOnPerTryTimeout: boolean
   /** -1: unset. */
   readonly bufferLimitBytes: number
   /** Of the route configuration and of the virtual host. */

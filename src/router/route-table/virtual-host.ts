@@ -13,11 +13,13 @@ import {
   X_FORWARDED_PROTO,
 } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
+import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { httpsRedirectRoute } from './https-redirect-route.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
 import { compileRetryPolicy } from './retry-policy.ts'
 import { bufferLimit, type CompiledRoute, compileRoute } from './route.ts'
 import { RouteIndex } from './route-index.ts'
+import { compileShadowPolicies } from './shadow-policy.ts'
 import type { TableScope, VirtualHostScope } from './virtual-host-scope.ts'
 import type { RouteChoice } from './weighted-clusters.ts'
 
@@ -36,6 +38,8 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'include_request_attempt_count',
     'include_attempt_count_in_response',
     'retry_policy',
+    'hedge_policy',
+    'request_mirror_policies',
     'per_request_buffer_limit_bytes',
     'request_body_buffer_limit',
     'metadata',
@@ -45,9 +49,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     matcher: 'matcher trees are not part of this release; use routes',
     cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
     retry_policy_typed_config: 'use retry_policy',
-    hedge_policy: 'hedged requests are not part of this release; use retry_policy.per_try_timeout',
     include_is_timeout_retry_header: 'x-envoy-is-timeout-retry is not part of this release; remove it',
-    request_mirror_policies: 'request mirroring is not part of this release; remove the policies',
     route_specifiers: 'route specifier extensions are not available',
   },
 })
@@ -100,6 +102,16 @@ export function compileVirtualHost(host: VirtualHostJson, table: TableScope, pat
     plan,
     retryPolicy:
       host.retryPolicy === undefined ? null : compileRetryPolicy(host.retryPolicy, context, path.field('retry_policy')),
+    hedgeOnPerTryTimeout: compileHedgeOnPerTryTimeout(host.hedgePolicy, false),
+    shadowPolicies:
+      host.requestMirrorPolicies === undefined
+        ? table.shadowPolicies
+        : compileShadowPolicies(
+            host.requestMirrorPolicies,
+            table.clusters,
+            context,
+            path.field('request_mirror_policies'),
+          ),
     bufferLimitBytes: bufferLimit(host, -1),
     filterConfigs: compilePerFilterConfigs(host.typedPerFilterConfig, table.filterConfigs, context, path),
     tableMutations: mutations,

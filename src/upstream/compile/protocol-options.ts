@@ -2,21 +2,27 @@ import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type {
   HttpProtocolOptionsJson as CommonOptionsJson,
   Http1ProtocolOptionsJson,
+  Http2ProtocolOptionsJson,
 } from '#api/envoy/config/core/v3/protocol_pb.ts'
 import type { HttpProtocolOptionsJson } from '#api/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, typeName } from '../../config/index.ts'
-import { compileHttp1Options, type Http1Options, headLimits } from '../../http/index.ts'
+import {
+  compileHttp1Options,
+  compileHttp2Options,
+  type Http1Options,
+  type Http2Options,
+  headLimits,
+} from '../../http/index.ts'
+import type { ClusterPlan } from '../cluster-plan.ts'
 
 const TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const NO_HTTP2 = 'HTTP/2 to upstream hosts comes in a later release; use explicit_http_config.http_protocol_options'
+const NO_HTTP3 = 'HTTP/3 needs QUIC, which Node does not offer'
 const ON_ROUTES = 'set it on the routes instead'
 
 declareSupport(TYPE, {
-  supported: ['common_http_protocol_options', 'explicit_http_config'],
+  supported: ['common_http_protocol_options', 'explicit_http_config', 'use_downstream_protocol_config', 'auto_config'],
   refused: {
     upstream_http_protocol_options: 'TLS comes in a later release',
-    use_downstream_protocol_config: NO_HTTP2,
-    auto_config: NO_HTTP2,
     http_filters: 'upstream filters come in a later release',
     header_validation_config: 'there is one header validator, as strict as the RFC',
     outlier_detection: 'outlier detection comes in a later release',
@@ -26,26 +32,49 @@ declareSupport(TYPE, {
   },
 })
 declareSupport(`${TYPE}.ExplicitHttpConfig`, {
-  supported: ['http_protocol_options'],
-  refused: { http2_protocol_options: NO_HTTP2, http3_protocol_options: 'HTTP/3 is not supported' },
+  supported: ['http_protocol_options', 'http2_protocol_options'],
+  refused: { http3_protocol_options: NO_HTTP3 },
+})
+declareSupport(`${TYPE}.UseDownstreamHttpConfig`, {
+  supported: ['http_protocol_options', 'http2_protocol_options'],
+  refused: { http3_protocol_options: NO_HTTP3 },
+})
+declareSupport(`${TYPE}.AutoHttpConfig`, {
+  supported: ['http_protocol_options', 'http2_protocol_options'],
+  refused: {
+    http3_protocol_options: NO_HTTP3,
+    alternate_protocols_cache_options: NO_HTTP3,
+  },
 })
 
 const DEFAULT_IDLE_MS = 3_600_000
 const DEFAULT_MAX_RESPONSE_HEADERS_KB = 80
 
 export interface ProtocolOptions {
+  readonly protocol: ClusterPlan['protocol']
   readonly http1: Http1Options
+  readonly http2: Http2Options
   readonly idleTimeoutMs: number
   readonly maxConnectionDurationMs: number
   readonly maxRequestsPerConnection: number
 }
 
 interface Source {
+  readonly protocol: ClusterPlan['protocol']
   readonly common: CommonOptionsJson | undefined
   readonly http1: Http1ProtocolOptionsJson | undefined
-  readonly http1Path: ConfigPath
+  readonly http2: Http2ProtocolOptionsJson | undefined
+  /** Where the messages above stand. */
+  readonly path: ConfigPath
   readonly commonPath: ConfigPath
 }
+
+const DEPRECATED = [
+  'commonHttpProtocolOptions',
+  'httpProtocolOptions',
+  'http2ProtocolOptions',
+  'maxRequestsPerConnection',
+] as const
 
 /** The typed options win; without them the deprecated fields of the cluster itself apply. */
 function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPath): Source {
@@ -59,23 +88,45 @@ function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPat
       })
       continue
     }
-    const deprecated = ['commonHttpProtocolOptions', 'httpProtocolOptions', 'maxRequestsPerConnection'] as const
-    for (const field of deprecated) {
+    for (const field of DEPRECATED) {
       if (cluster[field] === undefined) continue
       context.diagnostics.error(path.field(field), 'stands beside typed_extension_protocol_options, which replace it')
     }
-    const options = any as HttpProtocolOptionsJson
-    return {
-      common: options.commonHttpProtocolOptions,
-      http1: options.explicitHttpConfig?.httpProtocolOptions,
-      http1Path: at.field(name).field('explicit_http_config').field('http_protocol_options'),
-      commonPath: at.field(name).field('common_http_protocol_options'),
-    }
+    return typedSource(any as HttpProtocolOptionsJson, at.field(name))
   }
+  const asDownstream = cluster.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL'
   return {
+    protocol: asDownstream ? 'downstream' : cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
     common: cluster.commonHttpProtocolOptions,
     http1: cluster.httpProtocolOptions,
-    http1Path: path.field('http_protocol_options'),
+    http2: cluster.http2ProtocolOptions,
+    path,
+    commonPath: path.field('common_http_protocol_options'),
+  }
+}
+
+function typedSource(options: HttpProtocolOptionsJson, path: ConfigPath): Source {
+  const { explicitHttpConfig: explicit, useDownstreamProtocolConfig: downstream, autoConfig: auto } = options
+  const chosen = explicit ?? downstream ?? auto
+  return {
+    protocol:
+      downstream !== undefined
+        ? 'downstream'
+        : auto !== undefined
+          ? 'auto'
+          : explicit?.http2ProtocolOptions === undefined
+            ? 'http1'
+            : 'http2',
+    common: options.commonHttpProtocolOptions,
+    http1: chosen?.httpProtocolOptions,
+    http2: chosen?.http2ProtocolOptions,
+    path: path.field(
+      downstream !== undefined
+        ? 'use_downstream_protocol_config'
+        : auto !== undefined
+          ? 'auto_config'
+          : 'explicit_http_config',
+    ),
     commonPath: path.field('common_http_protocol_options'),
   }
 }
@@ -86,7 +137,7 @@ export function compileProtocolOptions(
   context: CompileContext,
   path: ConfigPath,
 ): ProtocolOptions {
-  const { common, http1, http1Path, commonPath } = sourceOf(cluster, context, path)
+  const { protocol, common, http1, http2, path: at, commonPath } = sourceOf(cluster, context, path)
   // The message is that of connection managers too, where the field is honoured.
   if (common?.maxStreamDuration !== undefined) {
     context.diagnostics.error(
@@ -99,7 +150,9 @@ export function compileProtocolOptions(
   }
   const limits = headLimits(common, common?.maxResponseHeadersKb ?? DEFAULT_MAX_RESPONSE_HEADERS_KB)
   return {
-    http1: compileHttp1Options(http1, limits, context, http1Path),
+    protocol,
+    http1: compileHttp1Options(http1, limits, context, at.field('http_protocol_options')),
+    http2: compileHttp2Options(http2, limits, context, at.field('http2_protocol_options')),
     idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,

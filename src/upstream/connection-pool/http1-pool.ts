@@ -1,79 +1,24 @@
 // HOT FILE (docs/hot-path.md): the connections to one host at one priority; one request each at a time.
 import { Timer, type TimerOwner } from '../../base/index.ts'
-import type { RequestEncoder, ResponseDecoder } from '../../http/index.ts'
-import { CloseNoFlush, type Connection, type ThreadContext } from '../../net/index.ts'
-import type { Cluster } from '../cluster.ts'
-import type { Host } from '../host.ts'
-import { Connections, PendingRequests, Requests, type ResourceLimits } from '../resource-limits.ts'
+import type { ResponseDecoder } from '../../http/index.ts'
+import { CloseNoFlush, type Connection } from '../../net/index.ts'
+import { Connections, Requests } from '../resource-limits.ts'
 import { CLUSTER_SLOTS as C } from '../stats.ts'
+import { ConnectionPool, type PendingStream, type PoolCallbacks } from './connection-pool.ts'
 import { Http1Connection } from './http1-connection.ts'
-
-export type PoolFailure = 'connection_failure' | 'connection_timeout' | 'overflow'
-
-/** Hears what became of a request for a stream; exactly one of the two, perhaps within newStream itself. */
-export interface PoolCallbacks {
-  /** `reused`: other requests went over this connection before, so its peer may just have closed it. */
-  onPoolReady(encoder: RequestEncoder, stream: PooledStream, reused: boolean): void
-  onPoolFailure(failure: PoolFailure, detail: string | null): void
-}
-
-/** A request's hold on its connection. */
-export interface PooledStream {
-  readonly connection: Connection
-  /** Gives the request up. */
-  abandon(): void
-}
-
-/** A request that waits for a connection. */
-export class PendingStream {
-  readonly decoder: ResponseDecoder
-  readonly callbacks: PoolCallbacks
-  readonly pool: Http1Pool
-  next: PendingStream | null = null
-  settled = false
-
-  constructor(pool: Http1Pool, decoder: ResponseDecoder, callbacks: PoolCallbacks) {
-    this.pool = pool
-    this.decoder = decoder
-    this.callbacks = callbacks
-  }
-
-  /** Stops waiting; no callback follows. */
-  cancel(): void {
-    this.pool.cancel(this)
-  }
-}
 
 const IDLE_TIMER = 0
 /** Closed this long before the origin's announced idle time ends: its clock started earlier than ours. */
 const KEEP_ALIVE_MARGIN_MS = 500
 
-export class Http1Pool implements TimerOwner {
-  readonly thread: ThreadContext
-  readonly cluster: Cluster
-  readonly host: Host
-  readonly limits: ResourceLimits
+export class Http1Pool extends ConnectionPool implements TimerOwner {
+  readonly alpn: readonly string[] = this.arbiter === null ? ['http/1.1'] : ['h2', 'http/1.1']
   /** Last used last: the warm end is used first, the cold end falls idle. */
   private readonly idle: Http1Connection[] = []
-  private readonly waiting: PendingStream[] = []
-  private connecting = 0
-  private total = 0
   private idleTimer: Timer | null = null
-  private draining = false
   /** How long the origin keeps idle connections, as it says; 0: unknown. */
   private originIdleMs = 0
 
-  constructor(thread: ThreadContext, cluster: Cluster, host: Host, limits: ResourceLimits) {
-    this.thread = thread
-    this.cluster = cluster
-    this.host = host
-    this.limits = limits
-  }
-
-  /**
-   * Asks for a stream. With `fresh` no used connection will do: the caller has just lost one to the keep-alive race.
-   * Returns the place in the queue, or null when a callback has been called already.
-   */
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks, fresh: boolean): PendingStream | null {
     const { limits } = this
     const ready = fresh ? undefined : this.takeIdle()
@@ -86,23 +31,11 @@ export class Http1Pool implements TimerOwner {
       this.attach(ready, decoder, callbacks)
       return null
     }
-    if (!limits.tryAcquire(PendingRequests)) {
-      this.overflow(C.upstream_rq_pending_overflow, callbacks)
-      return null
-    }
-    const { cells } = this.cluster.stats
-    const pending = new PendingStream(this, decoder, callbacks)
-    this.waiting.push(pending)
-    cells[C.upstream_rq_pending_total]! += 1
-    cells[C.upstream_rq_pending_active]! += 1
+    const pending = this.wait(decoder, callbacks)
+    if (pending === null) return null
     if (fresh) this.makeRoom()
     this.connectForWaiting()
-    return pending
-  }
-
-  private overflow(slot: number, callbacks: PoolCallbacks): void {
-    this.cluster.stats.cells[slot]! += 1
-    callbacks.onPoolFailure('overflow', null)
+    return pending.settled ? null : pending
   }
 
   private takeIdle(): Http1Connection | undefined {
@@ -151,20 +84,17 @@ export class Http1Pool implements TimerOwner {
 
   // ---- connecting
 
-  /** Opens connections until each waiting request has one coming, as far as the breaker lets it. */
-  private connectForWaiting(): void {
-    while (this.connecting < this.waiting.length) {
-      // A host without any connection may always have one, whatever the breaker says.
-      const granted = this.limits.tryAcquire(Connections)
-      if (!granted) {
-        this.cluster.stats.cells[C.upstream_cx_overflow]! += 1
-        if (this.total > 0) return
-        this.limits.forceAcquire(Connections)
-      }
-      this.connecting++
-      this.total++
-      new Http1Connection(this)
-    }
+  protected open(): void {
+    new Http1Connection(this, null)
+  }
+
+  protected get capacityComing(): number {
+    return this.connecting
+  }
+
+  adopt(connection: Connection): void {
+    this.connecting++
+    new Http1Connection(this, connection).takeOver()
   }
 
   /** A fresh connection is wanted but the breaker is full: an idle one makes room. */
@@ -175,37 +105,14 @@ export class Http1Pool implements TimerOwner {
   }
 
   onConnected(connection: Http1Connection): void {
-    this.connecting--
+    this.connectingEnded()
     this.serveNext(connection)
   }
 
   private serveNext(connection: Http1Connection): void {
-    const pending = this.waiting.shift()
-    if (pending === undefined) {
-      this.putBack(connection)
-      return
-    }
-    this.settle(pending)
-    if (!this.limits.tryAcquire(Requests)) {
-      this.putBack(connection)
-      this.overflow(C.upstream_rq_active_overflow, pending.callbacks)
-      return
-    }
-    this.attach(connection, pending.decoder, pending.callbacks)
-  }
-
-  private settle(pending: PendingStream): void {
-    pending.settled = true
-    this.cluster.stats.cells[C.upstream_rq_pending_active]! -= 1
-    this.limits.release(PendingRequests)
-  }
-
-  cancel(pending: PendingStream): void {
-    if (pending.settled) return
-    const index = this.waiting.indexOf(pending)
-    if (index >= 0) this.waiting.splice(index, 1)
-    this.settle(pending)
-    this.cluster.stats.cells[C.upstream_rq_cancelled]! += 1
+    const pending = this.nextWaiting()
+    if (pending === undefined) this.putBack(connection)
+    else this.attach(connection, pending.decoder, pending.callbacks)
   }
 
   // ---- ends
@@ -221,36 +128,10 @@ export class Http1Pool implements TimerOwner {
     this.serveNext(connection)
   }
 
-  /** Releases the request that `connection` carried when it ended early. */
-  onStreamAborted(): void {
-    this.limits.release(Requests)
-  }
-
   onClosed(connection: Http1Connection, timedOut: boolean, errno: string | null): void {
-    this.total--
-    this.limits.release(Connections)
-    if (!connection.connected) {
-      this.connecting--
-      // Out of descriptors: that is our trouble, not the host's. Who waits gets the next connection that falls free.
-      if (this.total > 0 && (errno === 'EMFILE' || errno === 'ENFILE')) return
-      this.failWaiting(timedOut, errno)
-    } else {
-      const index = this.idle.indexOf(connection)
-      if (index >= 0) this.idle.splice(index, 1)
-    }
-    if (this.waiting.length > 0) this.connectForWaiting()
-  }
-
-  /** A connect failure is the host's: all who wait hear of it and may go elsewhere. */
-  private failWaiting(timedOut: boolean, errno: string | null): void {
-    const failed = this.waiting.splice(0)
-    for (const pending of failed) {
-      this.settle(pending)
-      this.cluster.stats.cells[C.upstream_rq_pending_failure_eject]! += 1
-    }
-    for (const pending of failed) {
-      pending.callbacks.onPoolFailure(timedOut ? 'connection_timeout' : 'connection_failure', errno)
-    }
+    const index = this.idle.indexOf(connection)
+    if (index >= 0) this.idle.splice(index, 1)
+    this.connectionClosed(connection.connected, timedOut, errno)
   }
 
   onTimer(_kind: number): void {
@@ -272,9 +153,5 @@ export class Http1Pool implements TimerOwner {
   drain(): void {
     this.draining = true
     for (const connection of this.idle.splice(0)) connection.connection.close(CloseNoFlush)
-  }
-
-  get activeConnections(): number {
-    return this.total
   }
 }

@@ -5,6 +5,7 @@ import type { PercentJson } from '#api/envoy/type/v3/percent_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../../config/index.ts'
 import { compileAccessLogs } from '../../../net/index.ts'
 import type { BackoffPlan, TcpHashPolicy, TcpProxyPlan, WeightedCluster } from './tcp-proxy-plan.ts'
+import { compileTunneling } from './tunneling.ts'
 
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 
@@ -38,6 +39,7 @@ export function compileTcpProxy(resource: object, context: CompileContext, path:
     logOnConnected: options?.flushAccessLogOnConnected ?? config.flushAccessLogOnConnected ?? false,
     logOnStart: options?.flushAccessLogOnStart ?? false,
     connectOnData: onData,
+    tunneling: compileTunneling(config.tunnelingConfig, context, path.field('tunneling_config')),
     maxEarlyDataBytes: compileEarlyDataBytes(config, context, path),
   })
 }

@@ -1,4 +1,4 @@
-import type { Connection } from '../../../net/index.ts'
+import type { UpstreamPipe } from './upstream-pipe.ts'
 
 /** Client bytes that came before the upstream connection stood. */
 export class EarlyData {
@@ -10,7 +10,7 @@ export class EarlyData {
     this.bytes += end - start
   }
 
-  sendTo(upstream: Connection): void {
+  sendTo(upstream: UpstreamPipe): void {
     for (const chunk of this.chunks) upstream.write(chunk, 0, chunk.length)
     this.chunks.length = 0
     this.bytes = 0

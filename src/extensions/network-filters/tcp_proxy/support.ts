@@ -20,10 +20,10 @@ declareSupport(TCP_PROXY, {
     'max_downstream_connection_duration_jitter_percentage',
     'upstream_connect_mode',
     'max_early_data_bytes',
+    'tunneling_config',
   ],
   refused: {
     on_demand: 'on-demand clusters (ODCDS) are not part of this release; name a configured cluster',
-    tunneling_config: 'tunneling over HTTP is not part of this release',
     downstream_idle_timeout: 'Envoy does not implement it either; use idle_timeout',
     upstream_idle_timeout: 'Envoy does not implement it either; use idle_timeout',
     proxy_protocol_tlvs: 'upstream PROXY protocol is not part of this release',

@@ -1,4 +1,5 @@
 import type { AccessLogPlan } from '../../../net/index.ts'
+import type { TunnelingPlan } from './tunneling.ts'
 
 export interface WeightedCluster {
   readonly name: string
@@ -41,4 +42,6 @@ export interface TcpProxyPlan {
   readonly connectOnData: boolean
   /** Client bytes kept until the upstream connection stands; reading stops beyond. */
   readonly maxEarlyDataBytes: number
+  /** Through HTTP instead of plain TCP; null: plain. */
+  readonly tunneling: TunnelingPlan | null
 }

@@ -11,7 +11,6 @@ import {
   Continue,
   connectFailureText,
   type FilterStatus,
-  formatHostPort,
   type NetworkFilter,
   type NetworkFilterCallbacks,
   type ThreadContext,
@@ -23,14 +22,17 @@ import {
   CLUSTER_SLOTS as C,
   type Cluster,
   type ClusterManager,
+  type Host,
   type TcpConnectFailure,
   TcpUpstream,
   type TcpUpstreamCallbacks,
 } from '../../../upstream/index.ts'
 import { EarlyData } from './early-data.ts'
+import { HttpTunnel } from './http-tunnel.ts'
 import { TcpLoadBalancerContext } from './load-balancer-context.ts'
 import * as stats from './stats.ts'
 import type { TcpProxyPlan, WeightedCluster } from './tcp-proxy-plan.ts'
+import { TcpPipe, type UpstreamPipe } from './upstream-pipe.ts'
 
 const IDLE_TIMER = 0
 const DURATION_TIMER = 1
@@ -56,7 +58,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
   private info: StreamInfo = null as never
   private target: WeightedCluster = null as never
   private cluster: Cluster | null = null
-  private upstream: TcpUpstream | null = null
+  private upstream: UpstreamPipe | null = null
   private ready = false
   private attempts = 0
   private early: EarlyData | null = null
@@ -151,8 +153,21 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     info.upstreamHostName = host.hostname
     info.upstreamHostsAttempted ??= []
     info.upstreamHostsAttempted.push(host.addressText)
-    this.upstream = TcpUpstream.open(this.thread, cluster.clusterOf(host), host, this)
-    if (this.upstream === null) this.giveUp(ResponseFlag.UpstreamOverflow)
+    this.openUpstream(cluster.clusterOf(host), host)
+  }
+
+  private openUpstream(cluster: Cluster, host: Host): void {
+    const { plan, thread } = this
+    if (plan.tunneling !== null) {
+      const attempt = this.attempts
+      const tunnel = HttpTunnel.open(plan.tunneling, thread, cluster, host, this, this.info)
+      // It may have failed, and another attempt begun, within the call.
+      if (this.attempts === attempt && !tunnel.closed) this.upstream = tunnel
+      return
+    }
+    const upstream = TcpUpstream.open(thread, cluster, host, this)
+    if (upstream === null) this.giveUp(ResponseFlag.UpstreamOverflow)
+    else this.upstream = new TcpPipe(upstream)
   }
 
   private giveUp(flag: number): void {
@@ -178,21 +193,21 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
 
   onUpstreamReady(): void {
     const { info, plan } = this
-    const { connection } = this.upstream!
+    const upstream = this.upstream!
     this.ready = true
     info.upstreamConnectEndUs = info.sinceStartUs(this.thread.clock.now)
     info.upstreamPoolReadyUs = info.upstreamConnectEndUs
-    info.upstreamConnectionId = connection.id
+    info.upstreamConnectionId = upstream.connectionId
     info.upstreamRemoteAddress = info.upstreamHostAddress
-    if (this.shared.accessLogs.length > 0) info.upstreamLocalAddress = localAddressOf(connection)
+    if (this.shared.accessLogs.length > 0) info.upstreamLocalAddress = upstream.localAddress
     this.lastActivityMs = this.thread.clock.now
     if (plan.idleTimeoutMs > 0) this.thread.timers.arm(this.idleTimer, plan.idleTimeoutMs)
     if (plan.logOnConnected) this.log('TcpUpstreamConnected')
     if (this.early !== null) {
-      this.early.sendTo(connection)
+      this.early.sendTo(upstream)
       this.early = null
     }
-    if (this.downstreamEnded) connection.endWrite()
+    if (this.downstreamEnded) upstream.endWrite()
     this.releaseReading()
   }
 
@@ -216,16 +231,16 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       return Continue
     }
     this.lastActivityMs = this.thread.clock.now
-    const { connection } = this.upstream!
-    if (end > start) connection.write(data, start, end)
-    if (endStream) this.endUpstream(connection)
+    const upstream = this.upstream!
+    if (end > start) upstream.write(data, start, end)
+    if (endStream) this.endUpstream(upstream)
     return Continue
   }
 
-  private endUpstream(connection: Connection): void {
+  private endUpstream(upstream: UpstreamPipe): void {
     this.downstreamEnded = true
-    if (this.upstreamEnded) this.upstream!.finishedBy = 'local'
-    connection.endWrite()
+    if (this.upstreamEnded) upstream.finishedBy('local')
+    upstream.endWrite()
   }
 
   private onEarlyData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -247,7 +262,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
   onUpstreamEnd(): void {
     this.upstreamEnded = true
     this.lastActivityMs = this.thread.clock.now
-    if (this.downstreamEnded) this.upstream!.finishedBy = 'remote'
+    if (this.downstreamEnded) this.upstream!.finishedBy('remote')
     this.downstream.endWrite()
   }
 
@@ -265,13 +280,13 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
 
   onDownstreamAboveHighWatermark(): void {
     this.cluster!.stats.cells[C.upstream_flow_control_paused_reading_total]! += 1
-    this.upstream!.connection.readDisable(true)
+    this.upstream!.readDisable(true)
   }
 
   onDownstreamBelowLowWatermark(): void {
     this.cluster!.stats.cells[C.upstream_flow_control_resumed_reading_total]! += 1
     this.lastActivityMs = this.thread.clock.now
-    this.upstream!.connection.readDisable(false)
+    this.upstream!.readDisable(false)
   }
 
   // ---- the end
@@ -280,8 +295,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     const { info, upstream } = this
     if (this.flushing) this.endFlush()
     if (upstream !== null) {
-      info.upstreamWireBytesReceived = upstream.connection.bytesRead
-      info.upstreamWireBytesSent = upstream.connection.bytesWritten
+      info.upstreamWireBytesReceived = upstream.bytesRead
+      info.upstreamWireBytesSent = upstream.bytesWritten
     }
     if (this.downstreamClosed) return
     if (isReset(errno)) {
@@ -305,23 +320,22 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     thread.timers.disarm(this.durationTimer)
     if (this.backoffTimer !== null) thread.timers.disarm(this.backoffTimer)
     if (this.logTimer !== null) thread.timers.disarm(this.logTimer)
-    if (upstream !== null && !upstream.connection.closed) {
-      info.upstreamWireBytesReceived = upstream.connection.bytesRead
-      info.upstreamWireBytesSent = upstream.connection.bytesWritten
+    if (upstream !== null && !upstream.closed) {
+      info.upstreamWireBytesReceived = upstream.bytesRead
+      info.upstreamWireBytesSent = upstream.bytesWritten
       this.closeUpstream(upstream, event, downstream.errno)
     }
     info.endUs = info.sinceStartUs(thread.clock.now)
     this.log('TcpConnectionEnd')
   }
 
-  private closeUpstream(upstream: TcpUpstream, event: CloseEvent, errno: string | null): void {
-    const { connection } = upstream
-    if (isReset(errno)) connection.close(CloseAbort)
-    else if (event === 'local' || !this.ready) connection.close(CloseNoFlush)
+  private closeUpstream(upstream: UpstreamPipe, event: CloseEvent, errno: string | null): void {
+    if (isReset(errno)) upstream.close(CloseAbort)
+    else if (event === 'local' || !this.ready) upstream.close(CloseNoFlush)
     else {
-      if (connection.bytesBuffered > 0) this.beginFlush()
+      if (upstream.bytesBuffered > 0) this.beginFlush()
       // Both halves ended: what remains is only the other side's acknowledgement.
-      connection.close(CloseFlush, this.flushLimitMs())
+      upstream.close(CloseFlush, this.flushLimitMs())
     }
   }
 
@@ -377,10 +391,6 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       accessLogType,
     })
   }
-}
-
-function localAddressOf({ socket }: Connection): string | null {
-  return socket.localAddress === undefined ? null : formatHostPort(socket.localAddress, socket.localPort ?? 0)
 }
 
 function isReset(errno: string | null): boolean {

@@ -124,6 +124,8 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     if (this.requestChunked) {
       if (end > start || endStream) writeChunk(this.connection, data, start, end, endStream)
     } else if (end > start) this.connection.write(data, start, end)
+    // The end of a tunnel's bytes is told as TCP tells it.
+    if (endStream && this.state === Tunnel) this.connection.endWrite()
     if (endStream) this.onRequestComplete()
   }
 

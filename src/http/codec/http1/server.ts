@@ -64,6 +64,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private pausedForPipelining = false
   private responseFraming = FramingNone
   private headRequest = false
+  private connectRequest = false
   private dispatching = false
 
   constructor(connection: Connection, callbacks: ServerCodecCallbacks, options: Http1Options) {
@@ -226,6 +227,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.headers = null
     this.streamOpen = true
     this.headRequest = headers.method === 'HEAD'
+    this.connectRequest = headers.method === 'CONNECT'
     this.responseFraming = FramingNone
     this.decoder = this.callbacks.newStream(this)
     if (headers.method === 'CONNECT' || (headers.has(UPGRADE) && !chunked && length <= 0)) {
@@ -344,6 +346,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
 
   private frame(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): number {
     if (this.state === Tunnel || status === 101) return FramingTunnel
+    if (this.connectRequest && status >= 200 && status < 300) return FramingTunnel
     if (endStream || bodiless) return FramingNone
     if (hasLength) return FramingLength
     return this.protocol === 'HTTP/1.1' ? FramingChunked : FramingClose

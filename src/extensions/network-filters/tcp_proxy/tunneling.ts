@@ -1,0 +1,49 @@
+// TcpProxy.TunnelingConfig: what the request looks like that turns an HTTP stream into a pipe.
+import type { TcpProxy_TunnelingConfigJson as TunnelingConfigJson } from '#api/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts'
+import { toWireText } from '../../../base/index.ts'
+import { type CompileContext, type ConfigPath, declareSupport } from '../../../config/index.ts'
+import { compileHeaderMutations, type HeaderMutations } from '../../../http/index.ts'
+import { compileTextFormat } from '../../../net/index.ts'
+import type { Formatter } from '../../../observability/index.ts'
+
+const NO_PROPAGATION = 'not part of this release: the response of the tunnel is not kept'
+declareSupport('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig', {
+  supported: ['hostname', 'use_post', 'headers_to_add', 'post_path'],
+  refused: {
+    propagate_response_headers: NO_PROPAGATION,
+    propagate_response_trailers: NO_PROPAGATION,
+    request_id_extension: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
+    request_id_header: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
+    request_id_metadata_key: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
+    formatters: 'formatter extensions are not part of this release: the built-in operators work',
+  },
+})
+
+export interface TunnelingPlan {
+  /** The authority that CONNECT or POST asks for. */
+  readonly hostname: Formatter
+  readonly usePost: boolean
+  readonly postPath: string
+  readonly headersToAdd: HeaderMutations
+}
+
+export function compileTunneling(
+  config: TunnelingConfigJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): TunnelingPlan | null {
+  if (config === undefined) return null
+  const usePost = config.usePost ?? false
+  const postPath = config.postPath ?? ''
+  if (postPath !== '' && !usePost) {
+    context.diagnostics.error(path.field('post_path'), 'CONNECT has no path', { expected: 'use_post: true beside it' })
+  }
+  const hostname = compileTextFormat(toWireText(config.hostname ?? ''), context, path.field('hostname'))
+  if (hostname === undefined) return null
+  return {
+    hostname,
+    usePost,
+    postPath: postPath === '' ? '/' : toWireText(postPath),
+    headersToAdd: compileHeaderMutations(config.headersToAdd ?? [], [], context, path.field('headers_to_add')),
+  }
+}

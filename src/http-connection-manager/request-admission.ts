@@ -1,0 +1,55 @@
+// HOT FILE (docs/hot-path.md): what a request must be before it is routed, and what is answered where it is not.
+import * as http from '../http/index.ts'
+import { HeaderMap, type ResponseEncoder, HttpStats as S } from '../http/index.ts'
+import type { ActiveStream } from './active-stream.ts'
+import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
+
+const SLASH = 47
+
+/** False: the request has been answered. */
+export function acceptPath(stream: ActiveStream, headers: HeaderMap): boolean {
+  const { cells } = stream.manager
+  if (headers.bytes[headers.pathStart] !== SLASH && !headers.path.startsWith('/')) {
+    cells[S.RQ_NON_RELATIVE_PATH]! += 1
+    stream.sendLocalReply(404, '', 'absolute_path_rejected', null)
+    return false
+  }
+  const outcome = normalizePath(headers, stream.manager.plan.path)
+  if (outcome === PathOk) return true
+  if (outcome === PathRedirected) {
+    cells[S.RQ_REDIRECTED_PATH]! += 1
+    const location = headers.path
+    stream.sendLocalReply(307, '', 'path_normalization_failed', reply => reply.append(http.LOCATION, location))
+    return false
+  }
+  cells[S.RQ_FAILED_PATH_NORMALIZATION]! += 1
+  stream.rejectRequest(400, 'path_normalization_failed')
+  return false
+}
+
+/** Lets a client that waits go on by itself (RFC 9110, 10.1.1). */
+export function answerExpect(encoder: ResponseEncoder, headers: HeaderMap): void {
+  if (headers.get(http.EXPECT)?.toLowerCase() !== '100-continue') return
+  headers.remove(http.EXPECT)
+  const interim = HeaderMap.acquire()
+  interim.status = 100
+  encoder.encode1xxHeaders(interim)
+  HeaderMap.release(interim)
+}
+
+/** Upgrades and CONNECT pass where the connection manager or the route says so. */
+export function acceptUpgrade(stream: ActiveStream, upgrade: string | null, headers: HeaderMap): boolean {
+  const type = headers.method === 'CONNECT' ? 'connect' : (upgrade as string)
+  const { route } = stream
+  const own = route?.upgrades?.get(type)
+  const configured = stream.manager.plan.upgrades.find(each => each.type === type)
+  const allowed = own ?? configured?.enabled ?? false
+  if (allowed) return true
+  // CONNECT without a route is a plain 404.
+  if (type === 'connect' && route === null) return true
+  stream.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
+  stream.info.upstreamCluster = route?.clusterName ?? null
+  stream.manager.endAfterResponse()
+  stream.sendLocalReply(403, '', 'upgrade_failed', null)
+  return false
+}

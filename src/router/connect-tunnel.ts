@@ -1,0 +1,127 @@
+// RouteAction.UpgradeConfig.connect_config: CONNECT ends here, and its bytes go to a plain TCP connection.
+import { HeaderMap, type RequestEncoder, type ResponseDecoder } from '../http/index.ts'
+import { CloseFlush, CloseNoFlush, type Connection, type ThreadContext } from '../net/index.ts'
+import {
+  type Cluster,
+  type Host,
+  type PoolCallbacks,
+  type PooledStream,
+  type TcpConnectFailure,
+  TcpUpstream,
+  type TcpUpstreamCallbacks,
+} from '../upstream/index.ts'
+
+/** A TCP connection that looks like a stream of an HTTP pool: it answers 200 by itself and passes bodies as bytes. */
+export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, PooledStream {
+  /** No HTTP is spoken upstream. */
+  readonly protocol = null
+  readonly idleMs = 0
+  private readonly decoder: ResponseDecoder
+  private readonly callbacks: PoolCallbacks
+  private upstream: TcpUpstream | null = null
+  private over = false
+
+  private constructor(decoder: ResponseDecoder, callbacks: PoolCallbacks) {
+    this.decoder = decoder
+    this.callbacks = callbacks
+  }
+
+  /** Connects to `host`; null when a callback has been called already. */
+  static open(
+    thread: ThreadContext,
+    cluster: Cluster,
+    host: Host,
+    decoder: ResponseDecoder,
+    callbacks: PoolCallbacks,
+  ): ConnectTunnel | null {
+    const tunnel = new ConnectTunnel(decoder, callbacks)
+    tunnel.upstream = TcpUpstream.open(thread, cluster, host, tunnel)
+    if (tunnel.upstream !== null) return tunnel
+    callbacks.onPoolFailure('overflow', null)
+    return null
+  }
+
+  get connection(): Connection {
+    return (this.upstream as TcpUpstream).connection
+  }
+
+  /** Stops connecting; no callback follows. */
+  cancel(): void {
+    this.abandon()
+  }
+
+  abandon(): void {
+    if (this.over) return
+    this.over = true
+    this.connection.close(CloseNoFlush)
+  }
+
+  // ---- the TCP connection
+
+  onUpstreamReady(): void {
+    this.callbacks.onPoolReady(this, this, false)
+  }
+
+  onUpstreamConnectFailed(failure: TcpConnectFailure, errno: string | null): void {
+    this.over = true
+    this.callbacks.onPoolFailure(failure, errno)
+  }
+
+  onUpstreamData(data: Buffer, start: number, end: number): void {
+    if (!this.over) this.decoder.decodeData(data, start, end, false)
+  }
+
+  onUpstreamEnd(): void {
+    if (this.over) return
+    this.over = true
+    this.decoder.decodeData(NO_BYTES, 0, 0, true)
+    this.connection.close(CloseFlush)
+  }
+
+  onUpstreamClosed(_event: unknown, errno: string | null): void {
+    if (this.over) return
+    this.over = true
+    this.decoder.onResetStream('connection_termination', errno)
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.decoder.onAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.decoder.onBelowWriteBufferLowWatermark()
+  }
+
+  // ---- the request
+
+  encodeHeaders(_headers: HeaderMap, endStream: boolean): void {
+    const agreed = HeaderMap.acquire()
+    agreed.status = 200
+    this.decoder.decodeHeaders(agreed, false)
+    if (endStream && !this.over) this.connection.endWrite()
+  }
+
+  encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return
+    if (end > start) this.connection.write(data, start, end)
+    if (endStream) this.connection.endWrite()
+  }
+
+  encodeTrailers(): void {
+    if (!this.over) this.connection.endWrite()
+  }
+
+  resetStream(): void {
+    this.abandon()
+  }
+
+  readDisable(disable: boolean): void {
+    this.connection.readDisable(disable)
+  }
+
+  get bytesBuffered(): number {
+    return this.connection.bytesBuffered
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0)

@@ -1,0 +1,28 @@
+import type { UpstreamRequest } from './upstream-request.ts'
+
+/** Attempts whose per-try timeout has passed but whose answer would still be taken (HedgePolicy). */
+export class HedgedAttempts {
+  private readonly attempts: UpstreamRequest[] = []
+
+  get any(): boolean {
+    return this.attempts.length > 0
+  }
+
+  has(attempt: UpstreamRequest): boolean {
+    return this.attempts.includes(attempt)
+  }
+
+  add(attempt: UpstreamRequest): void {
+    this.attempts.push(attempt)
+  }
+
+  remove(attempt: UpstreamRequest): void {
+    const index = this.attempts.indexOf(attempt)
+    if (index >= 0) this.attempts.splice(index, 1)
+  }
+
+  /** One has won, or time is up. */
+  abandonAll(): void {
+    for (const attempt of this.attempts.splice(0)) attempt.abandon()
+  }
+}

@@ -1,0 +1,23 @@
+// Redirects and direct responses: what a route answers by itself.
+import type { HeaderMap, HttpFilterCallbacks, Route } from '../http/index.ts'
+import * as http from '../http/index.ts'
+import { HttpStats } from '../http/index.ts'
+
+export function answerFromRoute(route: Route, headers: HeaderMap, callbacks: HttpFilterCallbacks): void {
+  const { cells } = callbacks.httpStats
+  const mutate = (reply: HeaderMap): void => {
+    if (route.hasResponseMutations) route.finalizeResponse(reply, headers, callbacks.info)
+  }
+  if (route.kind === 'redirect') {
+    cells[HttpStats.RQ_REDIRECT]! += 1
+    const { status, location } = route.redirect(headers)
+    callbacks.sendLocalReply(status, '', 'direct_response', reply => {
+      reply.append(http.LOCATION, location)
+      mutate(reply)
+    })
+    return
+  }
+  cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
+  const direct = route.directResponse
+  callbacks.sendLocalReply(direct?.status ?? 200, direct?.body ?? '', 'direct_response', mutate)
+}
