@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { xxHash64 } from './xxhash64.ts'
+import { xxHash64, xxHash64Halves } from './xxhash64.ts'
 
 test('XXH64 reference values', () => {
   const rows: [string, bigint, bigint][] = [
@@ -12,5 +12,10 @@ test('XXH64 reference values', () => {
     ['abcdefghijklmnopqrstuvwxyz', 0n, 0xcfe1f278fa89835cn],
     ['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789', 0n, 0xaaa46907d3047814n],
   ]
-  for (const [text, seed, want] of rows) assert.equal(xxHash64(text, seed), want, text)
+  const halves = new Uint32Array(3)
+  for (const [text, seed, want] of rows) {
+    assert.equal(xxHash64(text, seed), want, text)
+    xxHash64Halves(text, Number(seed), halves, 1)
+    assert.equal((BigInt(halves[2]!) << 32n) | BigInt(halves[1]!), want, text)
+  }
 })

@@ -65,8 +65,8 @@ export class ClusterManager {
 
   /**
    * `onHostCells` carries the memory of host stats to main, for ClusterDirectory.onHostCells, and `reports` what its
-   * other methods of such names want to know. `localClusterName`: the
-   * cluster that this proxy is a host of itself (cluster_manager.local_cluster_name).
+   * other methods of such names want to know. `localClusterName`: the cluster that this proxy is a host of itself
+   * (cluster_manager.local_cluster_name).
    */
   constructor(
     thread: ThreadContext,

@@ -50,7 +50,8 @@ function compileLocality(json: LocalityLbEndpointsJson): LocalityPlan {
       zone: json.locality?.zone ?? '',
       subZone: json.locality?.subZone ?? '',
     },
-    weight: json.loadBalancingWeight ?? 0,
+    // As in Envoy, only a locality that has a name can have a weight.
+    weight: json.locality === undefined ? 0 : (json.loadBalancingWeight ?? 0),
     priority: json.priority ?? 0,
     endpoints: (json.lbEndpoints ?? []).map(compileEndpoint),
   }

@@ -3,10 +3,13 @@ import { test } from 'node:test'
 import { xxHash64Halves } from '../../base/index.ts'
 import type { RingHashPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
+import { HOST_RQ_ACTIVE } from '../stats.ts'
 import { seededRandom, testHost } from '../testing.ts'
+import { BoundedLoad } from './bounded-load.ts'
 import { hostShares } from './hash-weights.ts'
 import type { HashPicker } from './load-balancer.ts'
 import { Maglev } from './maglev.ts'
+import { MersenneTwister } from './mersenne-twister.ts'
 import { murmurHash2 } from './murmur-hash2.ts'
 import { RingHash } from './ring-hash.ts'
 import { sortHashes } from './sort-hashes.ts'
@@ -49,6 +52,34 @@ test('the maglev table places every key where Envoy does, whatever the order of 
   assert.equal(mapOf(table, hosts), expected)
   assert.deepEqual([table.minEntriesPerHost, table.maxEntriesPerHost], [13107, 13108])
   assert.equal(mapOf(new Maglev(hostShares([...hosts].reverse()), 65537, false), hosts), expected)
+})
+
+test('weights, murmur and small tables: every key where Envoy 1.40 puts it', () => {
+  const weighted = (net: number, count: number, weight: (index: number) => number) =>
+    Array.from({ length: count }, (_, index) =>
+      testHost({ address: `127.0.${net}.${index + 1}`, port: 31900, weight: weight(index) }),
+    )
+  const ring = weighted(11, 7, index => 1 + 2 * index)
+  assert.equal(
+    mapOf(new RingHash(hostShares(ring), RING), ring),
+    '4516252366133655351535645146354663326656245454553266132666666343',
+  )
+  const murmur = weighted(12, 7, index => 1 + index)
+  const plan = { ...RING, hashFunction: 'MURMUR_HASH_2', minimumRingSize: 2000 } as const
+  assert.equal(
+    mapOf(new RingHash(hostShares(murmur), plan), murmur),
+    '2252301543524416415356455453363535565222646564664450412453056464',
+  )
+  const table = weighted(13, 9, index => 1 + 3 * index)
+  assert.equal(
+    mapOf(new Maglev(hostShares(table), 65537, false), table),
+    '4766755628677427358875688785456855784873786673837777484281745875',
+  )
+  const small = weighted(14, 9, index => 1 + 3 * index)
+  assert.equal(
+    mapOf(new Maglev(hostShares(small), 103, false), small),
+    '2652747248758851703638883585727754558322442318846687466335836586',
+  )
 })
 
 test('maglev entries follow the weights', () => {
@@ -121,4 +152,35 @@ test('murmur hash 2 is that of libstdc++', () => {
     ['abcdefghijklmnopqrstuvwxyz', 9979622261905367491n],
   ]
   for (const [text, hash] of vectors) assert.equal(murmurHash2(text), hash, text)
+})
+
+test('the Mersenne twister is that of C++', () => {
+  const twister = new MersenneTwister()
+  twister.seed(5489)
+  assert.equal(twister.next(), 3499211612)
+  // The standard asks for the 10,000th number.
+  for (let i = 2; i < 10_000; i++) twister.next()
+  assert.equal(twister.next(), 4123659995)
+})
+
+test('bounded load: a host that has its part passes requests on, always to the same host for the same hash', () => {
+  const hosts = hostsOf('127.0.90')
+  const weighted = hostShares(hosts)
+  let active = 0
+  const bounded = new BoundedLoad(new RingHash(weighted, RING), 150, weighted, () => active)
+  const [home] = [pickFor(bounded, 'key-3')] as [Host]
+  active = 10
+  // 11 requests times 1.5 over 5 hosts: 4 each.
+  home.cells[HOST_RQ_ACTIVE] = 4
+  assert.equal(pickFor(bounded, 'key-3'), home)
+  home.cells[HOST_RQ_ACTIVE] = 5
+  const second = pickFor(bounded, 'key-3') as Host
+  assert.notEqual(second, home)
+  for (let i = 0; i < 5; i++) assert.equal(pickFor(bounded, 'key-3'), second)
+  second.cells[HOST_RQ_ACTIVE] = 5
+  const third = pickFor(bounded, 'key-3') as Host
+  assert.ok(third !== home && third !== second)
+  for (const host of hosts) host.cells[HOST_RQ_ACTIVE] = 9
+  third.cells[HOST_RQ_ACTIVE] = 6
+  assert.equal(pickFor(bounded, 'key-3'), third, 'all are full: the least overloaded one')
 })

@@ -44,7 +44,8 @@ export class Maglev implements HashPicker {
     })
     this.hosts = keyed.map(({ host }) => host)
     this.table = entries.length === 0 ? new Int32Array(0) : fillTable(entries, tableSize)
-    this.minEntriesPerHost = entries.reduce((least, { count }) => Math.min(least, count), tableSize)
+    const least = entries.reduce((fewest, { count }) => Math.min(fewest, count), tableSize)
+    this.minEntriesPerHost = entries.length === 0 ? 0 : least
     this.maxEntriesPerHost = entries.reduce((most, { count }) => Math.max(most, count), 0)
   }
 

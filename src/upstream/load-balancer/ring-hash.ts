@@ -8,6 +8,7 @@ import { murmurHash2 } from './murmur-hash2.ts'
 import { sortHashes } from './sort-hashes.ts'
 
 export interface RingSize {
+  /** As planned; the ring is smaller where localities with a weight have no hosts. */
   readonly size: number
   readonly minHashesPerHost: number
   readonly maxHashesPerHost: number
@@ -23,7 +24,7 @@ export class RingHash implements HashPicker {
   private readonly hosts: readonly Host[]
 
   constructor(weighted: readonly WeightedHost[], plan: RingHashPlan) {
-    const { points, owners, min, max } = ringPoints(weighted, plan)
+    const { points, owners, size, min, max } = ringPoints(weighted, plan)
     const order = sortHashes(points)
     const count = order.length
     this.hosts = weighted.map(({ host }) => host)
@@ -36,7 +37,7 @@ export class RingHash implements HashPicker {
       this.highs[at] = points[2 * point + 1] as number
       this.owners[at] = owners[point] as number
     }
-    this.size = { size: count, minHashesPerHost: min, maxHashesPerHost: max }
+    this.size = { size, minHashesPerHost: min, maxHashesPerHost: max }
   }
 
   pick(high: number, low: number, attempt: number): Host | null {
@@ -64,12 +65,13 @@ export class RingHash implements HashPicker {
 interface Points {
   readonly points: Uint32Array
   readonly owners: Uint32Array
+  readonly size: number
   readonly min: number
   readonly max: number
 }
 
 function ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Points {
-  if (weighted.length === 0) return { points: new Uint32Array(0), owners: new Uint32Array(0), min: 0, max: 0 }
+  if (weighted.length === 0) return { points: new Uint32Array(0), owners: new Uint32Array(0), size: 0, min: 0, max: 0 }
   const smallest = weighted.reduce((least, { share }) => Math.min(least, share), 1)
   // The lightest host gets a whole number of points, so that equal weights get equal parts.
   const scale = Math.min(Math.ceil(smallest * plan.minimumRingSize) / smallest, plan.maximumRingSize)
@@ -92,7 +94,7 @@ function ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Poin
     min = Math.min(min, count)
     max = Math.max(max, count)
   }
-  return { points: points.subarray(0, 2 * used), owners: owners.subarray(0, used), min, max }
+  return { points: points.subarray(0, 2 * used), owners: owners.subarray(0, used), size: Math.ceil(scale), min, max }
 }
 
 function murmurHalves(text: string, _seed: number, out: Uint32Array, at: number): void {

@@ -46,6 +46,27 @@ function compileSelector(fields: SelectorFields, context: CompileContext, path: 
   return { keys, singleHostPerSubset: fields.singleHostPerSubset ?? false, fallback, fallbackKeys }
 }
 
+/**
+ * As in Envoy 1.40, the fallback of a selector whose keys (sorted) an earlier one begins with is never looked at. Said,
+ * since it is easy to write: [version, stage] before [stage].
+ */
+function withoutHiddenFallbacks(
+  selectors: readonly SubsetSelectorPlan[],
+  context: CompileContext,
+  path: ConfigPath,
+): SubsetSelectorPlan[] {
+  return selectors.map((selector, index) => {
+    if (selector.fallback === 'NOT_DEFINED') return selector
+    const hidden = selectors
+      .slice(0, index)
+      .some(({ keys }) => selector.keys.every((key, position) => keys[position] === key))
+    if (!hidden) return selector
+    const at = path.index(index).field('fallback_policy')
+    context.diagnostics.warn(at, 'has no effect, because an earlier selector has these keys too; put this one first')
+    return { ...selector, fallback: 'NOT_DEFINED' }
+  })
+}
+
 /** Without selectors there are no subsets, and the wrapped policy stands alone. */
 export function compileSubsets(
   fields: SubsetFields,
@@ -55,13 +76,13 @@ export function compileSubsets(
 ): BalancerPlan {
   const selectors = fields.subsetSelectors ?? []
   if (selectors.length === 0) return child
+  const at = path.field('subset_selectors')
+  const compiled = selectors.map((selector, index) => compileSelector(selector, context, at.index(index)))
   const plan: SubsetPlan = {
     kind: 'subset',
     fallback: (fields.fallbackPolicy ?? 'NO_FALLBACK') as SubsetFallback,
     defaultSubset: (fields.defaultSubset ?? {}) as Readonly<Record<string, unknown>>,
-    selectors: selectors.map((selector, index) =>
-      compileSelector(selector, context, path.field('subset_selectors').index(index)),
-    ),
+    selectors: withoutHiddenFallbacks(compiled, context, at),
     localityWeightAware: fields.localityWeightAware ?? false,
     scaleLocalityWeight: fields.scaleLocalityWeight ?? false,
     panicModeAny: fields.panicModeAny ?? false,
