@@ -83,6 +83,11 @@ export class BodyTransform {
     return FilterContinue
   }
 
+  /** After the last `onData`: trailers were added that follow the body once it has passed. */
+  endWithTrailers(): void {
+    this.trailers = true
+  }
+
   private transformWhole(data: Buffer, start: number, end: number): HttpFilterStatus {
     const { owner } = this
     const out = this.codec.transform(data.subarray(start, end))

@@ -13,6 +13,7 @@ import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters
 import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
+import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import { grpcHttp1BridgeFactory } from '../extensions/http-filters/grpc_http1_bridge/index.ts'
 import {
@@ -20,7 +21,6 @@ import {
   grpcHttp1ReverseBridgePerRouteFactory,
 } from '../extensions/http-filters/grpc_http1_reverse_bridge/index.ts'
 import { grpcStatsFactory } from '../extensions/http-filters/grpc_stats/index.ts'
-
 import { grpcWebFactory } from '../extensions/http-filters/grpc_web/index.ts'
 import {
   headerMutationFactory,
@@ -58,6 +58,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  decompressorFactory,
   brotliCompressorFactory,
   brotliDecompressorFactory,
   gzipCompressorFactory,
