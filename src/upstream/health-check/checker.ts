@@ -1,5 +1,6 @@
 // The contract of health checkers: how one host is asked, in one protocol. What an answer means for the host is decided
 // elsewhere (check-state.ts).
+import type { RequestEncoder, ResponseDecoder } from '../../http/index.ts'
 import type { Address, Connection, ThreadContext } from '../../net/index.ts'
 
 /** envoy.data.core.v3.HealthCheckerType. */
@@ -23,6 +24,8 @@ export interface CheckResults {
 export interface CheckTarget {
   readonly thread: ThreadContext
   readonly clusterName: string
+  /** 'cluster.<name>.' */
+  readonly statPrefix: string
   /** Where checks go: the endpoint's health_check_config may say another address or port than traffic takes. */
   readonly address: Address
   /** Host name for checks of endpoint or configuration; '' when neither has one. */
@@ -32,6 +35,14 @@ export interface CheckTarget {
   readonly reuseConnection: boolean
   /** Opens a connection to `address` through the cluster's transport socket. */
   connect(): Connection
+}
+
+/** Where a check's HTTP request goes. */
+export interface CheckStreams {
+  /** Begins a request, on a new connection if need be. A reset comes where the connection ends first. */
+  newStream(decoder: ResponseDecoder): RequestEncoder
+  /** Ends the connection; the request under way hears nothing. */
+  close(): void
 }
 
 /** Checks one host, again and again. */

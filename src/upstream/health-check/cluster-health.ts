@@ -103,7 +103,7 @@ export class ClusterHealth implements HostSessionOwner {
   }
 
   private join(key: string, target: string, endpoint: EndpointPlan, locality: Locality): CheckedHost {
-    const { thread, clusterName } = this.environment
+    const { thread, clusterName, statPrefix } = this.environment
     const sessions = this.plans.map((plan, i) => {
       const address = checkAddress(endpoint)
       const hostname = endpoint.healthCheck?.hostname || plan.checker.host
@@ -113,6 +113,7 @@ export class ClusterHealth implements HostSessionOwner {
       const checkTarget = {
         thread,
         clusterName,
+        statPrefix,
         address,
         hostname,
         timeoutMs: plan.timeoutMs,

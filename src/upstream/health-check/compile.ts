@@ -2,8 +2,10 @@ import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
 import type { HealthCheckJson } from '#api/envoy/config/core/v3/health_check_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
+import { compileHeaderMutations } from '../../http/index.ts'
 import type { CheckerPlan } from './checker.ts'
 import { compileHttpChecker } from './compile-http.ts'
+import { grpcChecker } from './grpc-check.ts'
 import type { HealthCheckEventSinkPlan, HealthCheckPlan, IntervalPlan } from './health-check-plan.ts'
 import { compilePayload } from './payload.ts'
 import { tcpChecker } from './tcp-check.ts'
@@ -68,9 +70,15 @@ function compileChecker(json: HealthCheckJson, context: CompileContext, path: Co
     const { typedConfig } = json.customHealthCheck
     return factory?.compile(typedConfig as object, context, at.field('typed_config')) as CheckerPlan | undefined
   }
-  const { diagnostics } = context
   if (json.grpcHealthCheck !== undefined) {
-    diagnostics.error(path.field('grpc_health_check'), 'gRPC checks need HTTP/2, which comes in a later release')
+    const { serviceName = '', authority = '', initialMetadata } = json.grpcHealthCheck
+    const fields = { add: 'initial_metadata', remove: '' }
+    const at = path.field('grpc_health_check')
+    return grpcChecker({
+      serviceName,
+      authority,
+      metadata: compileHeaderMutations(initialMetadata, undefined, context, at, fields),
+    })
   }
   return undefined
 }

@@ -13,14 +13,15 @@ import {
   X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL,
 } from '../../http/index.ts'
 import { type ConnectionInfo, StreamInfo } from '../../observability/index.ts'
-import type { CheckerPlan, CheckResults, CheckTarget, HostCheck } from './checker.ts'
+import type { CheckerPlan, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
+import { Http1Streams } from './http1-streams.ts'
+import { Http2Streams } from './http2-streams.ts'
 import { PayloadMatcher } from './payload.ts'
-import { type CheckStreams, Http1Streams } from './streams.ts'
 
 const CHECKED_CLUSTER = HeaderName.of('x-envoy-upstream-healthchecked-cluster')
 
 /** A check belongs to no downstream connection. */
-const NO_CONNECTION: ConnectionInfo = {
+export const NO_CONNECTION: ConnectionInfo = {
   connectionId: 0,
   remoteAddress: '',
   directRemoteAddress: '',
@@ -73,7 +74,7 @@ class HttpCheck implements HostCheck, ResponseDecoder {
     this.settings = settings
     this.target = target
     this.results = results
-    this.streams = new Http1Streams(target)
+    this.streams = settings.http2 ? new Http2Streams(target) : new Http1Streams(target)
     this.matcher = new PayloadMatcher(settings.receive)
   }
 
@@ -81,11 +82,13 @@ class HttpCheck implements HostCheck, ResponseDecoder {
     const { send } = this.settings
     this.matcher.reset()
     this.bodyBytes = 0
-    this.encoder = this.streams.newStream(this)
+    const encoder = this.streams.newStream(this)
+    this.encoder = encoder
     const headers = this.request()
-    this.encoder.encodeHeaders(headers, send.length === 0)
+    encoder.encodeHeaders(headers, send.length === 0)
     HeaderMap.release(headers)
-    if (send.length > 0) this.encoder.encodeData(send, 0, send.length, true)
+    // The head may have been refused on the spot.
+    if (send.length > 0 && this.encoder === encoder) encoder.encodeData(send, 0, send.length, true)
   }
 
   private request(): HeaderMap {
@@ -166,6 +169,7 @@ class HttpCheck implements HostCheck, ResponseDecoder {
   }
 
   onResetStream(): void {
+    if (this.encoder === null) return
     this.dropResponse()
     this.results.onCheckFailed('NETWORK', 0, true)
   }

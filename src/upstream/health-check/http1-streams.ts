@@ -1,4 +1,4 @@
-// The connection that a host's checks share, one request at a time.
+// The HTTP/1.1 connection that a host's checks share, one request at a time.
 import {
   type ClientCodecCallbacks,
   Http1ClientCodec,
@@ -7,15 +7,7 @@ import {
   type ResponseDecoder,
 } from '../../http/index.ts'
 import { type CloseEvent, CloseNoFlush, type Connection, type ConnectionReader } from '../../net/index.ts'
-import type { CheckTarget } from './checker.ts'
-
-/** Where a check's request goes. */
-export interface CheckStreams {
-  /** Begins a request, on a new connection if need be. A reset comes where the connection ends first. */
-  newStream(decoder: ResponseDecoder): RequestEncoder
-  /** Ends the connection; the request under way hears nothing. */
-  close(): void
-}
+import type { CheckStreams, CheckTarget } from './checker.ts'
 
 const OPTIONS: Http1Options = {
   limits: { maxBytes: 60 * 1024, maxCount: 100, underscores: 'ALLOW' },
