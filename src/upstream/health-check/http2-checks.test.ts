@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { FailedActiveHealthCheck } from '../health.ts'
 import { endpointJson } from '../testing.ts'
@@ -17,9 +17,7 @@ interface Call {
 async function origin(t: TestContext, answer: (stream: ServerHttp2Stream) => void) {
   const calls: Call[] = []
   const sessions: ServerHttp2Session[] = []
-  const sockets: Socket[] = []
   const server = createServer()
-  server.on('connection', (socket: Socket) => sockets.push(socket))
   const state = { answer }
   server.on('session', session => sessions.push(session))
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
@@ -37,7 +35,7 @@ async function origin(t: TestContext, answer: (stream: ServerHttp2Stream) => voi
     for (const session of sessions) session.destroy()
     server.close()
   })
-  return Object.assign(state, { calls, sessions, sockets, port: (server.address() as AddressInfo).port })
+  return Object.assign(state, { calls, sessions, port: (server.address() as AddressInfo).port })
 }
 
 /** One check per call; says whether the host is healthy then. */
@@ -72,8 +70,9 @@ test('HTTP/2: one connection carries all checks, until the peer says goodbye', a
     [':method', ':path', ':authority', 'user-agent'].map(name => server.calls[0]?.headers[name]),
     ['GET', '/up', 'c', 'Envoy/HC'],
   )
-  const closed = once(server.sockets[0] as Socket, 'close')
-  server.sessions[0]?.goaway()
+  const [first] = server.sessions
+  const closed = once(first as ServerHttp2Session, 'close')
+  first?.close()
   await closed
   assert.deepEqual([await next(), server.sessions.length], [true, 2])
 })
