@@ -28,6 +28,7 @@ const info = new StreamInfo(
     directLocalAddress: address,
     requestedServerName: null,
     filterChainName: '',
+    ssl: null,
   },
   0,
 )

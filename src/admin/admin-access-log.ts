@@ -58,6 +58,7 @@ export class AdminAccessLog implements AdminTraffic {
       directLocalAddress: local,
       requestedServerName: null,
       filterChainName: '',
+      ssl: null,
     }
   }
 }

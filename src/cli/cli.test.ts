@@ -83,10 +83,10 @@ test('a missing file is named', async () => {
 
 test('compat tells what runs and what is refused and why', async () => {
   assert.match((await cli('compat', file('c.yaml', GOOD))).out, /runs as it is/)
-  const tls = `${GOOD}    transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}\n`
-  const { code, out } = await cli('compat', file('tls.yaml', tls))
+  const alts = `${GOOD}    transport_socket: {name: alts, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.alts.v3.Alts}}\n`
+  const { code, out } = await cli('compat', file('alts.yaml', alts))
   assert.equal(code, 1)
-  assert.match(out, /Refused, and why:\n {2}\S*tls\.yaml:5:\d+: static_resources\.clusters\[0\]\.transport_socket/)
+  assert.match(out, /Refused, and why:\n {2}\S*alts\.yaml:5:\d+: static_resources\.clusters\[0\]\.transport_socket/)
 })
 
 for (const [text, expected] of [

@@ -5,6 +5,7 @@ import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../config/index.ts'
 import {
   compileAccessLogs,
+  type DownstreamTransportSocketPlan,
   type ListenerFilterPlan,
   type NetworkFilterPlan,
   parseAddress,
@@ -109,7 +110,21 @@ function compileFilterChain(chain: FilterChainJson, context: CompileContext, pat
   return {
     name: chain.name ?? '',
     filters: compileNetworkFilters(chain.filters ?? [], context, path.field('filters')),
+    transportSocket: compileTransportSocket(chain, context, path.field('transport_socket')),
+    transportSocketConnectTimeoutMs: durationMs(chain.transportSocketConnectTimeout, 0),
   }
+}
+
+function compileTransportSocket(
+  { transportSocket }: FilterChainJson,
+  context: CompileContext,
+  path: ConfigPath,
+): DownstreamTransportSocketPlan | null {
+  if (transportSocket === undefined) return null
+  const factory = context.extensions.find('envoy.transport_sockets.downstream', transportSocket, context, path)
+  if (factory === undefined) return null
+  const at = path.field('typed_config')
+  return factory.compile(transportSocket.typedConfig!, context, at) as DownstreamTransportSocketPlan | null
 }
 
 function compileNetworkFilters(

@@ -1,6 +1,12 @@
 import type { TrafficDirectionJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { Listener_DrainTypeJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
-import type { AccessLogPlan, Address, ListenerFilterPlan, NetworkFilterPlan } from '../net/index.ts'
+import type {
+  AccessLogPlan,
+  Address,
+  DownstreamTransportSocketPlan,
+  ListenerFilterPlan,
+  NetworkFilterPlan,
+} from '../net/index.ts'
 import type { FilterChainMatcher } from './filter-chain-match.ts'
 
 /** One address that a listener listens on. */
@@ -12,6 +18,10 @@ export interface ListenAddress {
 export interface FilterChainPlan {
   readonly name: string
   readonly filters: readonly NetworkFilterPlan[]
+  /** Null: plain bytes. */
+  readonly transportSocket: DownstreamTransportSocketPlan | null
+  /** How long the transport may take until it stands; 0: as long as it wants. */
+  readonly transportSocketConnectTimeoutMs: number
 }
 
 export interface ListenerFilterEntry {

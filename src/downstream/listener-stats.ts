@@ -28,6 +28,7 @@ export const LISTENER_WORKER_STATS = statTemplate({
   histograms: [],
 })
 
+export const TRANSPORT_TIMEOUT = LISTENER_STATS.slot('downstream_cx_transport_socket_connect_timeout')
 export const CX_TOTAL = LISTENER_STATS.slot('downstream_cx_total')
 export const CX_DESTROY = LISTENER_STATS.slot('downstream_cx_destroy')
 export const CX_OVERFLOW = LISTENER_STATS.slot('downstream_cx_overflow')

@@ -58,15 +58,12 @@ declareSupport('envoy.config.listener.v3.AdditionalAddress', {
 })
 
 declareSupport('envoy.config.listener.v3.FilterChain', {
-  supported: ['filter_chain_match', 'filters', 'transport_socket', 'name'],
+  supported: ['filter_chain_match', 'filters', 'transport_socket', 'transport_socket_connect_timeout', 'name'],
   refused: {
     use_proxy_proto: 'deprecated; put the listener filter envoy.filters.listener.proxy_protocol in front',
     on_demand_configuration: 'filter chains are always compiled ahead; leave it out',
   },
-  accepted: {
-    metadata: 'nothing in the data plane reads it',
-    transport_socket_connect_timeout: 'a raw_buffer transport socket is connected from the start',
-  },
+  accepted: { metadata: 'nothing in the data plane reads it' },
 })
 
 declareSupport('envoy.config.listener.v3.FilterChainMatch', {

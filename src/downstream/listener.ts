@@ -9,6 +9,7 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionCounter,
+  type DownstreamTransportSocketFactory,
   endpointOf,
   openAccessLogs,
   startReading,
@@ -21,6 +22,7 @@ import { type ListenerFilterOutcome, type ListenerFilterOwner, ListenerFilterRun
 import type { FilterChainPlan, ListenerPlan } from './listener-plan.ts'
 import * as stats from './listener-stats.ts'
 import { type ChainOwner, NetworkFilterChain } from './network-filter-chain.ts'
+import { TransportTimeout } from './transport-timeout.ts'
 
 /** What the listeners of one thread share. */
 export interface ListenerContext {
@@ -45,6 +47,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   private readonly connectionCounter: ConnectionCounter
   private readonly limitKey: string
   private readonly accessLogs: readonly AccessLog[]
+  private readonly transports: ReadonlyMap<FilterChainPlan, DownstreamTransportSocketFactory | null>
   private readonly chains = new Set<NetworkFilterChain>()
   private readonly filterRuns = new Set<ListenerFilterRun>()
   private idleCallback: (() => void) | null = null
@@ -62,6 +65,9 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     const place = thread.workerIndex < 0 ? 'main_thread' : `worker_${thread.workerIndex}`
     this.workerStats = thread.stats.block(`${prefix}${place}.`, stats.LISTENER_WORKER_STATS)
     this.accessLogs = openAccessLogs(plan.accessLogs, thread)
+    const chains =
+      plan.defaultFilterChain === null ? plan.filterChains : [...plan.filterChains, plan.defaultFilterChain]
+    this.transports = new Map(chains.map(chain => [chain, chain.transportSocket?.create(thread, prefix) ?? null]))
   }
 
   /** Connections past their listener filters. */
@@ -98,10 +104,9 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
       transportProtocol: 'raw_buffer',
       applicationProtocols: [],
     }
-    const connection = adoptConnection(thread, handle)
     thread.buffers.enter()
-    if (this.plan.listenerFilters.length === 0) this.openChain(connection, socket)
-    else this.runListenerFilters(connection, socket)
+    if (this.plan.listenerFilters.length === 0) this.openOverHandle(handle, socket)
+    else this.runListenerFilters(adoptConnection(thread, handle), socket)
     thread.buffers.leave()
   }
 
@@ -136,7 +141,17 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
 
   onListenerFiltersPassed(run: ListenerFilterRun, rest: Buffer, ended: boolean, outcome: 'passed' | 'timeout'): void {
     this.forgetRun(run, outcome)
-    const chain = this.openChain(run.connection, run.socket)
+    const { connection, socket } = run
+    const chainPlan = this.chooseChain(socket)
+    const transport = chainPlan === null ? null : this.transports.get(chainPlan)!
+    if (transport !== null) {
+      // Those bytes are the transport's; a client that has closed its half will not finish a handshake.
+      transport.goUnder(connection, rest)
+      this.openChain(connection, socket, chainPlan)
+      if (ended) connection.closeByPeer()
+      return
+    }
+    const chain = this.openChain(connection, socket, chainPlan)
     if (chain === null) return
     if (rest.length > 0) chain.onData(rest, 0, rest.length)
     if (ended && !chain.connection.closing) chain.onEnd()
@@ -157,9 +172,23 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     else if (outcome === 'error') cells[stats.LISTENER_FILTER_ERROR]! += 1
   }
 
-  private openChain(connection: Connection, socket: AcceptedSocket): NetworkFilterChain | null {
-    const { plan, thread } = this
+  /** Without listener filters everything that the choice needs is known at once. */
+  private openOverHandle(handle: AcceptedHandle, socket: AcceptedSocket): void {
     const chainPlan = this.chooseChain(socket)
+    const transport = chainPlan === null ? null : this.transports.get(chainPlan)!
+    this.openChain(
+      transport === null ? adoptConnection(this.thread, handle) : transport.accept(handle),
+      socket,
+      chainPlan,
+    )
+  }
+
+  private openChain(
+    connection: Connection,
+    socket: AcceptedSocket,
+    chainPlan: FilterChainPlan | null,
+  ): NetworkFilterChain | null {
+    const { plan, thread } = this
     const info = new StreamInfo(connectionInfo(connection, socket, chainPlan), thread.clock.now)
     connection.info = info.connection
     if (chainPlan === null) {
@@ -174,6 +203,9 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     this.stats.cells[stats.CX_ACTIVE]! += 1
     this.workerStats.cells[stats.WORKER_CX_TOTAL]! += 1
     this.workerStats.cells[stats.WORKER_CX_ACTIVE]! += 1
+    if (chainPlan.transportSocketConnectTimeoutMs > 0 && connection.ssl !== null) {
+      new TransportTimeout(chain, this.stats, chainPlan.transportSocketConnectTimeoutMs)
+    }
     chain.open()
     startReading(connection)
     return chain
@@ -216,6 +248,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     const { clock } = this.thread
     this.stats.histogram(stats.CX_LENGTH_MS).record(clock.now - chain.info.startMs)
     const { info, connection } = chain
+    info.downstreamTransportFailureReason ??= connection.transportFailureReason
     if (this.accessLogs.length > 0) {
       info.bytesReceived = connection.bytesRead
       info.bytesSent = connection.bytesWritten
@@ -264,5 +297,6 @@ function connectionInfo(connection: Connection, socket: AcceptedSocket, chain: F
     directLocalAddress: socket.directLocalAddress,
     requestedServerName: socket.requestedServerName,
     filterChainName: chain?.name ?? '',
+    ssl: connection.ssl,
   }
 }

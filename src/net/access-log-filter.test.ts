@@ -34,6 +34,7 @@ function matches(filter: AccessLogFilterJson, entry: Entry, thread: ThreadContex
     directLocalAddress: '127.0.0.1:2',
     requestedServerName: null,
     filterChainName: '',
+    ssl: null,
   }
   const info = Object.assign(new StreamInfo(connection, 0), set)
   const full = { requestHeaders: null, responseHeaders: null, responseTrailers: null, info, ...rest }

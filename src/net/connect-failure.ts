@@ -13,5 +13,6 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
 
 /** %UPSTREAM_TRANSPORT_FAILURE_REASON% of a connection that was never established. */
 export function connectFailureText(errno: string): string {
+  if (errno.startsWith('TLS_error:')) return errno
   return `delayed connect error: ${ERRNO_WORDS[errno] ?? errno}`
 }

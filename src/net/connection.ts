@@ -1,7 +1,7 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
-import type { ConnectionInfo } from '../observability/index.ts'
+import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
 import type { Address } from './address.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
@@ -39,12 +39,30 @@ export interface ConnectionReader {
   onEnd(): void
   /** An outgoing connection is established. */
   onConnected(): void
+  /** `errno`: the system's code, or why the transport failed. */
   onClose(event: CloseEvent, errno: string | null): void
 }
 
 export interface WatermarkCallbacks {
   onAboveWriteBufferHighWatermark(): void
   onBelowWriteBufferLowWatermark(): void
+}
+
+/** What a connection needs of its socket: net.Socket has it, and the socket of a transport that changes the bytes. */
+export interface TransportSocket {
+  readonly connecting: boolean
+  /** Bytes written but not yet taken by the kernel. */
+  readonly writableLength: number
+  readonly writableFinished: boolean
+  /** `done` comes when the kernel has taken the bytes, or the socket is gone. */
+  write(bytes: Uint8Array, done?: () => void): unknown
+  end(): unknown
+  pause(): unknown
+  resume(): unknown
+  destroy(): unknown
+  resetAndDestroy(): unknown
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
 }
 
 interface ConnectionSocket extends net.Socket {
@@ -79,6 +97,7 @@ function onDrain(this: ConnectionSocket): void {
   this.connection.handleDrain()
 }
 function onConnect(this: ConnectionSocket): void {
+  this.setNoDelay(true)
   this.connection.handleConnect()
 }
 function onFinish(this: ConnectionSocket): void {
@@ -91,9 +110,16 @@ let lastConnectionId = 0
 export class Connection {
   readonly id: number
   readonly thread: ThreadContext
-  readonly socket: net.Socket
+  /** Replaced when a transport such as TLS begins behind the first bytes. */
+  socket: TransportSocket
   /** Downstream connections carry their addresses here; set by the listener. */
   info: ConnectionInfo | null = null
+  /** TLS facts; null on a connection without TLS. */
+  ssl: SslConnectionInfo | null = null
+  /** Why the transport failed, in Envoy's words; null where it did not. */
+  transportFailureReason: string | null = null
+  /** Of an outgoing connection: begins the transport once TCP is connected; onConnected comes when it is done. */
+  startTransport: ((connection: Connection) => void) | null = null
   /** What ALPN agreed on; '' before the handshake, without TLS and without ALPN. */
   nextProtocol = ''
   reader: ConnectionReader | null = null
@@ -122,16 +148,11 @@ export class Connection {
   private discardTimer: Timer | null = null
   private peerEnded = false
 
-  constructor(thread: ThreadContext, socket: net.Socket, connecting: boolean) {
+  constructor(thread: ThreadContext, socket: TransportSocket, connecting: boolean) {
     this.id = ++lastConnectionId
     this.thread = thread
     this.socket = socket
     this.state = connecting ? Connecting : Open
-    ;(socket as ConnectionSocket).connection = this
-    socket.on('end', onEnd)
-    socket.on('error', onError)
-    socket.on('close', onClose)
-    socket.on('drain', onDrain)
   }
 
   get connecting(): boolean {
@@ -384,8 +405,13 @@ export class Connection {
 
   handleConnect(): void {
     if (this.state !== Connecting) return
+    const { startTransport } = this
+    if (startTransport !== null) {
+      this.startTransport = null
+      startTransport(this)
+      return
+    }
     this.state = Open
-    this.socket.setNoDelay(true)
     this.thread.clock.update()
     this.thread.buffers.enter()
     this.reader?.onConnected()
@@ -425,7 +451,6 @@ export class Connection {
       return
     }
     this.endAfterFlush = true
-    this.socket.once('finish', onFinish)
     // What still arrives is read and dropped, so that unread bytes do not turn the close into a reset.
     if (this.readDisableCount > 0) {
       this.readDisableCount = 0
@@ -447,6 +472,7 @@ export class Connection {
   }
 
   handleFinish(): void {
+    if (this.state !== Closing) return
     if (this.closeKind === CloseFlush || this.peerEnded) this.socket.destroy()
   }
 
@@ -465,9 +491,37 @@ export class Connection {
     }
     this.thread.clock.update()
     this.thread.buffers.enter()
-    this.reader?.onClose(event, this.errno)
+    this.reader?.onClose(event, this.transportFailureReason ?? this.errno)
     this.thread.buffers.leave()
   }
+}
+
+function connectionOver(thread: ThreadContext, socket: net.Socket, connecting: boolean): Connection {
+  const connection = new Connection(thread, socket, connecting)
+  ;(socket as ConnectionSocket).connection = connection
+  socket.on('end', onEnd)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+  socket.on('drain', onDrain)
+  socket.on('finish', onFinish)
+  return connection
+}
+
+/** The buffer that the next read goes to, as the connection that has just been read from wants it. */
+export function readBufferAfterRead(): Buffer {
+  return nextReadBuffer
+}
+
+/**
+ * Takes the handle away from a connection's plain socket, so that a transport can go under the connection instead.
+ * Null when it is closed already.
+ */
+export function detachHandle(connection: Connection): AcceptedHandle | null {
+  const socket = connection.socket as unknown as { _handle: AcceptedHandle | null }
+  connection.socket.pause()
+  const handle = socket._handle
+  socket._handle = null
+  return handle
 }
 
 /** Takes over an accepted handle. Reading starts at `start`. */
@@ -483,7 +537,7 @@ export function adoptConnection(thread: ThreadContext, handle: AcceptedHandle): 
     readable: true,
     writable: true,
   })
-  return new Connection(thread, socket, false)
+  return connectionOver(thread, socket, false)
 }
 
 export interface ConnectOptions {
@@ -500,7 +554,7 @@ export function connect(thread: ThreadContext, address: Address, options: Connec
     writableHighWaterMark: 1,
     onread: ON_READ,
   })
-  const connection = new Connection(thread, socket, true)
+  const connection = connectionOver(thread, socket, true)
   socket.once('connect', onConnect)
   if (options.keepAliveInitialDelayMs !== undefined) socket.setKeepAlive(true, options.keepAliveInitialDelayMs)
   if (address.kind === 'pipe') socket.connect({ path: address.path })

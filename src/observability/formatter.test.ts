@@ -26,6 +26,7 @@ function infoOf(): StreamInfo {
       directLocalAddress: '/run/socket',
       requestedServerName: null,
       filterChainName: 'chain',
+      ssl: null,
     },
     0,
   )

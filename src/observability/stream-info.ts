@@ -1,5 +1,7 @@
 // HOT FILE (docs/hot-path.md): one object per stream, all fields set here in one order.
 
+import type { SslConnectionInfo } from './ssl-connection-info.ts'
+
 /** Why an upstream attempt failed, in one structure: printed by %RESPONSE_CAUSE% and in debug logs. */
 export interface ResponseCause {
   readonly phase: 'route' | 'choose_host' | 'pool' | 'connect' | 'request' | 'response_headers' | 'response_body'
@@ -23,6 +25,8 @@ export interface ConnectionInfo {
   readonly directLocalAddress: string
   readonly requestedServerName: string | null
   readonly filterChainName: string
+  /** Null without TLS. On a TLS connection it is there from the start; what a handshake yields is empty before it. */
+  ssl: SslConnectionInfo | null
 }
 
 /** A value in the filter state that prints differently as text and as a message. */
@@ -71,6 +75,8 @@ export class StreamInfo {
   upstreamConnectionId = 0
   upstreamHostsAttempted: string[] | null = null
   upstreamTransportFailureReason: string | null = null
+  /** Of the connection that carries the attempt; null without TLS. */
+  upstreamSsl: SslConnectionInfo | null = null
   upstreamRequestAttemptCount = 0
   connectionTerminationDetails: string | null = null
   downstreamTransportFailureReason: string | null = null

@@ -1,5 +1,6 @@
 // The one place where an attempt's failure becomes flag, status, details and words (docs/errors.md).
 import type { ResetReason } from '../http/index.ts'
+import { connectFailureText } from '../net/index.ts'
 import { type ResponseCause, ResponseFlag } from '../observability/index.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 
@@ -28,23 +29,10 @@ const WORDS: Readonly<Record<ResetReason, readonly [text: string, flag: number, 
   remote_refused_stream_reset: ['remote refused stream reset', ResponseFlag.UpstreamRemoteReset, 503],
 }
 
-/** Node's error codes in the words that Envoy prints for them. */
-const ERRNO_WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  ETIMEDOUT: 'Connection timed out',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ENOENT: 'No such file or directory',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  EMFILE: 'Too many open files',
-  EACCES: 'Permission denied',
-}
-
 export function failureOf(request: UpstreamRequest, reason: ResetReason, detail: string | null): Failure {
   const [words, flag, status] = WORDS[reason]
   const connecting = request.failure === 'connection_failure' && detail !== null
-  const transportReason = connecting ? `delayed connect error: ${ERRNO_WORDS[detail] ?? detail}` : null
+  const transportReason = connecting ? connectFailureText(detail) : null
   const text = (transportReason === null ? words : `${words}|${transportReason}`).replaceAll(' ', '_')
   const phase =
     request.failure === 'overflow'

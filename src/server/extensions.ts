@@ -42,6 +42,11 @@ import { echoFactory } from '../extensions/network-filters/echo/index.ts'
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
+import {
+  downstreamRawBufferFactory,
+  upstreamRawBufferFactory,
+} from '../extensions/transport-sockets/raw_buffer/index.ts'
+import { downstreamTlsFactory, upstreamTlsFactory } from '../extensions/transport-sockets/tls/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
 
@@ -94,6 +99,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   fileAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,
+  downstreamRawBufferFactory,
+  upstreamRawBufferFactory,
+  downstreamTlsFactory,
+  upstreamTlsFactory,
   fileEventSinkFactory,
   redisHealthCheckerFactory,
 ]

@@ -1,5 +1,5 @@
 import type { Http1Options, Http2Options } from '../http/index.ts'
-import type { ConnectOptions } from '../net/index.ts'
+import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
@@ -47,6 +47,14 @@ export interface DnsPlan {
   readonly resolver: DnsResolverPlan
 }
 
+/** Cluster.TransportSocketMatch. */
+export interface TransportSocketMatchPlan {
+  readonly name: string
+  /** Fields that the endpoint's metadata 'envoy.transport_socket_match' must have. */
+  readonly criteria: Readonly<Record<string, unknown>>
+  readonly transportSocket: UpstreamTransportSocketPlan | null
+}
+
 /** A cluster compiled for use: frozen, without anything that changes. */
 export interface ClusterPlan {
   readonly name: string
@@ -66,6 +74,10 @@ export interface ClusterPlan {
   readonly http1: Http1Options
   readonly http2: Http2Options
   readonly connectOptions: ConnectOptions
+  /** Null: plain bytes. */
+  readonly transportSocket: UpstreamTransportSocketPlan | null
+  /** The first whose criteria an endpoint's metadata meets replaces `transportSocket` for it. */
+  readonly transportSocketMatches: readonly TransportSocketMatchPlan[]
   readonly balancer: BalancerPlan
   /** Percent; 0: never panic. */
   readonly healthyPanicThreshold: number

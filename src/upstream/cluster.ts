@@ -4,6 +4,7 @@ import { HTTP2_STATS } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
+import { ClusterTransports } from './cluster-transports.ts'
 import { Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
 import type { HostMonitors } from './host-monitor.ts'
@@ -57,6 +58,7 @@ export class Cluster {
   /** Stats below 'cluster.<name>.'; slots in CLUSTER_SLOTS. */
   readonly stats: StatBlock
   readonly codeStats: ResponseCodeStats
+  readonly transports: ClusterTransports
   /** What the balancer wants to know of responses; null: nothing. */
   readonly responses: ResponseObserver | null
   /** The balancer looks at requests, whatever their route says. */
@@ -92,6 +94,7 @@ export class Cluster {
       cells: this.stats.cells,
       slot: CLUSTER_SLOTS.upstream_rq_completed,
     })
+    this.transports = new ClusterTransports(plan, thread)
     this.limitsByPriority = [
       new ResourceLimits(plan.limits[0], 0, location, ledger, thread.runtime),
       new ResourceLimits(plan.limits[1], 1, location, ledger, thread.runtime),

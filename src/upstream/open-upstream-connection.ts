@@ -1,19 +1,20 @@
-import { type Connection, connect, type ThreadContext } from '../net/index.ts'
+import { type Connection, connect, type ThreadContext, type TransportSocketOverrides } from '../net/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { Host } from './host.ts'
 
-/** What one connection wants otherwise than its cluster's transport socket says. */
-export interface TransportOverrides {
-  /** Protocols to offer by ALPN, the preferred one first; where the cluster does not fix them itself. */
-  readonly alpn?: readonly string[]
-}
-
-/** Opens a connection to `host` as its cluster says; the reader's onConnected comes once it can carry data. */
+/**
+ * Opens a connection to `host` through its transport socket; the reader's onConnected comes once it can carry data.
+ * Connections with other `overrides` must not be shared.
+ */
 export function openUpstreamConnection(
   thread: ThreadContext,
   cluster: Cluster,
   host: Host,
-  _overrides: TransportOverrides | null,
+  overrides: TransportSocketOverrides | null,
 ): Connection {
-  return connect(thread, host.address, cluster.plan.connectOptions)
+  const transport = cluster.transports.of(host.metadata)
+  const { connectOptions } = cluster.plan
+  return transport === null
+    ? connect(thread, host.address, connectOptions)
+    : transport.connect(host, connectOptions, overrides)
 }

@@ -1,4 +1,5 @@
 export { bootstrap, type HttpListener, httpListener, socketAddress, staticCluster } from './bootstraps.ts'
+export { type CertificateFiles, type CertificateRequest, TestAuthority } from './certificates.ts'
 export { freePorts } from './free-port.ts'
 export { parseRequests, type RawRequest } from './parse-requests.ts'
 export { parseResponses, type RawResponse } from './parse-responses.ts'

@@ -24,6 +24,7 @@ const info = new StreamInfo(
     directLocalAddress: '127.0.0.1:80',
     requestedServerName: null,
     filterChainName: '',
+    ssl: null,
   },
   0,
 )

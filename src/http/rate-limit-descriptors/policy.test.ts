@@ -17,6 +17,7 @@ const CONNECTION = {
   directLocalAddress: '127.0.0.1:80',
   requestedServerName: null,
   filterChainName: '',
+  ssl: null,
 }
 
 function compile(limits: readonly object[], place: RateLimitPlace = 'route') {

@@ -58,6 +58,7 @@ export function streamInfo(): StreamInfo {
       directLocalAddress: '127.0.0.1:80',
       requestedServerName: null,
       filterChainName: '',
+      ssl: null,
     },
     0,
   )

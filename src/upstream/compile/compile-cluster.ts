@@ -12,6 +12,7 @@ import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { compileDiscovery } from './dns.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
+import { compileTransportSockets } from './transport-sockets.ts'
 import './support.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000
@@ -62,6 +63,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
     ...compileProtocolOptions(cluster, context, path),
     connectOptions: connectOptions(cluster, context, path),
+    ...compileTransportSockets(cluster, context, path),
     balancer: compileBalancing(cluster, aggregate, context, path),
     // 0 switches panic off.
     healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),

@@ -46,6 +46,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'common_lb_config',
     'load_balancing_policy',
     'transport_socket',
+    'transport_socket_matches',
     'metadata',
     'upstream_connection_options',
     'health_checks',
@@ -56,8 +57,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     type: { EDS: NO_XDS, ORIGINAL_DST: NO_ORIGINAL_DST },
   },
   refused: {
-    transport_socket_matches: NO_TLS,
-    transport_socket_matcher: NO_TLS,
+    transport_socket_matcher: 'the matcher tree is not offered here; use transport_socket_matches',
     eds_cluster_config: NO_XDS,
     upstream_http_protocol_options: NO_TLS,
     use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',

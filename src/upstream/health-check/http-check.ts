@@ -29,6 +29,7 @@ export const NO_CONNECTION: ConnectionInfo = {
   directLocalAddress: '',
   requestedServerName: null,
   filterChainName: '',
+  ssl: null,
 }
 
 /** Half-open: from `start` up to, not including, `end`. */

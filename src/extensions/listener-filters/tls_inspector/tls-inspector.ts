@@ -5,10 +5,10 @@ import {
   type ListenerFilter,
   type ListenerFilterStatus,
   type PeekedBytes,
+  parseClientHello,
   StopIteration,
 } from '../../../net/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
-import { parseClientHello } from './client-hello.ts'
 
 export const TLS_INSPECTOR_STATS = statTemplate({
   counters: [

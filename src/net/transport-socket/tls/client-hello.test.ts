@@ -22,7 +22,7 @@ async function clientHello(options: tls.ConnectionOptions): Promise<Buffer> {
 
 test('server name and protocols of a real client, whatever the pieces', async () => {
   const bytes = await clientHello({ servername: 'A.Test', ALPNProtocols: ['h2', 'http/1.1'] })
-  const expected = { serverName: 'a.test', applicationProtocols: ['h2', 'http/1.1'] }
+  const expected = { serverName: 'a.test', applicationProtocols: ['h2', 'http/1.1'], acceptsEcdsa: true }
   assert.deepEqual(parseClientHello(bytes), expected)
   for (let size = 0; size < bytes.length; size++)
     assert.equal(parseClientHello(bytes.subarray(0, size)), 'more', `${size}`)
@@ -32,6 +32,7 @@ test('a client that names nothing', async () => {
   assert.deepEqual(parseClientHello(await clientHello({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })), {
     serverName: null,
     applicationProtocols: [],
+    acceptsEcdsa: true,
   })
 })
 
@@ -43,7 +44,11 @@ test('a hello spread over several records', async () => {
     const part = message.subarray(at, at + 40)
     records.push(Buffer.from([22, 3, 1, 0, part.length]), part)
   }
-  assert.deepEqual(parseClientHello(Buffer.concat(records)), { serverName: 'a.test', applicationProtocols: [] })
+  assert.deepEqual(parseClientHello(Buffer.concat(records)), {
+    serverName: 'a.test',
+    applicationProtocols: [],
+    acceptsEcdsa: true,
+  })
 })
 
 test('other bytes are no hello', () => {

@@ -4,6 +4,8 @@ export interface ClientHello {
   /** Lower case; null: none sent. */
   readonly serverName: string | null
   readonly applicationProtocols: readonly string[]
+  /** The client takes certificates with elliptic-curve keys. */
+  readonly acceptsEcdsa: boolean
 }
 
 /** 'more': it has begun; 'none': these bytes are no ClientHello. */
@@ -14,7 +16,10 @@ const CLIENT_HELLO = 1
 const RECORD_HEADER_BYTES = 5
 const MAX_RECORD_BYTES = 16384
 const SERVER_NAME_EXTENSION = 0
+const SIGNATURE_ALGORITHMS_EXTENSION = 13
 const ALPN_EXTENSION = 16
+/** ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512 */
+const ECDSA_ALGORITHMS: ReadonlySet<number> = new Set([0x0403, 0x0503, 0x0603])
 
 /** Reads a ClientHello, which may be spread over several records, from the front of `bytes`. */
 export function parseClientHello(bytes: Buffer): ClientHelloResult {
@@ -84,13 +89,15 @@ function parseBody(body: Buffer): ClientHelloResult {
   const extensions = new Reader(reader.left > 0 ? reader.vector(2) : Buffer.alloc(0))
   let serverName: string | null = null
   let applicationProtocols: readonly string[] = []
+  let acceptsEcdsa = false
   while (extensions.left > 0) {
     const type = extensions.number(2)
     const content = extensions.vector(2)
     if (type === SERVER_NAME_EXTENSION) serverName = parseServerName(content)
+    else if (type === SIGNATURE_ALGORITHMS_EXTENSION) acceptsEcdsa = namesEcdsa(content)
     else if (type === ALPN_EXTENSION) applicationProtocols = parseAlpn(content)
   }
-  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols }
+  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols, acceptsEcdsa }
 }
 
 function parseServerName(content: Buffer): string | null {
@@ -108,4 +115,10 @@ function parseAlpn(content: Buffer): readonly string[] {
   const list = new Reader(new Reader(content).vector(2))
   while (list.left > 0) protocols.push(list.vector(1).toString('latin1'))
   return protocols
+}
+
+function namesEcdsa(content: Buffer): boolean {
+  const algorithms = new Reader(new Reader(content).vector(2))
+  while (algorithms.left > 0) if (ECDSA_ALGORITHMS.has(algorithms.number(2))) return true
+  return false
 }

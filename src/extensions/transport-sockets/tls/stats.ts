@@ -1,0 +1,60 @@
+import type { ThreadContext } from '../../../net/index.ts'
+import { type StatBlock, type StatCell, statTemplate } from '../../../observability/index.ts'
+
+/** `listener.<address>.ssl.` and `cluster.<name>.ssl.` */
+export const SSL_STATS = statTemplate({
+  counters: [
+    'connection_error',
+    'fail_verify_cert_hash',
+    'fail_verify_error',
+    'fail_verify_no_cert',
+    'fail_verify_san',
+    'handshake',
+    'no_certificate',
+    'ocsp_staple_failed',
+    'ocsp_staple_omitted',
+    'ocsp_staple_requests',
+    'ocsp_staple_responses',
+    'session_reused',
+    'was_key_usage_invalid',
+  ],
+})
+const slot = (name: string): number => SSL_STATS.slot(name)
+export const CONNECTION_ERROR = slot('connection_error')
+export const FAIL_VERIFY_CERT_HASH = slot('fail_verify_cert_hash')
+export const FAIL_VERIFY_ERROR = slot('fail_verify_error')
+export const FAIL_VERIFY_NO_CERT = slot('fail_verify_no_cert')
+export const FAIL_VERIFY_SAN = slot('fail_verify_san')
+export const HANDSHAKE = slot('handshake')
+export const NO_CERTIFICATE = slot('no_certificate')
+export const OCSP_STAPLE_FAILED = slot('ocsp_staple_failed')
+export const OCSP_STAPLE_OMITTED = slot('ocsp_staple_omitted')
+export const OCSP_STAPLE_REQUESTS = slot('ocsp_staple_requests')
+export const OCSP_STAPLE_RESPONSES = slot('ocsp_staple_responses')
+export const SESSION_REUSED = slot('session_reused')
+
+/** The stats of one TLS configuration on one thread. */
+export class SslStats {
+  readonly cells: Float64Array
+  private readonly thread: ThreadContext
+  private readonly block: StatBlock
+  private readonly byName = new Map<string, StatCell>()
+
+  /** `prefix`: 'listener.<address>.' or 'cluster.<name>.' */
+  constructor(thread: ThreadContext, prefix: string) {
+    this.thread = thread
+    this.block = thread.stats.block(`${prefix}ssl.`, SSL_STATS)
+    this.cells = this.block.cells
+  }
+
+  /** What was negotiated: 'versions', 'ciphers' or 'curves'. */
+  count(family: string, value: string): void {
+    const name = `${this.block.prefix}${family}.${value}`
+    let cell = this.byName.get(name)
+    if (cell === undefined) {
+      cell = this.thread.stats.counter(name)
+      this.byName.set(name, cell)
+    }
+    cell.cells[cell.slot]! += 1
+  }
+}

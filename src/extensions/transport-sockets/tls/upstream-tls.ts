@@ -1,0 +1,172 @@
+import type { UpstreamTlsContextJson } from '#api/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts'
+import type { CompileContext, ConfigPath } from '../../../config/index.ts'
+import {
+  type CarrierHandle,
+  type Connection,
+  type ConnectOptions,
+  connect,
+  detachHandle,
+  nativeContext,
+  type ThreadContext,
+  type TlsEngine,
+  type TlsError,
+  type TlsHandle,
+  type TlsRole,
+  TlsSocket,
+  type TransportSocketHost,
+  type TransportSocketOverrides,
+  type UpstreamTransportSocketFactory,
+  type UpstreamTransportSocketPlan,
+} from '../../../net/index.ts'
+import { alpnWire, type CommonTls, compileCommonContext, makeSecureContext } from './common-context.ts'
+import { errorWords, verifyWords } from './failure-words.ts'
+import { SessionCache } from './session-cache.ts'
+import * as stats from './stats.ts'
+import { verifyPeer } from './validation.ts'
+
+interface UpstreamTlsPlan {
+  readonly common: CommonTls
+  readonly sni: string
+  readonly autoHostSni: boolean
+  readonly autoSniSanValidation: boolean
+  /** 0: sessions are not resumed. */
+  readonly maxSessionKeys: number
+}
+
+/** Compiles UpstreamTlsContext. */
+export function compileUpstreamTls(
+  json: UpstreamTlsContextJson,
+  context: CompileContext,
+  path: ConfigPath,
+): UpstreamTransportSocketPlan {
+  const common = compileCommonContext(json.commonTlsContext ?? {}, 'TLSv1.3', context, path.field('common_tls_context'))
+  const plan: UpstreamTlsPlan = {
+    common,
+    sni: json.sni ?? '',
+    autoHostSni: json.autoHostSni ?? false,
+    autoSniSanValidation: json.autoSniSanValidation ?? false,
+    maxSessionKeys: json.maxSessionKeys ?? 1,
+  }
+  if (common.keyPairs.length > 1) {
+    context.diagnostics.error(
+      path.field('common_tls_context').field('tls_certificates'),
+      'a client presents one certificate',
+    )
+  }
+  return { create: (thread, statPrefix) => new UpstreamTls(plan, thread, statPrefix) }
+}
+
+/** The TLS of one cluster on one thread. */
+class UpstreamTls implements UpstreamTransportSocketFactory {
+  readonly plan: UpstreamTlsPlan
+  readonly stats: stats.SslStats
+  readonly context: unknown
+  readonly alpn: Buffer
+  readonly sessions: SessionCache
+  private readonly thread: ThreadContext
+
+  constructor(plan: UpstreamTlsPlan, thread: ThreadContext, statPrefix: string) {
+    this.plan = plan
+    this.thread = thread
+    this.stats = new stats.SslStats(thread, statPrefix)
+    this.context = nativeContext(makeSecureContext(plan.common, plan.common.keyPairs[0] ?? null, {}))
+    this.alpn = alpnWire(plan.common.alpn)
+    this.sessions = new SessionCache(plan.maxSessionKeys)
+  }
+
+  connect(host: TransportSocketHost, options: ConnectOptions, overrides: TransportSocketOverrides | null): Connection {
+    const connection = connect(this.thread, host.address, options)
+    connection.startTransport = connected => this.goUnder(connected, host, overrides)
+    return connection
+  }
+
+  goUnder(connection: Connection, host: TransportSocketHost, overrides: TransportSocketOverrides | null): void {
+    const handle = detachHandle(connection)
+    if (handle === null) return
+    const role = new ClientRole(this, this.serverName(host, overrides), overrides)
+    const socket = new TlsSocket(this.thread, role, handle)
+    connection.socket = socket
+    connection.ssl = socket.info
+    socket.connectTo(connection)
+  }
+
+  private serverName(host: TransportSocketHost, overrides: TransportSocketOverrides | null): string {
+    if (overrides?.sni !== undefined) return overrides.sni
+    return this.plan.autoHostSni && host.hostname !== '' ? host.hostname : this.plan.sni
+  }
+}
+
+/** One connection of a client: each may speak to another name. */
+class ClientRole implements TlsRole {
+  private readonly tls: UpstreamTls
+  private readonly serverName: string
+  private readonly overrides: TransportSocketOverrides | null
+
+  constructor(tls: UpstreamTls, serverName: string, overrides: TransportSocketOverrides | null) {
+    this.tls = tls
+    this.serverName = serverName
+    this.overrides = overrides
+  }
+
+  engage(engine: TlsEngine, carrier: CarrierHandle): TlsHandle {
+    const { tls, serverName, overrides } = this
+    const handle = engine.wrap(carrier, tls.context, false, false)
+    handle.setVerifyMode(true, false)
+    if (serverName !== '') handle.setServername(serverName)
+    const alpn = tls.alpn.length > 0 || overrides?.alpn === undefined ? tls.alpn : alpnWire(overrides.alpn)
+    if (alpn.length > 0) handle.setALPNProtocols(alpn)
+    tls.sessions.resume(handle, this.sessionKey)
+    return handle
+  }
+
+  /** A session may only be resumed where its certificate would pass the same checks. */
+  private get sessionKey(): string {
+    return `${this.serverName} ${this.overrides?.san ?? ''}`
+  }
+
+  onHandshake(socket: TlsSocket, handle: TlsHandle): string | null {
+    const { stats: ssl } = this.tls
+    const { info, connection } = socket
+    info.attach(handle, false)
+    info.sni = this.serverName
+    info.alpn = handle.getALPNNegotiatedProtocol() || ''
+    connection.nextProtocol = info.alpn
+    info.peerCertificatePresented = handle.hasPeerCertificate()
+    const problem = this.verify(socket, handle)
+    if (problem !== null) return problem
+    ssl.cells[stats.HANDSHAKE]! += 1
+    ssl.count('versions', info.version)
+    ssl.count('ciphers', info.cipher)
+    const { group } = info
+    if (group !== '') ssl.count('curves', group)
+    if (info.sessionReused) ssl.cells[stats.SESSION_REUSED]! += 1
+    if (!info.peerCertificatePresented) ssl.cells[stats.NO_CERTIFICATE]! += 1
+    return null
+  }
+
+  private verify({ info }: TlsSocket, handle: TlsHandle): string | null {
+    const { plan, stats: ssl } = this.tls
+    const { validation } = plan.common
+    const certificate = info.peerCertificate
+    if (validation === null || certificate === null) return null
+    const san =
+      this.overrides?.san ?? (plan.autoSniSanValidation && this.serverName !== '' ? this.serverName : undefined)
+    const failure = verifyPeer(validation, handle, certificate, san)
+    info.peerCertificateValidated = failure === null && validation.trustedCas.length > 0
+    if (failure === null) return null
+    ssl.cells[failure.slot]! += 1
+    if (validation.acceptUntrusted) return null
+    ssl.cells[stats.CONNECTION_ERROR]! += 1
+    return verifyWords(failure.text)
+  }
+
+  onHandshakeFailure(error: TlsError | null): string {
+    this.tls.stats.cells[stats.CONNECTION_ERROR]! += 1
+    return errorWords(error)
+  }
+
+  onProtocolError(error: TlsError): string {
+    this.tls.stats.cells[stats.CONNECTION_ERROR]! += 1
+    return errorWords(error)
+  }
+}

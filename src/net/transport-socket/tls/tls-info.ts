@@ -1,0 +1,92 @@
+import type { CertificateInfo, SslConnectionInfo } from '../../../observability/index.ts'
+import { Certificate } from './certificate.ts'
+import type { NativeCertificate, TlsHandle } from './engine.ts'
+
+/** The TLS facts of one connection. What costs something is asked of OpenSSL when somebody wants to know it. */
+export class TlsInfo implements SslConnectionInfo {
+  version = ''
+  cipher = ''
+  alpn = ''
+  sni = ''
+  sessionReused = false
+  peerCertificatePresented = false
+  peerCertificateValidated = false
+  private handle: TlsHandle | null = null
+  private isServer = true
+  private nativePeer: NativeCertificate | null = null
+  private peer: Certificate | null = null
+  private chain: readonly Certificate[] | null = null
+  private nativeLocal: NativeCertificate | null = null
+  private local: Certificate | null = null
+  private closedGroup = ''
+
+  /** The handshake is done. */
+  attach(handle: TlsHandle, isServer: boolean): void {
+    this.handle = handle
+    this.isServer = isServer
+    this.version = handle.getProtocol()
+    this.cipher = handle.getCipher().name
+    this.sessionReused = handle.isSessionReused()
+  }
+
+  /** The connection has closed: keeps what may still be asked for, as logs of what came over it are written later. */
+  detach(): void {
+    const { handle } = this
+    if (handle === null) return
+    if (this.peerCertificatePresented) this.nativePeer ??= handle.getPeerX509Certificate() ?? null
+    this.nativeLocal ??= handle.getX509Certificate() ?? null
+    this.closedGroup = this.group
+    this.handle = null
+  }
+
+  get group(): string {
+    if (this.handle === null || this.isServer) return this.closedGroup
+    return this.handle.getEphemeralKeyInfo()?.name ?? ''
+  }
+
+  get sessionId(): string {
+    const session = this.version === 'TLSv1.3' ? undefined : this.handle?.getSession()
+    return session === undefined ? '' : sessionIdOf(session)
+  }
+
+  get peerCertificate(): Certificate | null {
+    if (this.peer !== null || !this.peerCertificatePresented) return this.peer
+    this.nativePeer ??= this.handle?.getPeerX509Certificate() ?? null
+    if (this.nativePeer !== null) this.peer = new Certificate(this.nativePeer)
+    return this.peer
+  }
+
+  get peerCertificateChain(): readonly CertificateInfo[] {
+    if (this.chain === null) {
+      const chain: Certificate[] = []
+      for (let one = this.peerCertificate; one !== null; one = one.next) chain.push(one)
+      this.chain = chain
+    }
+    return this.chain
+  }
+
+  get localCertificate(): CertificateInfo | null {
+    if (this.local !== null) return this.local
+    this.nativeLocal ??= this.handle?.getX509Certificate() ?? null
+    if (this.nativeLocal !== null) this.local = new Certificate(this.nativeLocal)
+    return this.local
+  }
+}
+
+/** The id in a serialised session: SEQUENCE { version, protocol, cipher OCTET STRING, id OCTET STRING, ... }. */
+function sessionIdOf(session: Buffer): string {
+  let at = 0
+  const enter = (): number => {
+    const first = session[at + 1] ?? 0
+    const lengthBytes = first < 0x80 ? 0 : first & 0x7f
+    at += 2 + lengthBytes
+    return lengthBytes === 0 ? first : session.readUIntBE(at - lengthBytes, lengthBytes)
+  }
+  enter()
+  for (let field = 0; field < 3; field++) {
+    const size = enter()
+    at += size
+  }
+  const size = enter()
+  return session.toString('hex', at, at + size)
+}

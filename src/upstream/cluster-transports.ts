@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ThreadContext, UpstreamTransportSocketFactory } from '../net/index.ts'
+import type { ClusterPlan, TransportSocketMatchPlan } from './cluster-plan.ts'
+import { clusterStatPrefix } from './stats.ts'
+
+const MATCH_METADATA = 'envoy.transport_socket_match'
+
+type Metadata = Readonly<Record<string, object>> | null
+
+/** The first match whose every criterion stands in an endpoint's metadata; undefined: none, so the cluster's own counts. */
+export function matchTransportSocket(
+  matches: readonly TransportSocketMatchPlan[],
+  metadata: Metadata,
+): TransportSocketMatchPlan | undefined {
+  const given = (metadata?.[MATCH_METADATA] ?? {}) as Readonly<Record<string, unknown>>
+  return matches.find(({ criteria }) =>
+    Object.entries(criteria).every(([key, value]) => isDeepStrictEqual(given[key], value)),
+  )
+}
+
+/** The transport sockets of one cluster on one thread, made once. */
+export class ClusterTransports {
+  private readonly plan: ClusterPlan
+  private readonly own: UpstreamTransportSocketFactory | null
+  private readonly matched: ReadonlyMap<TransportSocketMatchPlan, UpstreamTransportSocketFactory | null>
+
+  constructor(plan: ClusterPlan, thread: ThreadContext) {
+    const prefix = clusterStatPrefix(plan.observabilityName)
+    this.plan = plan
+    this.own = plan.transportSocket?.create(thread, prefix) ?? null
+    this.matched = new Map(
+      plan.transportSocketMatches.map(match => [match, match.transportSocket?.create(thread, prefix) ?? null]),
+    )
+  }
+
+  /** Null: plain bytes. */
+  of(metadata: Metadata): UpstreamTransportSocketFactory | null {
+    const { transportSocketMatches: matches } = this.plan
+    if (matches.length === 0) return this.own
+    const match = matchTransportSocket(matches, metadata)
+    return match === undefined ? this.own : this.matched.get(match)!
+  }
+}
