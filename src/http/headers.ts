@@ -5,8 +5,10 @@ import { HOST, knownName } from './known-headers.ts'
 const NAME_END = 1
 const VALUE_END = 2
 const PRINT = 3
-const WIDTH = 4
+const TOKEN = 4
+const WIDTH = 5
 const REMOVED = -1
+const WORD = 4
 const CR = 13
 const LF = 10
 
@@ -26,6 +28,8 @@ const spare: HeaderMap[] = []
  */
 export class HeaderMap {
   bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  /** The same bytes, for copies in words. */
+  private view = new DataView(this.bytes.buffer)
   size = 0
   entries = new Int32Array(INITIAL_ENTRIES * WIDTH)
   /** Entries in use, removed ones included. */
@@ -87,6 +91,7 @@ export class HeaderMap {
     const grown = Buffer.allocUnsafeSlow(capacity)
     this.bytes.copy(grown, 0, 0, this.size)
     this.bytes = grown
+    this.view = new DataView(grown.buffer)
   }
 
   /** Records the line whose bytes already stand at [start, valueEnd) followed by CRLF. */
@@ -109,25 +114,37 @@ export class HeaderMap {
     entries[at++] = start
     entries[at++] = nameEnd
     entries[at++] = valueEnd
-    entries[at] = print
+    entries[at++] = print
+    entries[at] = 0
     this.length++
     this.live++
     if (name !== undefined) this.mark(name)
   }
 
-  /** Adds the line [start, end) of `from`, which ends with CRLF, with what is known of its name. */
+  /**
+   * Adds the line [start, end) of `from`, which ends with CRLF, with what is known of its name. `token`: the same for the
+   * same line in this thread, so that an encoder need not compare it with what it has sent before.
+   */
   copyLine(
-    from: Buffer,
+    from: DataView,
     start: number,
     end: number,
     nameLength: number,
     print: number,
     name: HeaderName | undefined,
+    token: number,
   ): void {
-    this.ensure(end - start)
-    const at = this.size
-    this.size = copyRun(from, start, end, this.bytes, at)
+    const size = end - start
+    this.ensure(size + WORD)
+    const { view, size: at } = this
+    // In words: twice as fast as bytes, and as a call into native code at this size. (bench: http2-codec)
+    const last = from.byteLength - WORD
+    let i = 0
+    for (; i < size && start + i <= last; i += WORD) view.setInt32(at + i, from.getInt32(start + i))
+    for (; i < size; i++) view.setInt8(at + i, from.getInt8(start + i))
+    this.size = at + size
     this.addKnownLine(at, at + nameLength, this.size - 2, print, name)
+    this.entries[this.length * WIDTH - 1] = token
   }
 
   /** Takes bytes [start, end) of `from` as the path. */
@@ -209,6 +226,11 @@ export class HeaderMap {
   /** Fingerprint of the name of entry `index`. */
   printAt(index: number): number {
     return this.entries[index * WIDTH + PRINT]!
+  }
+
+  /** Token of entry `index`, see copyLine; 0: none. */
+  tokenAt(index: number): number {
+    return this.entries[index * WIDTH + TOKEN]!
   }
 
   valueLengthAt(index: number): number {
@@ -340,6 +362,7 @@ export class HeaderMap {
     this.entries[at] = start
     this.entries[at + NAME_END] = start + name.bytes.length
     this.entries[at + VALUE_END] = this.size - 2
+    this.entries[at + TOKEN] = 0
     for (let i = this.find(name, index + 1); i >= 0; i = this.find(name, i + 1)) this.removeAt(i)
   }
 

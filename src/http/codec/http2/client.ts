@@ -233,8 +233,7 @@ export class Http2ClientCodec extends Http2Session {
     HeaderMap.release(headers)
     const details = failureDetails(failure)
     if (failure === HeadTooManyFields || failure === HeadTooLarge) {
-      this.cells[S.HTTP2_HEADER_OVERFLOW]! += 1
-      if (failure === HeadTooLarge) this.cells[S.HTTP2_LIST_TOO_LARGE]! += 1
+      this.countOverflow(failure)
       this.onBrokenStream(id, stream, H2.InternalError, details)
     } else this.onInvalidMessage(id, stream, details)
   }

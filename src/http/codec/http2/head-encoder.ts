@@ -55,7 +55,7 @@ export function encodeResponse(
     scratch[0] = 48 + ((status / 100) | 0)
     scratch[1] = 48 + (((status / 10) | 0) % 10)
     scratch[2] = 48 + (status % 10)
-    p = encoder.putField(out, p, STATUS.print, 8, STATUS.bytes, 0, STATUS.length, scratch, 0, 3)
+    p = encoder.putField(out, p, 0, STATUS.print, 8, STATUS.bytes, 0, STATUS.length, scratch, 0, 3)
   }
   return encodeLines(encoder, headers, -1, out, p)
 }
@@ -86,6 +86,7 @@ export function encodeRequest(
     p = encoder.putField(
       out,
       p,
+      headers.tokenAt(host),
       AUTHORITY.print,
       INDEX_AUTHORITY,
       AUTHORITY.bytes,
@@ -116,7 +117,19 @@ function encodeLines(encoder: HpackEncoder, headers: HeaderMap, host: number, ou
     const nameEnd = headers.nameEndAt(i)
     if (hops && isHop(headers, i, print, start, nameEnd)) continue
     if (host >= 0 && print === HOST.print && HOST.matches(bytes, start, nameEnd)) continue
-    p = encoder.putField(out, p, print, -1, bytes, start, nameEnd, bytes, nameEnd + 2, headers.valueEndAt(i))
+    p = encoder.putField(
+      out,
+      p,
+      headers.tokenAt(i),
+      print,
+      -1,
+      bytes,
+      start,
+      nameEnd,
+      bytes,
+      nameEnd + 2,
+      headers.valueEndAt(i),
+    )
   }
   return p
 }
@@ -138,7 +151,7 @@ function putPath(encoder: HpackEncoder, headers: HeaderMap, out: Buffer, p: numb
     return p + 1
   }
   if (!headers.pathIsBytes) return putText(encoder, PATH, INDEX_ROOT, headers.path, out, p)
-  return encoder.putField(out, p, PATH.print, INDEX_ROOT, PATH.bytes, 0, PATH.length, bytes, pathStart, pathEnd)
+  return encoder.putField(out, p, 0, PATH.print, INDEX_ROOT, PATH.bytes, 0, PATH.length, bytes, pathStart, pathEnd)
 }
 
 function putText(
@@ -151,5 +164,5 @@ function putText(
 ): number {
   if (value.length > scratch.length) scratch = Buffer.allocUnsafeSlow(value.length * 2)
   scratch.latin1Write(value, 0)
-  return encoder.putField(out, p, name.print, staticName, name.bytes, 0, name.length, scratch, 0, value.length)
+  return encoder.putField(out, p, 0, name.print, staticName, name.bytes, 0, name.length, scratch, 0, value.length)
 }

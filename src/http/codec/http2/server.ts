@@ -148,22 +148,17 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
     const details = failureDetails(failure)
     if (failure === HeadTooManyFields || failure === HeadTooLarge) {
       this.countOverflow(failure)
-      // Envoy's code and reason: it calls these a reset by the peer.
+      // Envoy's code and reason, here and below: it calls these a reset by the peer.
       this.rejectRequest(id, H2.InternalError, 'remote_reset', details)
     } else if (failure === HeadUnderscore) {
       this.cells[S.HTTP2_REJECTED_UNDERSCORES]! += 1
-      this.rejectRequest(id, H2.ProtocolError, 'protocol_error', details)
+      this.rejectRequest(id, H2.InternalError, 'remote_reset', details)
     } else {
       this.cells[S.HTTP2_MESSAGING_ERROR]! += 1
       if (this.options.streamErrorOnInvalidMessage || unsupportedConnect) {
         this.rejectRequest(id, H2.ProtocolError, 'protocol_error', details)
       } else this.fatal(H2.ProtocolError, details)
     }
-  }
-
-  private countOverflow(failure: HeadFailure): void {
-    this.cells[S.HTTP2_HEADER_OVERFLOW]! += 1
-    if (failure === HeadTooLarge) this.cells[S.HTTP2_LIST_TOO_LARGE]! += 1
   }
 
   /** A stream that lives just long enough to be counted and logged. */

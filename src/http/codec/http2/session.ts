@@ -12,7 +12,7 @@ import { FrameWriter } from './frame-writer.ts'
 import { HeaderBlock } from './header-block.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
-import { HeadAssembler } from './hpack/head-assembler.ts'
+import { HeadAssembler, type HeadFailure, HeadTooLarge } from './hpack/head-assembler.ts'
 import { Keepalive } from './keepalive.ts'
 import type { Http2Options } from './options.ts'
 import { ownMaxFrameBytes, ownSettings } from './own-settings.ts'
@@ -72,7 +72,7 @@ export abstract class Http2Session implements FrameSink {
     this.server = server
     this.writer = new FrameWriter(connection, options, this)
     this.guard = new FloodGuard(options, connection.thread.clock)
-    this.encoder = new HpackEncoder(options.hpackTableBytes, options.huffman)
+    this.encoder = new HpackEncoder(options.hpackTableBytes, options.huffman, server ? 128 : 1024)
     this.decoder = new HpackDecoder(options.maxFieldBytes)
     this.sender = new SendScheduler(connection, this.writer, this.guard, this.encoder, this.cells)
     this.reader = new FrameReader(this, server, ownMaxFrameBytes(options))
@@ -311,7 +311,7 @@ export abstract class Http2Session implements FrameSink {
     if (end - start !== 4) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
     if (!this.guard.onWindowUpdate()) {
       this.cells[S.HTTP2_WINDOW_UPDATE_FLOOD]! += 1
-      return void this.fatal(H2.EnhanceYourCalm, 'http2.inbound_window_update_frames_flood')
+      return void this.fatal(H2.EnhanceYourCalm, 'codec_error:Too_many_WINDOW_UPDATE_frames')
     }
     const increment = readUint32(data, start) & H2.MAX_WINDOW_BYTES
     const { sender } = this
@@ -358,7 +358,7 @@ export abstract class Http2Session implements FrameSink {
     if (id === 0) return void this.protocolError('http2.stream_id')
     if (!this.guard.onPriorityFrame()) {
       this.cells[S.HTTP2_PRIORITY_FLOOD]! += 1
-      return void this.fatal(H2.EnhanceYourCalm, 'http2.inbound_priority_frames_flood')
+      return void this.fatal(H2.EnhanceYourCalm, 'codec_error:Too_many_PRIORITY_frames')
     }
     if (end - start !== PRIORITY_BYTES) {
       return void this.onBrokenStream(id, this.streams.get(id), H2.FrameSizeError, 'http2.frame_size')
@@ -433,7 +433,7 @@ export abstract class Http2Session implements FrameSink {
   onOutboundFlood(control: boolean): void {
     if (this.flood !== null || this.dead) return
     this.cells[control ? S.HTTP2_CONTROL_FLOOD : S.HTTP2_OUTBOUND_FLOOD]! += 1
-    this.flood = control ? 'http2.outbound_control_flood' : 'http2.outbound_flood'
+    this.flood = `codec_error:Too_many_${control ? 'control_' : ''}frames_in_the_outbound_queue.`
     // Encoders are at work now, whose owners must not be ended under them.
     if (!this.dispatching) process.nextTick(endFlood, this)
   }
@@ -470,6 +470,10 @@ export abstract class Http2Session implements FrameSink {
     this.closeStream(stream, ResetHere)
     decoder?.onResetStream('protocol_error', details)
     this.onStreamClosed(stream)
+  }
+
+  protected countOverflow(failure: HeadFailure): void {
+    this.cells[failure === HeadTooLarge ? S.HTTP2_LIST_TOO_LARGE : S.HTTP2_HEADER_OVERFLOW]! += 1
   }
 
   /** The message on that stream is no HTTP: the stream ends, or the connection (Envoy's default). */

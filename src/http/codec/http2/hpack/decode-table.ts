@@ -8,12 +8,20 @@ const LINE_LENGTH = 2
 const PRINT = 3
 const KIND = 4
 const SIZE = 5
-const WIDTH = 6
+const TOKEN = 6
+const WIDTH = 7
 
 /** What RFC 7541, 4.1 charges for an entry beside its bytes. */
 export const ENTRY_OVERHEAD = 32
 const INITIAL_BYTES = 512
 const INITIAL_SLOTS = 16
+
+let lastToken = 0
+
+/** A token for a line, see HeaderMap.copyLine; 0 once all are used up. */
+function nextToken(): number {
+  return lastToken === 0x7fffffff ? 0 : ++lastToken
+}
 
 /**
  * Entries are whole lines, `name: value\r\n`, ready to be copied into a HeaderMap, with what is known of their names and
@@ -21,14 +29,14 @@ const INITIAL_SLOTS = 16
  */
 export class DecodeTable {
   bytes: Buffer = Buffer.alloc(0)
+  /** The same bytes, for copies in words. */
+  view = new DataView(this.bytes.buffer, 0, 0)
   /** Entries in use. */
   count = 0
   /** Bytes as RFC 7541 counts them. */
   size = 0
   /** The size that the peer's encoder has chosen. */
   maxSize = DEFAULT_TABLE_BYTES
-  /** Changes with every insertion or eviction. */
-  generation = 0
   private entries = new Int32Array(0)
   private names: (HeaderName | undefined)[] = []
   private texts: string[] = []
@@ -68,6 +76,10 @@ export class DecodeTable {
     return this.entries[slot * WIDTH + SIZE]!
   }
 
+  tokenOf(slot: number): number {
+    return this.entries[slot * WIDTH + TOKEN]!
+  }
+
   headerOf(slot: number): HeaderName | undefined {
     return this.names[slot]
   }
@@ -89,7 +101,6 @@ export class DecodeTable {
     header: HeaderName | undefined,
     text: string,
   ): void {
-    this.generation++
     this.evict(this.maxSize - size)
     // An entry larger than the table empties it, and that is all (RFC 7541, 4.4).
     if (size > this.maxSize) return
@@ -104,6 +115,7 @@ export class DecodeTable {
     entries[at + PRINT] = print
     entries[at + KIND] = kind
     entries[at + SIZE] = size
+    entries[at + TOKEN] = nextToken()
     this.names[slot] = header
     this.texts[slot] = text
     from.copy(this.bytes, this.tail, start, start + length)
@@ -115,7 +127,6 @@ export class DecodeTable {
 
   setMaxSize(maxSize: number): void {
     this.maxSize = maxSize
-    this.generation++
     this.evict(maxSize)
   }
 
@@ -142,6 +153,7 @@ export class DecodeTable {
       const grown = Buffer.allocUnsafeSlow(capacity)
       this.bytes.copy(grown, 0, oldest, this.tail)
       this.bytes = grown
+      this.view = new DataView(grown.buffer)
     } else this.bytes.copyWithin(0, oldest, this.tail)
     for (let i = 0; i < this.count; i++) this.entries[this.slot(i) * WIDTH + START]! -= oldest
     this.tail = used

@@ -6,13 +6,15 @@ const START = 0
 const NAME_LENGTH = 1
 const VALUE_LENGTH = 2
 const PRINT = 3
-const WIDTH = 4
+const HASH = 4
+const WIDTH = 5
 
 const INITIAL_BYTES = 512
 const INITIAL_SLOTS = 16
-/** Slots of the hash tables. They forget on collision: that costs bytes on the wire, never a wrong field. */
-const HASH_SLOTS = 128
-const HASH_SHIFT = 25
+/** Slots of the hash tables, and how far a search goes in them. They forget: that costs bytes, never a wrong field. */
+const HASH_SLOTS = 256
+const HASH_MASK = HASH_SLOTS - 1
+const WAYS = 4
 const NONE = new Int32Array(HASH_SLOTS)
 
 /** Of the name and of some bytes of the value: enough to tell values apart, verified by a comparison anyway. */
@@ -40,8 +42,16 @@ export class EncodeTable {
   /** Field hash -> number of the entry, and the hashes of fields that went out once without an entry. */
   private byField = NONE
   private once = NONE
-  /** Print of a name -> number of its last entry. */
+  /** Hash of a name -> number of its last entry. */
   private byName = NONE
+  /** Token of a line, and the number of the entry that it is. */
+  private byToken = new Int32Array(0)
+  private readonly tokenMask: number
+
+  /** `tokens`: how many are remembered, a power of two. */
+  constructor(tokens: number) {
+    this.tokenMask = tokens - 1
+  }
 
   /** Index on the wire of entry `number`. */
   wireIndex(number: number): number {
@@ -59,37 +69,61 @@ export class EncodeTable {
     valueStart: number,
     valueLength: number,
   ): number {
-    const number = this.byField[hash >>> HASH_SHIFT]!
-    if (number <= this.inserted - this.count) return 0
-    const at = (number & this.mask) * WIDTH
-    const { entries, bytes } = this
-    if (entries[at + PRINT] !== print || entries[at + VALUE_LENGTH] !== valueLength) return 0
-    if (entries[at + NAME_LENGTH] !== nameLength) return 0
-    const start = entries[at + START]!
-    // Values differ in their ends more often than names that share a print do.
-    for (let i = valueLength - 1, own = start + nameLength; i >= 0; i--) {
-      if (bytes[own + i] !== value[valueStart + i]) return 0
+    const { entries, byField, mask } = this
+    const evicted = this.inserted - this.count
+    for (let way = 0; way < WAYS; way++) {
+      const number = byField[(hash + way) & HASH_MASK]!
+      if (number <= evicted) continue
+      const at = (number & mask) * WIDTH
+      if (entries[at + HASH] !== hash || entries[at + PRINT] !== print) continue
+      if (entries[at + VALUE_LENGTH] !== valueLength || entries[at + NAME_LENGTH] !== nameLength) continue
+      const start = entries[at + START]!
+      if (!this.equals(start, name, nameStart, nameLength)) continue
+      if (this.equals(start + nameLength, value, valueStart, valueLength)) return number
     }
-    for (let i = 0; i < nameLength; i++) if (bytes[start + i] !== name[nameStart + i]) return 0
-    return number
+    return 0
   }
 
   /** Number of an entry of that name, or 0. */
   findName(print: number, name: Uint8Array, nameStart: number, nameLength: number): number {
-    const number = this.byName[nameSlot(print)]!
-    if (number <= this.inserted - this.count) return 0
-    const at = (number & this.mask) * WIDTH
-    const { entries, bytes } = this
-    if (entries[at + PRINT] !== print || entries[at + NAME_LENGTH] !== nameLength) return 0
-    const start = entries[at + START]!
-    for (let i = 0; i < nameLength; i++) if (bytes[start + i] !== name[nameStart + i]) return 0
-    return number
+    const { entries, byName, mask } = this
+    const evicted = this.inserted - this.count
+    const hash = nameHash(print)
+    for (let way = 0; way < WAYS; way++) {
+      const number = byName[(hash + way) & HASH_MASK]!
+      if (number <= evicted) continue
+      const at = (number & mask) * WIDTH
+      if (entries[at + PRINT] !== print || entries[at + NAME_LENGTH] !== nameLength) continue
+      if (this.equals(entries[at + START]!, name, nameStart, nameLength)) return number
+    }
+    return 0
+  }
+
+  private equals(own: number, other: Uint8Array, start: number, length: number): boolean {
+    const { bytes } = this
+    for (let i = 0; i < length; i++) if (bytes[own + i] !== other[start + i]) return false
+    return true
+  }
+
+  /** Number of the entry that `token` went out as last time, or 0. */
+  findToken(token: number): number {
+    const at = (token & this.tokenMask) << 1
+    if (this.byToken[at] !== token) return 0
+    const number = this.byToken[at + 1]!
+    return number > this.inserted - this.count ? number : 0
+  }
+
+  rememberToken(token: number, number: number): void {
+    if (this.byToken.length === 0) this.byToken = new Int32Array((this.tokenMask + 1) * 2)
+    const at = (token & this.tokenMask) << 1
+    this.byToken[at] = token
+    this.byToken[at + 1] = number
   }
 
   /** True when the field went out before: it is worth an entry. Values that never come again never get one. */
   seenBefore(hash: number): boolean {
     if (this.once === NONE) this.once = new Int32Array(HASH_SLOTS)
-    const slot = hash >>> HASH_SHIFT
+    const slot = hash & HASH_MASK
     if (this.once[slot] === hash) return true
     this.once[slot] = hash
     return false
@@ -109,7 +143,7 @@ export class EncodeTable {
     value: Uint8Array,
     valueStart: number,
     valueLength: number,
-  ): void {
+  ): number {
     const length = nameLength + valueLength
     const size = length + ENTRY_OVERHEAD
     this.evict(this.maxSize - size)
@@ -128,8 +162,30 @@ export class EncodeTable {
     for (let i = 0; i < nameLength; i++) bytes[to++] = name[nameStart + i]!
     for (let i = 0; i < valueLength; i++) bytes[to++] = value[valueStart + i]!
     this.tail = to
-    this.byField[hash >>> HASH_SHIFT] = number
-    this.byName[nameSlot(print)] = number
+    entries[at + HASH] = hash
+    this.place(this.byField, hash, number, at)
+    this.place(this.byName, nameHash(print), number, at)
+    return number
+  }
+
+  /** Puts the entry where nothing lives any more, or in the place of the same name's last one, or of the oldest. */
+  private place(table: Int32Array, hash: number, number: number, at: number): void {
+    const { entries, mask } = this
+    const evicted = this.inserted - this.count
+    let slot = hash & HASH_MASK
+    for (let way = 0; way < WAYS; way++) {
+      const candidate = (hash + way) & HASH_MASK
+      const other = table[candidate]!
+      if (
+        other <= evicted ||
+        (table === this.byName && entries[(other & mask) * WIDTH + PRINT] === entries[at + PRINT])
+      ) {
+        slot = candidate
+        break
+      }
+      if (other < table[slot]!) slot = candidate
+    }
+    table[slot] = number
   }
 
   setMaxSize(maxSize: number): void {
@@ -178,4 +234,4 @@ export class EncodeTable {
   }
 }
 
-const nameSlot = (print: number): number => Math.imul(print, 0x9e3779b1) >>> HASH_SHIFT
+const nameHash = (print: number): number => Math.imul(print, 0x9e3779b1) >>> 20

@@ -31,13 +31,14 @@ const SENSITIVE = ['authorization', 'proxy-authorization'].map(name => {
 })
 
 export class HpackEncoder {
-  private readonly table = new EncodeTable()
+  private readonly table: EncodeTable
   private readonly limitBytes: number
   private readonly huffman: boolean
   /** Smallest size since the last block; -1: no change to tell. */
   private smallest = -1
 
-  constructor(limitBytes: number, huffman: boolean) {
+  constructor(limitBytes: number, huffman: boolean, tokens: number) {
+    this.table = new EncodeTable(tokens)
     this.limitBytes = limitBytes
     this.huffman = huffman
     if (limitBytes < DEFAULT_TABLE_BYTES) this.setPeerLimit(limitBytes)
@@ -60,18 +61,14 @@ export class HpackEncoder {
     return putInteger(out, p, SIZE_UPDATE, 31, maxSize)
   }
 
-  putIndexed(out: Buffer, p: number, index: number): number {
-    out[p] = INDEXED | index
-    return p + 1
-  }
-
   /**
-   * Writes one field. `staticName`: index of the name in the static table, -1 when not known yet. Takes up to 16 bytes
-   * more than name and value.
+   * Writes one field. `staticName`: index of the name in the static table, -1 when not known yet; `token`: of the line, or
+   * 0. Takes up to 16 bytes more than name and value.
    */
   putField(
     out: Buffer,
     p: number,
+    token: number,
     print: number,
     staticName: number,
     name: Uint8Array,
@@ -82,34 +79,35 @@ export class HpackEncoder {
     valueEnd: number,
   ): number {
     const { table } = this
+    if (token !== 0) {
+      const known = table.findToken(token)
+      if (known > 0) return putIndexed(out, p, table.wireIndex(known))
+    }
     const nameLength = nameEnd - nameStart
     const valueLength = valueEnd - valueStart
     const hash = fieldHash(print, value, valueStart, valueEnd)
     const known = table.findField(hash, print, name, nameStart, nameLength, value, valueStart, valueLength)
     if (known > 0) {
-      const index = table.wireIndex(known)
-      if (index >= 127) return putInteger(out, p, INDEXED, 127, index)
-      out[p] = INDEXED | index
-      return p + 1
+      if (token !== 0) table.rememberToken(token, known)
+      return putIndexed(out, p, table.wireIndex(known))
     }
     let nameIndex = staticName < 0 ? staticNameIndexOf(print, name, nameStart, nameEnd) : staticName
     if (nameIndex === 0) {
       const entry = table.findName(print, name, nameStart, nameLength)
       if (entry > 0) nameIndex = table.wireIndex(entry)
     }
-    let bits = 0
-    let mask = 15
-    if (isSensitive(print, name, nameStart, nameEnd)) bits = NEVER_INDEXED
-    else if ((nameIndex === 0 || table.seenBefore(hash)) && table.worthAdding(nameLength, valueLength)) {
-      // A new name gets an entry at once, so that it is sent only once.
-      bits = WITH_INDEXING
-      mask = 63
-    }
-    p = putInteger(out, p, bits, mask, nameIndex)
+    // A new name gets an entry at once, so that it is sent only once.
+    const indexing =
+      (nameIndex === 0 || table.seenBefore(hash)) &&
+      table.worthAdding(nameLength, valueLength) &&
+      !isSensitive(print, name, nameStart, nameEnd)
+    if (indexing) p = putInteger(out, p, WITH_INDEXING, 63, nameIndex)
+    else p = putInteger(out, p, isSensitive(print, name, nameStart, nameEnd) ? NEVER_INDEXED : 0, 15, nameIndex)
     if (nameIndex === 0) p = this.putString(out, p, name, nameStart, nameEnd)
     p = this.putString(out, p, value, valueStart, valueEnd)
-    if (bits === WITH_INDEXING) {
-      table.insert(hash, print, name, nameStart, nameLength, value, valueStart, valueLength)
+    if (indexing) {
+      const number = table.insert(hash, print, name, nameStart, nameLength, value, valueStart, valueLength)
+      if (token !== 0) table.rememberToken(token, number)
     }
     return p
   }
@@ -125,6 +123,12 @@ export class HpackEncoder {
     else out.set(bytes.subarray(start, end), p)
     return p + length
   }
+}
+
+function putIndexed(out: Buffer, p: number, index: number): number {
+  if (index >= 127) return putInteger(out, p, INDEXED, 127, index)
+  out[p] = INDEXED | index
+  return p + 1
 }
 
 /** RFC 7541, 5.1. */

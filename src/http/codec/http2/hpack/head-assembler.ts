@@ -125,7 +125,18 @@ export class HeadAssembler {
     if (!this.accept(kind, table.sizeOf(slot) - ENTRY_OVERHEAD, bytes, start + nameLength + 2, end - 2)) return
     if (kind >= Kind.Method && kind <= Kind.Protocol) {
       this.setPseudo(kind, bytes, start + nameLength + 2, end - 2, table.textOf(slot))
-    } else this.headers.copyLine(bytes, start, end, nameLength, table.printOf(slot), table.headerOf(slot))
+    } else {
+      const { view } = table
+      this.headers.copyLine(
+        view,
+        start,
+        end,
+        nameLength,
+        table.printOf(slot),
+        table.headerOf(slot),
+        table.tokenOf(slot),
+      )
+    }
   }
 
   /** Counts a field and says whether it becomes part of the head. `kind` is negative for an invalid value. */
