@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Connection } from '../../../net/index.ts'
-import { ThreadBuffers } from '../../../net/index.ts'
 import type { CodecError } from '../codec.ts'
+import { MemoryConnection } from '../testing/memory-connection.ts'
 import { type RecordedMessage, RecordingDecoder } from '../testing/recording.ts'
 import { Http1ClientCodec } from './client.ts'
 import type { Http1Options } from './options.ts'
@@ -19,31 +18,6 @@ const OPTIONS: Http1Options = {
   preserveCase: false,
 }
 
-/** Just the part of a connection that codecs use for writing: what is written becomes text. */
-class SinkConnection {
-  readonly thread = { buffers: new ThreadBuffers() }
-  text = ''
-  expectBulk = false
-  closing = false
-  bytesBuffered = 0
-  private at = 0
-
-  reserve(max: number): number {
-    if (this.thread.buffers.output.length < max) this.thread.buffers.giveAwayOutput(max)
-    return this.at
-  }
-  commit(end: number): void {
-    this.text += this.thread.buffers.output.latin1Slice(this.at, end)
-  }
-  write(bytes: Buffer, start: number, end: number): void {
-    this.text += bytes.latin1Slice(start, end)
-  }
-  writeString(text: string): void {
-    this.text += text
-  }
-  readDisable(): void {}
-}
-
 interface ServerRun {
   readonly requests: RecordedMessage[]
   readonly error: CodecError | null
@@ -51,11 +25,11 @@ interface ServerRun {
 
 /** Feeds a byte stream in the given pieces; each request is answered at once, so the next may follow. */
 function serve(pieces: readonly Buffer[], options: Http1Options = OPTIONS): ServerRun {
-  const sink = new SinkConnection()
+  const memory = new MemoryConnection()
   const requests: RecordedMessage[] = []
   let error: CodecError | null = null
   const codec: Http1ServerCodec = new Http1ServerCodec(
-    sink as unknown as Connection,
+    memory.connection,
     {
       newStream: () => {
         const decoder = new RecordingDecoder()
@@ -93,7 +67,7 @@ function receive(pieces: readonly Buffer[], method = 'GET', closed = false): Cli
   let error: string | null = null
   let reusable: boolean | null = null
   const codec = new Http1ClientCodec(
-    new SinkConnection() as unknown as Connection,
+    new MemoryConnection().connection,
     {
       onStreamComplete: value => {
         reusable = value
@@ -328,7 +302,7 @@ describe('HTTP/1.1 client codec', () => {
 
   it('learns how long the origin keeps idle connections', () => {
     const codec = new Http1ClientCodec(
-      new SinkConnection() as unknown as Connection,
+      new MemoryConnection().connection,
       { onStreamComplete: () => {}, onProtocolError: () => {} },
       OPTIONS,
     )

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { HeaderMap } from '../../headers.ts'
+import { RecordingDecoder } from '../testing/recording.ts'
+import {
+  FlagEndHeaders,
+  FrameContinuation,
+  FrameHeaders,
+  FramePing,
+  FrameRstStream,
+  FrameWindowUpdate,
+} from './constants.ts'
+import { HpackDecoder } from './hpack/decoder.ts'
+import { HeadAssembler } from './hpack/head-assembler.ts'
+import {
+  block,
+  clientStart,
+  data,
+  frame,
+  headers,
+  indexingBlock,
+  parseFrames,
+  request,
+  settings,
+  uint32,
+} from './testing/frames.ts'
+import { requestHead, responseHead, TestClient, TestServer } from './testing/sessions.ts'
+
+const TIME_MS = 1200
+
+class Random {
+  private seed: number
+  constructor(seed: number) {
+    this.seed = seed
+  }
+  below(limit: number): number {
+    this.seed = (Math.imul(this.seed, 1103515245) + 12345) & 0x7fffffff
+    return (this.seed >>> 8) % limit
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)] as T
+  }
+  mutate(bytes: Buffer, changes: number): Buffer {
+    const copy = Buffer.from(bytes)
+    for (let i = 0; i < changes && copy.length > 0; i++) copy[this.below(copy.length)] = this.below(256)
+    return copy
+  }
+  split(bytes: Buffer): Buffer[] {
+    const pieces: Buffer[] = []
+    for (let at = 0; at < bytes.length; ) {
+      const size = 1 + this.below(this.below(4) === 0 ? 3 : 200)
+      pieces.push(bytes.subarray(at, at + size))
+      at += size
+    }
+    return pieces
+  }
+}
+
+function forSomeTime(check: (random: Random) => void): void {
+  const random = new Random(20261127)
+  const deadline = performance.now() + TIME_MS
+  let rounds = 0
+  for (; performance.now() < deadline; rounds++) check(random)
+  assert.ok(rounds > 20)
+}
+
+/** Frames that make sense, in an order that may not. */
+function clientFrame(random: Random): Buffer {
+  const id = random.below(6) * 2 + 1
+  switch (random.below(11)) {
+    case 0:
+    case 1:
+      return headers(id, request([['x-a', 'v'.repeat(random.below(40))]]), random.below(2) === 0)
+    case 2:
+      return frame(
+        FrameHeaders,
+        FlagEndHeaders | random.below(2),
+        id,
+        indexingBlock(request([[`x-${random.below(9)}`, 'v']])),
+      )
+    case 3:
+      return frame(FrameHeaders, random.below(64), id, block(request()))
+    case 4:
+      return data(id, Buffer.alloc(random.below(300)), random.below(3) === 0)
+    case 5:
+      return frame(FrameWindowUpdate, 0, random.below(2) * id, uint32(random.below(70000)))
+    case 6:
+      return frame(FrameRstStream, 0, id, uint32(random.below(14)))
+    case 7:
+      return settings([random.below(9), random.below(random.below(2) === 0 ? 3 : 100_000)])
+    case 8:
+      return frame(FramePing, random.below(2), 0, '12345678')
+    case 9:
+      return frame(FrameContinuation, random.below(8), id, block([['x-more', '1']]))
+    default:
+      return frame(random.below(256), random.below(256), random.below(12), Buffer.alloc(random.below(20)))
+  }
+}
+
+function session(random: Random): Buffer {
+  const start = random.below(8) === 0 ? [] : [clientStart()]
+  const frames = Array.from({ length: 1 + random.below(20) }, () => clientFrame(random))
+  const bytes = Buffer.concat([...start, ...frames])
+  return random.below(2) === 0 ? bytes : random.mutate(bytes, 1 + random.below(4))
+}
+
+/** What a server makes of it; it answers each complete request. */
+function serve(pieces: readonly Buffer[]): { messages: unknown; error: unknown; frames: string[]; server: TestServer } {
+  const server = new TestServer({ allowConnect: true }, ({ encoder, decoder }) => {
+    decoder.onComplete = () => {
+      encoder.encodeHeaders(responseHead(200), false)
+      encoder.encodeData(Buffer.alloc(100_000), 0, 100_000, true)
+    }
+  })
+  server.feed(...pieces)
+  // DATA may be cut elsewhere: its frames depend on when windows open, not on how bytes are split.
+  return { messages: server.messages, error: server.error, frames: server.frames(), server }
+}
+
+describe('HTTP/2: bytes at random', () => {
+  it('a server reads the same however they are split, ends with GOAWAY or not at all, and leaks no stream', () => {
+    forSomeTime(random => {
+      const bytes = session(random)
+      const { server, ...whole } = serve([bytes])
+      const { server: other, ...divided } = serve(random.split(bytes))
+      assert.deepEqual(divided, whole, bytes.toString('hex'))
+      if (server.error !== null) assert.match(whole.frames.at(-1)!, /^GOAWAY/)
+      for (const one of [server, other]) {
+        one.codec.onConnectionClosed()
+        assert.equal(one.codec.activeStreams, 0)
+        assert.equal(one.stat('streams_active'), 0)
+        assert.equal(one.stat('pending_send_bytes'), 0)
+        assert.ok(one.messages.every(message => message.complete || message.reset !== null || one.error !== null))
+      }
+    })
+  })
+
+  it('what the codec writes is made of whole, allowed frames', () => {
+    forSomeTime(random => {
+      const server = serve(random.split(session(random))).server
+      server.feed(session(random))
+      const bytes = server.memory.take()
+      const frames = parseFrames(bytes)
+      assert.equal(
+        frames.reduce((sum, { payload }) => sum + 9 + payload.length, 0),
+        bytes.length,
+      )
+      assert.ok(frames.every(({ payload }) => payload.length <= 16384))
+    })
+  })
+
+  it('a client survives any origin', () => {
+    forSomeTime(random => {
+      const client = new TestClient({ streamErrorOnInvalidMessage: random.below(2) === 0 })
+      const decoders = Array.from({ length: 3 }, () => new RecordingDecoder())
+      for (const decoder of decoders) {
+        const encoder = client.codec.newStream(decoder)
+        encoder.encodeHeaders(requestHead([], 'POST'), false)
+        encoder.encodeData(Buffer.alloc(30_000), 0, 30_000, random.below(2) === 0)
+      }
+      const frames = Array.from({ length: random.below(20) }, () => {
+        const id = random.below(4) * 2 + 1
+        if (random.below(2) === 0) return clientFrame(random)
+        return random.below(2) === 0
+          ? headers(id, [[':status', random.pick(['200', '103', '404', '20', '101'])]], random.below(2) === 0)
+          : data(id, Buffer.alloc(random.below(99)), random.below(2) === 0)
+      })
+      const bytes = Buffer.concat([settings(), ...frames])
+      client.feed(...random.split(random.below(2) === 0 ? bytes : random.mutate(bytes, 3)))
+      client.codec.onConnectionClosed('connection_termination', null)
+      assert.equal(client.codec.activeStreams, 0)
+      assert.equal(client.stat('streams_active'), 0)
+      assert.equal(client.told.filter(word => word === 'closed').length, 3)
+      for (const { message } of decoders) assert.ok(message.complete || message.reset !== null)
+    })
+  })
+
+  it('header blocks at random decode or do not; the table keeps its bounds, and lines are lines', () => {
+    forSomeTime(random => {
+      const decoder = new HpackDecoder(65536)
+      const head = new HeadAssembler()
+      for (let i = 0; i < 20; i++) {
+        const good = random.below(2) === 0 ? block(request()) : indexingBlock(request([[`x-${i}`, 'value']]))
+        const bytes =
+          random.below(4) === 0
+            ? Buffer.from(Array.from({ length: 40 }, () => random.below(256)))
+            : random.mutate(good, random.below(3))
+        head.begin(0, { maxBytes: 2000, maxCount: 20, underscores: 'ALLOW' }, false)
+        const whole = decoder.decode(bytes, 0, bytes.length, head)
+        assert.ok(decoder.table.size <= decoder.table.maxSize && decoder.table.maxSize <= 4096)
+        if (whole && head.failure === 0) {
+          head.headers.forEach((name, value) => {
+            assert.match(name, /^[!#$%&'*+\-.^_`|~0-9a-z]+$/)
+            assert.doesNotMatch(value, /[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/)
+          })
+          assert.doesNotMatch(head.headers.path, /[\x00-\x20\x7f]/)
+        }
+        HeaderMap.release(head.headers)
+        if (!whole) break
+      }
+    })
+  })
+})
