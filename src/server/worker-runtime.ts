@@ -130,8 +130,7 @@ export class WorkerRuntime {
         this.thread.runtime.snapshot = runtimeSnapshot(update.layers)
         return undefined
       default:
-        this.clusters.apply(update)
-        return undefined
+        return this.clusters.apply(update)
     }
   }
 

@@ -23,6 +23,7 @@ import type { OutlierCellsReport } from './outlier-detection/cells.ts'
 import type { OutlierEventLog } from './outlier-detection/events.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import { retainHosts } from './retained-hosts.ts'
+import { type SharedHosts, shareHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const ADDED = CLUSTER_MANAGER_STATS.slot('cluster_added')
@@ -70,6 +71,8 @@ interface Entry {
   readonly retains: boolean
   /** Resolved hosts of a DNS cluster, and those that stay without it; null before the first answer. */
   assignment: ClusterLoadAssignmentJson | null
+  /** The same as workers get it. */
+  hosts: SharedHosts | null
   /** Made when a worker first uses the cluster. */
   breakers: BreakerGauges | null
 }
@@ -129,6 +132,7 @@ export class ClusterDirectory implements HostReports {
       watch: this.watchHosts(plan, members),
       retains: plan.discovery !== 'LOGICAL_DNS' && plan.healthChecks.length > 0 && !plan.ignoreHealthOnHostRemoval,
       assignment: null,
+      hosts: null,
       breakers: null,
     }
     this.entries.set(plan.name, entry)
@@ -183,10 +187,9 @@ export class ClusterDirectory implements HostReports {
   /** Everything that a worker which starts now has to know. */
   *updates(): Iterable<ClusterUpdate> {
     for (const [index, memory] of this.rows.rows.allBlocks()) yield { kind: 'host_rows', name: '', index, memory }
-    for (const { name, resource, limits, assignment, dns, members } of this.entries.values()) {
-      const rows = members.rowNumbers()
-      yield { kind: 'cluster', name, resource, limits, rows: dns === null ? rows : null }
-      if (assignment !== null) yield { kind: 'hosts', name, assignment, rows }
+    for (const { name, resource, limits, hosts, dns, members } of this.entries.values()) {
+      yield { kind: 'cluster', name, resource, limits, rows: dns === null ? members.rowNumbers() : null }
+      if (hosts !== null) yield { kind: 'hosts', name, hosts }
     }
   }
 
@@ -284,7 +287,8 @@ export class ClusterDirectory implements HostReports {
     entry.assignment = assignment
     this.setMembership(entry, compileAssignment(assignment), retained)
     this.cells.retain(name, entry.members.keys())
-    this.options.publish({ kind: 'hosts', name, assignment, rows: entry.members.rowNumbers() })
+    entry.hosts = shareHosts(assignment, entry.members.list())
+    this.options.publish({ kind: 'hosts', name, hosts: entry.hosts })
     entry.watch.window.onHostsPublished()
   }
 

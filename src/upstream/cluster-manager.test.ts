@@ -139,3 +139,51 @@ test('failed health: the next request finds another host, idle connections to th
   assert.ok(Array.from({ length: 3 }, () => cluster.loadBalancer.chooseHost(null)).includes(one))
   assert.equal(onePools.drained, 1)
 })
+
+const many = (from: number, count: number): ClusterLoadAssignmentJson =>
+  assignment(...Array.from({ length: count }, (_, index) => from + index))
+const counted = (manager: ClusterManager): number | undefined => manager.get('c')?.hosts().length
+
+test('many hosts come in slices: until the last one is there, the old ones serve', async () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  main.setHosts('c', assignment(1))
+  const [one] = manager.get('c')!.hosts()
+  const loaded = main.setHosts('c', many(1, 2000))
+  assert.ok(loaded instanceof Promise)
+  assert.equal(counted(manager), 1)
+  await loaded
+  assert.equal(counted(manager), 2000)
+  assert.equal(manager.get('c')?.hosts()[0], one)
+  assert.equal(main.setHosts('c', many(1, 1999)), undefined, 'without new hosts it is done at once')
+  assert.equal(counted(manager), 1999)
+})
+
+test('newer hosts overtake those that are still coming; the first request waits for nothing', async () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  const first = main.setHosts('c', many(1, 3000))
+  const second = main.setHosts('c', many(5000, 1500))
+  assert.equal(counted(manager), 1500)
+  await Promise.all([first, second])
+  assert.equal(counted(manager), 1500)
+  assert.equal(manager.get('c')?.hosts()[0]?.address.port, 5000)
+  const third = main.setHosts('c', many(1, 3000))
+  manager.apply({ kind: 'cluster_removed', name: 'c' })
+  await third
+  assert.equal(manager.get('c'), undefined)
+})
+
+test('an update changes what a host is like, where it stands and in which order', () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  main.setHosts('c', assignment(1, 2))
+  const [one, two] = manager.get('c')!.hosts() as [Host, Host]
+  const zone = (name: string, lbEndpoints: object[]) => ({ priority: 1, locality: { zone: name }, lbEndpoints })
+  const changed = endpointJson(1, { loadBalancingWeight: 7, metadata: { filterMetadata: { x: { name: 'Zoë' } } } })
+  main.setHosts('c', { endpoints: [zone('a', [endpointJson(2)]), zone('b', []), zone('c', [changed])] } as never)
+  assert.deepEqual(manager.get('c')?.hosts(), [two, one])
+  assert.deepEqual([one.weight, one.locality.zone, one.priority], [7, 'c', 1])
+  assert.deepEqual(one.metadata, { x: { name: 'Zoë' } })
+  assert.deepEqual([two.weight, two.locality.zone, two.priority], [1, 'a', 1])
+})

@@ -1,15 +1,15 @@
 import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
-import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { type CompileContext, ConfigPath } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import { Cluster, type ClusterSurroundings } from './cluster.ts'
-import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
+import type { HostLoader } from './host-loader.ts'
 import { HostMonitors, type HostReports } from './host-monitor.ts'
 import { HostRows } from './host-rows.ts'
 import type { LimitsLocation } from './limits-memory.ts'
+import type { SharedHosts } from './shared-hosts.ts'
 
 /** A serialised resource (v8.serialize) in memory that all threads share. */
 export interface SharedBytes {
@@ -32,12 +32,7 @@ export type ClusterUpdate =
     }
   | { readonly kind: 'cluster_removed'; readonly name: string }
   /** The hosts of a cluster that discovers them; every address resolved. */
-  | {
-      readonly kind: 'hosts'
-      readonly name: string
-      readonly assignment: ClusterLoadAssignmentJson
-      readonly rows: readonly number[]
-    }
+  | { readonly kind: 'hosts'; readonly name: string; readonly hosts: SharedHosts }
   /** Health flags of hosts of the cluster have changed, in their rows. */
   | { readonly kind: 'host_health'; readonly name: string }
 
@@ -46,13 +41,27 @@ export interface UpstreamThread extends ThreadContext {
   readonly clusters: ClusterManager
 }
 
+/** Hosts on their way into a cluster. */
+interface Loading {
+  readonly cluster: Cluster
+  readonly hosts: SharedHosts
+  readonly loader: HostLoader
+}
+
 interface Entry {
   readonly resource: SharedBytes
   readonly limits: LimitsLocation
-  rows: readonly number[] | null
-  assignment: ClusterLoadAssignmentJson | null
+  readonly rows: readonly number[] | null
+  /** What main has shared last; null: nothing. */
+  hosts: SharedHosts | null
+  loading: Loading | null
   cluster: Cluster | null
 }
+
+/** New hosts that a worker takes over in one go: about a millisecond. */
+const SLICE = 250
+/** Clusters larger than this are made ready when their hosts come, not at the first request. */
+const LARGE = 2 * SLICE
 
 /** The clusters of one worker. Each stays as received until its first use, so unused ones cost almost nothing. */
 export class ClusterManager {
@@ -109,17 +118,54 @@ export class ClusterManager {
     for (const { cluster } of this.entries.values()) if (cluster !== null) yield cluster
   }
 
-  private inflate(entry: Entry): Cluster {
+  private make(entry: Entry): Cluster {
     const { memory, offset, length } = entry.resource
     const resource = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
     // Main has compiled the same resource before it sent it, so there is nothing left to diagnose.
     const plan = compileCluster(resource, this.context, ConfigPath.root.field('cluster'))
-    const { assignment, rows } = entry
-    const cluster = new Cluster(plan, entry.limits, this.surroundings, assignment === null ? rows : null)
-    if (assignment !== null && rows !== null) cluster.setHosts(compileAssignment(assignment), rows)
+    const cluster = new Cluster(plan, entry.limits, this.surroundings, entry.rows)
     if (plan.balancer.kind === 'aggregate') this.aggregates.add(cluster)
-    entry.cluster = cluster
     return cluster
+  }
+
+  /** At the first request: whatever is there must be ready at once. */
+  private inflate(entry: Entry): Cluster {
+    const { hosts, loading } = entry
+    const cluster = loading?.cluster ?? this.make(entry)
+    entry.cluster = cluster
+    if (loading !== null) this.finish(entry, loading)
+    else if (hosts !== null) this.finish(entry, { cluster, hosts, loader: cluster.beginHosts(hosts) })
+    return cluster
+  }
+
+  /** Brings new hosts into a cluster in slices, between which requests are served. */
+  private load(name: string, entry: Entry, hosts: SharedHosts): Promise<void> | undefined {
+    const cluster = entry.cluster ?? entry.loading?.cluster ?? this.make(entry)
+    const loading: Loading = { cluster, hosts, loader: cluster.beginHosts(hosts) }
+    entry.loading = loading
+    if (cluster.advanceHosts(loading.loader, SLICE)) {
+      this.finish(entry, loading)
+      return undefined
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const goOn = (): void => {
+      // Newer hosts, a first request or the end of the cluster may have overtaken this.
+      if (entry.loading !== loading || this.entries.get(name) !== entry) resolve()
+      else if (!cluster.advanceHosts(loading.loader, SLICE)) setImmediate(goOn)
+      else {
+        this.finish(entry, loading)
+        this.tellDependents(name)
+        resolve()
+      }
+    }
+    setImmediate(goOn)
+    return promise
+  }
+
+  private finish(entry: Entry, { cluster, hosts, loader }: Loading): void {
+    cluster.finishHosts(hosts, loader)
+    entry.loading = null
+    entry.cluster = cluster
   }
 
   /** Clusters whose balancer looks at the hosts of `name` too. */
@@ -131,42 +177,43 @@ export class ClusterManager {
     for (const cluster of this.aggregates) if (cluster.dependsOn(name)) cluster.onOtherHostsChanged()
   }
 
-  /** Adds, replaces or removes between two events; requests under way on the old cluster finish there. */
-  apply(update: ClusterUpdate): void {
+  /**
+   * Adds, replaces or removes between two events; requests under way on the old cluster finish there. A promise for what
+   * takes longer.
+   */
+  apply(update: ClusterUpdate): Promise<void> | undefined {
     if (update.kind === 'host_rows') {
       this.rows.addBlock(update.index, update.memory)
-      return
+      return undefined
     }
-    const entry = this.entries.get(update.name)
+    const { name } = update
+    const entry = this.entries.get(name)
+    let loaded: Promise<void> | undefined
     switch (update.kind) {
-      case 'cluster':
+      case 'cluster': {
+        const { resource, limits, rows } = update
         this.dismiss(entry)
-        this.entries.set(update.name, {
-          resource: update.resource,
-          limits: update.limits,
-          rows: update.rows,
-          assignment: null,
-          cluster: null,
-        })
+        this.entries.set(name, { resource, limits, rows, hosts: null, loading: null, cluster: null })
         break
+      }
       case 'cluster_removed':
         this.dismiss(entry)
-        this.entries.delete(update.name)
+        this.entries.delete(name)
         break
       case 'hosts':
         if (entry === undefined) break
-        entry.assignment = update.assignment
-        entry.rows = update.rows
-        entry.cluster?.setHosts(compileAssignment(update.assignment), update.rows)
+        entry.hosts = update.hosts
+        if (entry.cluster !== null || update.hosts.count > LARGE) loaded = this.load(name, entry, update.hosts)
         break
       case 'host_health':
         entry?.cluster?.onHostHealthChanged()
     }
-    this.tellDependents(update.name)
+    this.tellDependents(name)
+    return loaded
   }
 
   private dismiss(entry: Entry | undefined): void {
-    const cluster = entry?.cluster ?? null
+    const cluster = entry?.cluster ?? entry?.loading?.cluster ?? null
     if (cluster === null) return
     cluster.drain()
     this.aggregates.delete(cluster)

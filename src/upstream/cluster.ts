@@ -5,11 +5,12 @@ import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { ClusterTransports } from './cluster-transports.ts'
-import { Host, HostKeys, type Locality } from './host.ts'
+import { type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
+import { HostLoader, type HostPlace } from './host-loader.ts'
 import type { HostMonitors } from './host-monitor.ts'
 import type { HostRows } from './host-rows.ts'
-import { type HostGroup, type HostSet, hostSet } from './host-set/host-set.ts'
+import { type HostGroup, type HostSet, type HostSetPolicy, hostSet } from './host-set/host-set.ts'
 import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
 import type { BalancerParts } from './load-balancer/balancer-parts.ts'
 import { makeLoadBalancer } from './load-balancer/factory.ts'
@@ -19,9 +20,10 @@ import { type ResponseObserver, responseObserver } from './load-balancer/respons
 import { countSubsets } from './load-balancer/subset/subset-balancer.ts'
 import { ResourceLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
+import type { SharedHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
-const EMPTY: AssignmentPlan = { localities: [], overprovisioningFactor: 140, weightedPriorityHealth: false }
+const NO_POLICY: HostSetPolicy = { overprovisioningFactor: 140, weightedPriorityHealth: false }
 
 const READING: ReadonlySet<string> = new Set(['subset', 'override_host', 'aggregate'])
 
@@ -67,8 +69,8 @@ export class Cluster {
   private readonly here: Locality | null
   private readonly limitsByPriority: readonly [ResourceLimits, ResourceLimits]
   private readonly parts: BalancerParts
-  private hostsByKey = new Map<string, Host>()
-  private assignment: AssignmentPlan = EMPTY
+  private hostsByRow = new Map<number, Host>()
+  private policy: HostSetPolicy = NO_POLICY
   private groups: readonly HostGroup[] = []
   /** Null when hosts or their health have changed since it was made. */
   private snapshot: Snapshot | null = null
@@ -114,7 +116,7 @@ export class Cluster {
       memory: { subsets: new Set() },
       findCluster: name => surroundings.find(name),
     }
-    if (rowNumbers !== null) this.setHosts(plan.assignment, rowNumbers)
+    if (rowNumbers !== null) this.setStaticHosts(plan.assignment, rowNumbers)
   }
 
   /** `cluster.<name>.http2.`; there from the first HTTP/2 connection on. */
@@ -148,7 +150,7 @@ export class Cluster {
   }
 
   private takeSnapshot(): Snapshot {
-    const view = hostSet(this.groups, this.assignment, this.here)
+    const view = hostSet(this.groups, this.policy, this.here)
     const balancer = makeLoadBalancer(this.plan.balancer, view, this.parts)
     this.snapshot = { hostSet: view, balancer, byAddress: new HostsByAddress(view, this.plan.overrideHostStatuses) }
     return this.snapshot
@@ -164,57 +166,76 @@ export class Cluster {
     return this.hostSet.priorities.flatMap(priority => priority.hosts)
   }
 
-  /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
-  setHosts(assignment: AssignmentPlan, rowNumbers: readonly number[]): void {
+  /** Takes over new hosts: the loader goes through them, then finishHosts() swaps them in. */
+  beginHosts(shared: SharedHosts): HostLoader {
+    return new HostLoader(shared, this.hostsByRow, (key, endpoint, place, row) =>
+      this.makeHost(key, endpoint, place, row),
+    )
+  }
+
+  /** Goes on with new hosts, by a slice of `limit`; true when all have been seen. */
+  advanceHosts(loader: HostLoader, limit: number): boolean {
+    const done = loader.advance(limit)
+    const fresh = loader.takeFresh()
+    if (fresh.length > 0) this.surroundings.memory.report(this.name, fresh)
+    return done
+  }
+
+  private makeHost(key: string, endpoint: EndpointPlan, place: HostPlace, rowNumber: number): Host {
     const { memory, rows, thread, monitors } = this.surroundings
-    const before = this.hostsByKey
-    const kept = new Map<string, Host>()
-    const keys = new HostKeys()
-    const fresh: Host[] = []
-    let endpointIndex = 0
-    this.groups = assignment.localities.map(({ locality, weight, priority, endpoints }) => {
-      const hosts: Host[] = []
-      for (const endpoint of endpoints) {
-        const key = keys.next(endpoint)
-        const rowNumber = rowNumbers[endpointIndex++] as number
-        let host = before.get(key)
-        if (host === undefined) {
-          host = new Host(
-            this.name,
-            key,
-            endpoint,
-            locality,
-            priority,
-            memory.allot(),
-            rows.row(rowNumber),
-            thread.clock.now,
-          )
-          host.monitor = monitors?.create(this.plan, key, host.row) ?? null
-          fresh.push(host)
-        } else host.update(endpoint, locality, priority)
-        kept.set(key, host)
-        hosts.push(host)
-      }
-      return { locality, weight, priority, hosts }
-    })
-    this.hostsByKey = kept
-    this.assignment = assignment
+    const { locality, priority } = place
+    const { now } = thread.clock
+    const row = rows.row(rowNumber)
+    const host = new Host(this.name, key, endpoint, locality, priority, memory.allot(), row, now)
+    host.monitor = monitors?.create(this.plan, key, row) ?? null
+    return host
+  }
+
+  /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
+  finishHosts(shared: SharedHosts, loader: HostLoader): void {
+    const { thread } = this.surroundings
+    this.advanceHosts(loader, Number.POSITIVE_INFINITY)
+    const before = this.hostsByRow
+    this.groups = loader.finish()
+    this.hostsByRow = loader.hosts
+    this.policy = shared
     this.snapshot = null
-    if (fresh.length > 0) memory.report(this.name, fresh)
     const all = this.plan.closeConnectionsOnHostSetChange
-    for (const [key, host] of before) {
-      if (!all && kept.get(key) === host) continue
+    for (const [rowNumber, host] of before) {
+      // What discovery says of a host's health is in its row already; it ends no connection.
+      if (this.hostsByRow.get(rowNumber) === host) {
+        host.noteHealth(thread.clock.now)
+        if (!all) continue
+      }
       host.pools?.drain()
       // A host that stays begins with new connections.
       host.pools = null
     }
   }
 
+  /** The hosts of a cluster that discovers none. */
+  private setStaticHosts(assignment: AssignmentPlan, rowNumbers: readonly number[]): void {
+    const keys = new HostKeys()
+    const hosts: Host[] = []
+    this.groups = assignment.localities.map(({ endpoints, ...place }) => {
+      const from = hosts.length
+      for (const endpoint of endpoints) {
+        const rowNumber = rowNumbers[hosts.length] as number
+        const host = this.makeHost(keys.next(endpoint), endpoint, place, rowNumber)
+        hosts.push(host)
+        this.hostsByRow.set(rowNumber, host)
+      }
+      return { ...place, hosts: hosts.slice(from) }
+    })
+    this.policy = assignment
+    if (hosts.length > 0) this.surroundings.memory.report(this.name, hosts)
+  }
+
   /** Health flags in the rows of hosts have changed: the next request finds a balancer that knows. */
   onHostHealthChanged(): void {
     this.snapshot = null
     const { now } = this.surroundings.thread.clock
-    for (const host of this.hostsByKey.values()) {
+    for (const host of this.hostsByRow.values()) {
       if (!host.noteHealth(now)) continue
       // Requests under way finish; idle connections to a failed host are not worth keeping.
       host.pools?.drain()
@@ -236,6 +257,6 @@ export class Cluster {
   /** The cluster is removed or replaced: what is under way finishes, nothing new begins. */
   drain(): void {
     countSubsets(this.parts, new Set())
-    for (const host of this.hostsByKey.values()) host.pools?.drain()
+    for (const host of this.hostsByRow.values()) host.pools?.drain()
   }
 }

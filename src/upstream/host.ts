@@ -42,6 +42,14 @@ export interface EndpointPlan {
   readonly healthCheck: EndpointHealthCheck | null
 }
 
+/** Of tables of one size. */
+export interface MaglevPlace {
+  readonly tableSize: number
+  readonly key: string
+  readonly offset: number
+  readonly skip: number
+}
+
 export class Host {
   readonly clusterName: string
   /** From HostKeys. */
@@ -65,6 +73,11 @@ export class Host {
   knownFlags: number
   /** When this worker first saw the host in health: on joining, or on its first passing check. For slow start. */
   healthySinceMs: number
+  /** Of the record that describes it (shared-hosts.ts). */
+  stampLow = 0
+  stampHigh = 0
+  /** Where maglev tables place the host; it costs hashing to find out. */
+  maglev: MaglevPlace | null = null
   /** Moving average of response times (peak EWMA); 0: none yet. */
   ewmaMs = 0
   ewmaAtMs = 0
@@ -100,12 +113,16 @@ export class Host {
   }
 
   /** Takes over what may change while the host stays the same. */
-  update(endpoint: EndpointPlan, locality: Locality, priority: number): void {
+  update(endpoint: EndpointPlan): void {
     this.weight = endpoint.weight
-    this.locality = locality
-    this.priority = priority
     this.canary = endpoint.canary
     this.metadata = endpoint.metadata
+    this.maglev = null
+  }
+
+  move(locality: Locality, priority: number): void {
+    this.locality = locality
+    this.priority = priority
   }
 
   /** Health flag bits; 0: healthy. */

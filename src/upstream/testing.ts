@@ -18,6 +18,7 @@ import { HostCellMemory } from './host-cells.ts'
 import type { HostReports } from './host-monitor.ts'
 import { HOST_ROW_CELLS, HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { LimitsMemory } from './limits-memory.ts'
+import { shareHosts } from './shared-hosts.ts'
 
 export interface TestContext extends CompileContext {
   readonly diagnostics: Diagnostics
@@ -118,12 +119,12 @@ export const NO_REPORTS: HostReports = { onHostEvent: () => undefined, onOutlier
 
 /** Main as a worker under test hears it: clusters, and the hosts of those that discover them. */
 export class TestMain {
-  private readonly apply: (update: ClusterUpdate) => void
+  private readonly apply: (update: ClusterUpdate) => unknown
   private readonly limits = new LimitsMemory(1)
   private readonly rows: HostRowAllotment
   private readonly members = new Map<string, ClusterMembers>()
 
-  constructor(apply: (update: ClusterUpdate) => void) {
+  constructor(apply: (update: ClusterUpdate) => unknown) {
     this.apply = apply
     this.rows = new HostRowAllotment((index, memory) => apply({ kind: 'host_rows', name: '', index, memory }))
   }
@@ -146,10 +147,11 @@ export class TestMain {
     })
   }
 
-  setHosts(name: string, assignment: ClusterLoadAssignmentJson): void {
+  /** What the worker answers: a promise when it takes longer. */
+  setHosts(name: string, assignment: ClusterLoadAssignmentJson): unknown {
     const members = this.members.get(name) ?? new ClusterMembers(this.rows)
     members.update(compileAssignment(assignment))
-    this.apply({ kind: 'hosts', name, assignment, rows: members.rowNumbers() })
+    return this.apply({ kind: 'hosts', name, hosts: shareHosts(assignment, members.list()) })
   }
 
   setHealth(name: string, key: string, set: number, clear = 0): void {

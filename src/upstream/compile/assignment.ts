@@ -19,7 +19,8 @@ export function filterMetadata(json: MetadataJson | undefined): Readonly<Record<
   return (json?.filterMetadata as Readonly<Record<string, object>> | undefined) ?? null
 }
 
-function compileEndpoint(json: LbEndpointJson): EndpointPlan {
+/** One endpoint; its address may still be a host name. */
+export function compileEndpoint(json: LbEndpointJson): EndpointPlan {
   const metadata = filterMetadata(json.metadata)
   const address = parseAddress(json.endpoint?.address ?? {})
   return {

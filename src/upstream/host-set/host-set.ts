@@ -24,10 +24,14 @@ export interface PriorityHosts {
   readonly hasLocalLocality: boolean
 }
 
-export interface HostSet {
-  readonly priorities: readonly PriorityHosts[]
+/** envoy.config.endpoint.v3.ClusterLoadAssignment.Policy. */
+export interface HostSetPolicy {
   readonly overprovisioningFactor: number
   readonly weightedPriorityHealth: boolean
+}
+
+export interface HostSet extends HostSetPolicy {
+  readonly priorities: readonly PriorityHosts[]
 }
 
 /** Hosts of one locality and priority, before they are sorted by health. */
@@ -103,18 +107,14 @@ function priorityHosts(groups: readonly HostGroup[], here: Locality | null): Pri
  * Builds the view; there is always a priority 0, and priorities without hosts stay in their place. `here`: where this
  * proxy is; null: not known.
  */
-export function hostSet(
-  groups: readonly HostGroup[],
-  options: { readonly overprovisioningFactor: number; readonly weightedPriorityHealth: boolean },
-  here: Locality | null,
-): HostSet {
+export function hostSet(groups: readonly HostGroup[], policy: HostSetPolicy, here: Locality | null): HostSet {
   const count = groups.reduce((highest, group) => Math.max(highest, group.priority), 0) + 1
   const byPriority: HostGroup[][] = Array.from({ length: count }, () => [])
   for (const group of groups) byPriority[group.priority]?.push(group)
   return {
     priorities: byPriority.map(list => priorityHosts(list, here)),
-    overprovisioningFactor: options.overprovisioningFactor,
-    weightedPriorityHealth: options.weightedPriorityHealth,
+    overprovisioningFactor: policy.overprovisioningFactor,
+    weightedPriorityHealth: policy.weightedPriorityHealth,
   }
 }
 

@@ -1,13 +1,12 @@
 // HOT FILE (docs/hot-path.md): maglev hashing, the same table as Envoy's, entry for entry.
 import { xxHash64Halves } from '../../base/index.ts'
-import type { Host } from '../host.ts'
+import type { Host, MaglevPlace } from '../host.ts'
 import { hashKeyOf, type WeightedHost } from './hash-weights.ts'
 import type { HashPicker } from './load-balancer.ts'
 
 const TWO_32 = 0x1_0000_0000
 
 interface TableEntry {
-  readonly offset: number
   readonly skip: number
   readonly share: number
   target: number
@@ -28,6 +27,16 @@ function hashModulo(key: string, seed: number, divisor: number): number {
   return remainder(halves[1] as number, halves[0] as number, divisor)
 }
 
+function placeOf(host: Host, tableSize: number, useHostname: boolean): MaglevPlace {
+  const known = host.maglev
+  if (known !== null && known.tableSize === tableSize) return known
+  const key = hashKeyOf(host, useHostname)
+  const skip = hashModulo(key, 1, tableSize - 1) + 1
+  const place = { tableSize, key, offset: hashModulo(key, 0, tableSize), skip }
+  host.maglev = place
+  return place
+}
+
 export class Maglev implements HashPicker {
   readonly minEntriesPerHost: number
   readonly maxEntriesPerHost: number
@@ -35,14 +44,13 @@ export class Maglev implements HashPicker {
   private readonly hosts: readonly Host[]
 
   constructor(weighted: readonly WeightedHost[], tableSize: number, useHostname: boolean) {
+    const placed = weighted.map(({ host, share }) => ({ host, share, place: placeOf(host, tableSize, useHostname) }))
     // The table depends on the order of filling, which must not depend on the order of configuration.
-    const keyed = weighted.map(({ host, share }) => ({ host, share, key: hashKeyOf(host, useHostname) }))
-    keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    const entries = keyed.map(({ key, share }): TableEntry => {
-      const offset = hashModulo(key, 0, tableSize)
-      return { offset, skip: hashModulo(key, 1, tableSize - 1) + 1, share, target: 0, at: offset, count: 0 }
-    })
-    this.hosts = keyed.map(({ host }) => host)
+    placed.sort(({ place: a }, { place: b }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    const entries = placed.map(
+      ({ share, place: { offset, skip } }): TableEntry => ({ skip, share, target: 0, at: offset, count: 0 }),
+    )
+    this.hosts = placed.map(({ host }) => host)
     this.table = entries.length === 0 ? new Int32Array(0) : fillTable(entries, tableSize)
     const least = entries.reduce((fewest, { count }) => Math.min(fewest, count), tableSize)
     this.minEntriesPerHost = entries.length === 0 ? 0 : least
