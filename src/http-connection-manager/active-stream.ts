@@ -470,11 +470,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (!this.manager.multiplexed) this.connection.close(2)
   }
 
-  /** The response is out and complete: the rest of the request is not wanted (HTTP/2). */
-  stopRequest(): void {
-    this.encoder.resetStream('local_reset')
-  }
-
   // ---- flow control
 
   pauseDownstream(): void {

@@ -343,7 +343,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.cells[S.RQ_ACTIVE]! -= 1
     this.lastActiveMs = this.thread.clock.now
     const { connection } = this
-    if (this.multiplexed) this.multiplexedStreamEnded(stream, requestComplete)
+    if (this.multiplexed) this.multiplexedStreamEnded(stream)
     else if (connection.closing) return
     else if (this.upgraded) connection.close(CloseFlush)
     else if (!requestComplete) {
@@ -364,11 +364,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     stream.previous = stream.next = null
   }
 
-  private multiplexedStreamEnded(stream: ActiveStream, requestComplete: boolean): void {
+  private multiplexedStreamEnded(stream: ActiveStream): void {
     const { connection } = this
     const { info } = stream
     const answered = info.responseCode !== 0
-    if (answered && !requestComplete) stream.stopRequest()
     if ((this.resets as PrematureResets).onStreamEnded(this.thread.clock.now - info.startMs, answered)) {
       if (!connection.closing) this.tooManyResets()
     } else if (this.closing && this.streams === null && !connection.closing) this.closeMultiplexed()

@@ -540,15 +540,38 @@ describe('HTTP/2 server: answering', () => {
     assert.deepEqual(server.frames(), ['HEADERS 1', 'DATA 1 size 0 END'])
   })
 
-  it('does not want the rest of a request that is answered early', () => {
-    const server = answered(
-      encoder => encoder.encodeHeaders(responseHead(413), true),
-      request([], { ':method': 'POST' }),
-    )
-    assert.deepEqual(server.frames(), ['HEADERS 1 END', 'RST_STREAM 1 code 0'])
-    server.feed(data(1, 'more', true))
-    assert.equal(server.error, null)
+  const early = (): TestServer =>
+    answered(encoder => encoder.encodeHeaders(responseHead(413), true), request([], { ':method': 'POST' }))
+
+  it('lets a request that is answered early come to its end', () => {
+    const server = early()
+    assert.deepEqual(server.frames(), ['HEADERS 1 END'])
+    server.feed(data(1, 'more'), data(1, 'last', true))
     assert.deepEqual(server.frames(), [])
+    assert.equal(server.codec.activeStreams, 0)
+    assert.equal(server.messages[0]?.body, '')
+    server.memory.time.advance(2000)
+    assert.deepEqual(server.frames(), [])
+  })
+
+  it('resets a request that is answered early and goes on for long', () => {
+    const server = early()
+    server.frames()
+    server.memory.time.advance(1100)
+    assert.deepEqual(server.frames(), ['RST_STREAM 1 code 0'])
+    server.feed(data(1, 'late', true))
+    assert.deepEqual(server.frames(), [])
+    assert.equal(server.error, null)
+  })
+
+  it('resets a request that is answered early and has much more to say', () => {
+    const server = early()
+    server.feed(frame(FrameSettings, FlagAck, 0))
+    server.frames()
+    for (let i = 0; i < 4; i++) server.feed(data(1, Buffer.alloc(16000)))
+    assert.deepEqual(server.frames(), [])
+    server.feed(data(1, Buffer.alloc(16000)))
+    assert.deepEqual(server.frames(), ['RST_STREAM 1 code 0'])
   })
 
   it('sends no body in answer to HEAD', () => {
@@ -656,7 +679,7 @@ describe('HTTP/2 server: extended CONNECT', () => {
     server.feed(START, headers(1, websocket, false))
     server.memory.take()
     server.streams[0]!.encoder.encodeHeaders(responseHead(403), true)
-    assert.deepEqual(server.frames(), ['HEADERS 1 END', 'RST_STREAM 1 code 0'])
+    assert.deepEqual(server.frames(), ['HEADERS 1 END'])
   })
 
   it('costs its stream where it is not allowed', () => {

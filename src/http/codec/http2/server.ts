@@ -3,7 +3,7 @@ import type { Connection } from '../../../net/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import * as S from '../../http2-stats.ts'
-import type { RequestDecoder, ResetReason, ServerCodec, ServerCodecCallbacks } from '../codec.ts'
+import type { ResetReason, ServerCodec, ServerCodecCallbacks } from '../codec.ts'
 import { EndedByPeer, NeverOpened, ResetHere } from './closed-streams.ts'
 import * as H2 from './constants.ts'
 import { blockBound, encodeResponse } from './head-encoder.ts'
@@ -133,7 +133,9 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
       return
     }
     stream.remoteEnded = true
-    ;(stream.decoder as RequestDecoder).decodeTrailers(headers)
+    const { decoder } = stream
+    if (decoder === null) HeaderMap.release(headers)
+    else decoder.decodeTrailers(headers)
     if (!stream.closed) this.onRemoteEnd(stream)
   }
 
@@ -197,13 +199,8 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
   }
 
   onLocalEnd(stream: Http2Stream): void {
-    if (stream.remoteEnded) {
-      this.closeStream(stream, EndedByPeer)
-      return
-    }
-    // The rest of the request is not wanted (RFC 9113, 8.1).
-    this.writeReset(stream.id, H2.NoError)
-    this.closeStream(stream, ResetHere)
+    if (stream.remoteEnded) this.closeStream(stream, EndedByPeer)
+    else stream.linger()
   }
 
   // ---- the connection

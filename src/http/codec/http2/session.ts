@@ -279,10 +279,13 @@ export abstract class Http2Session implements FrameSink {
     }
     const ends = last && this.dataEndsStream
     if (ends) stream.remoteEnded = true
-    if (size > 0 || ends) {
-      ;(stream.decoder as RequestDecoder | ResponseDecoder | null)?.decodeData(data, start, end, ends)
+    if (stream.lingering) stream.onUnwanted(size)
+    else {
+      if (size > 0 || ends) {
+        ;(stream.decoder as RequestDecoder | ResponseDecoder | null)?.decodeData(data, start, end, ends)
+      }
+      if (size > 0) stream.onConsumed(size)
     }
-    if (size > 0) stream.onConsumed(size)
     if (ends && !stream.closed) this.onRemoteEnd(stream)
   }
 

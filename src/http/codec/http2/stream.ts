@@ -7,6 +7,12 @@ import { NoError, ProtocolError, RefusedStream } from './constants.ts'
 import type { PendingSend } from './pending-send.ts'
 import type { Http2Session } from './session.ts'
 
+const FLUSH_TIMER = 0
+const LINGER_TIMER = 1
+/** A client that is answered early may end its request by itself for this long, and send this much of it. */
+const LINGER_MS = 1000
+const LINGER_BYTES = 65536
+
 /** Our half: open, ended by its owner while bytes still wait, ended on the wire. */
 const LocalOpen = 0
 const LocalEnding = 1
@@ -53,7 +59,11 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
   /** Reasons for the source to pause: it hears of the first and of the end of the last. */
   private holds = 0
   private heldByConnection = false
-  private flushTimer: Timer | null = null
+  private timer: Timer | null = null
+  /** The response is complete, the request is not: see linger. */
+  lingering = false
+  /** Bytes that have come since; nobody wants them. */
+  private unwanted = 0
 
   constructor(session: Http2Session, id: number, sendWindow: number, receiveWindow: number) {
     this.session = session
@@ -114,20 +124,43 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
     this.local = LocalEnding
     const timeoutMs = this.session.options.streamFlushTimeoutMs
     if (timeoutMs === 0) return
-    this.flushTimer ??= new Timer(this, 0)
-    this.session.connection.thread.timers.arm(this.flushTimer, timeoutMs)
+    this.arm(FLUSH_TIMER, timeoutMs)
   }
 
-  onTimer(_kind: number): void {
+  /**
+   * The response is complete and the request is not. Its rest is not wanted (RFC 9113, 8.1); but most often it is on its
+   * way already, and a client that is reset may drop the response with it.
+   */
+  linger(): void {
+    this.decoder = null
+    this.lingering = true
+    this.arm(LINGER_TIMER, LINGER_MS)
+  }
+
+  /** Bytes of a request that has been answered. */
+  onUnwanted(size: number): void {
+    this.session.returnToConnection(size)
+    this.unwanted += size
+    if (this.unwanted > LINGER_BYTES) this.session.resetStream(this, NoError)
+  }
+
+  onTimer(kind: number): void {
     if (this.closed) return
-    this.session.cells[HTTP2_FLUSH_TIMEOUT]! += 1
+    if (kind === FLUSH_TIMER) this.session.cells[HTTP2_FLUSH_TIMEOUT]! += 1
     this.session.resetStream(this, NoError)
+  }
+
+  private arm(kind: number, delayMs: number): void {
+    const { timers } = this.session.connection.thread
+    if (this.timer !== null) timers.disarm(this.timer)
+    this.timer = new Timer(this, kind)
+    timers.arm(this.timer, delayMs)
   }
 
   /** END_STREAM is on the wire. */
   onLocalEnd(): void {
     this.local = LocalEnded
-    if (this.flushTimer !== null) this.session.connection.thread.timers.disarm(this.flushTimer)
+    if (this.timer !== null) this.session.connection.thread.timers.disarm(this.timer)
     this.session.onLocalEnd(this)
   }
 
@@ -185,7 +218,7 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
   release(): number {
     this.closed = true
     this.decoder = null
-    if (this.flushTimer !== null) this.session.connection.thread.timers.disarm(this.flushTimer)
+    if (this.timer !== null) this.session.connection.thread.timers.disarm(this.timer)
     const { withheld } = this
     this.withheld = 0
     return withheld
