@@ -1,4 +1,4 @@
-// `npm run check`: types, lint and format, imports between rooms, words that have no place in finished code.
+// `npm run check`: generated API, types, lint and format, imports between rooms, words that have no place in finished code.
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,7 +34,14 @@ function imports(): boolean {
   return findings.length === 0
 }
 
+/** Someone's change of the overlay changes gen/, which is not committed. */
+function api(): boolean {
+  const args = [join(root, 'scripts', 'prepare.mjs'), '--api']
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0
+}
+
 const steps: readonly (readonly [string, () => boolean])[] = [
+  ['generated API', api],
   ['types', () => tool('tsc', '-p', 'tsconfig.json')],
   ['lint and format', () => tool('biome', 'check', '--error-on-warnings')],
   ['imports', imports],

@@ -42,6 +42,7 @@ import { echoFactory } from '../extensions/network-filters/echo/index.ts'
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
+import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
 import {
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,
@@ -105,6 +106,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   upstreamTlsFactory,
   fileEventSinkFactory,
   redisHealthCheckerFactory,
+  latencyMonitorFactory,
 ]
 
 /** A registry of all extensions; each thread makes its own. */
