@@ -5,6 +5,7 @@ import type { UpstreamThread } from '../upstream/index.ts'
 import { RouterFilter } from './router-filter.ts'
 import type { RouterPlan } from './router-plan.ts'
 
+export { RouterAsyncClient } from './async-client.ts'
 export { compileRouteConfiguration } from './route-table/index.ts'
 
 declareSupport('envoy.extensions.filters.http.router.v3.Router', {

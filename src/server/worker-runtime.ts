@@ -2,7 +2,7 @@ import { type CompileContext, ConfigPath, Diagnostics, runtimeSnapshot } from '.
 import { compileListener, ListenerManager } from '../downstream/index.ts'
 import { finishLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
 import { configureLogging, reopenLog } from '../observability/index.ts'
-import { compileRouteConfiguration } from '../router/index.ts'
+import { compileRouteConfiguration, RouterAsyncClient } from '../router/index.ts'
 import { ClusterManager, type UpstreamThread } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
@@ -55,7 +55,8 @@ export class WorkerRuntime {
       settings.localClusterName,
     )
     // The filters of this thread find its clusters on its context.
-    const thread: UpstreamThread = Object.assign(shared, { clusters: this.clusters })
+    const withClusters = Object.assign(shared, { clusters: this.clusters })
+    const thread: UpstreamThread = Object.assign(withClusters, { asyncClient: new RouterAsyncClient(withClusters) })
     this.thread = thread
     thread.drain.healthChecksFail = settings.healthChecksFail
     setLogFlushInterval(thread, settings.fileFlushIntervalMs)

@@ -2,6 +2,7 @@ import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import { type CompileContext, ConfigPath } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
+import type { AsyncClient } from './async-client/async-client.ts'
 import { Cluster, type ClusterSurroundings } from './cluster.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
@@ -39,6 +40,8 @@ export type ClusterUpdate =
 /** A thread that may send requests upstream. */
 export interface UpstreamThread extends ThreadContext {
   readonly clusters: ClusterManager
+  /** For requests of the proxy's own. */
+  readonly asyncClient: AsyncClient
 }
 
 /** Hosts on their way into a cluster. */

@@ -1,3 +1,4 @@
+export * from './async-client/index.ts'
 export type * from './balancer-plan.ts'
 export { Cluster } from './cluster.ts'
 export { ClusterDirectory, type ClusterDirectoryOptions } from './cluster-directory.ts'

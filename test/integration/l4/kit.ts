@@ -22,7 +22,7 @@ import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
 import { ConnectionCounters, DrainState, finishLogFiles, SharedCells, ThreadBuffers } from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
-import { CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
+import { type AsyncClient, CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
 import { NO_REPORTS, TestMain } from '../../../src/upstream/testing.ts'
 
 export interface L4Options {
@@ -75,6 +75,7 @@ export class L4Worker {
       node: {},
       workerIndex: 0,
       clusters: null as never as ClusterManager,
+      asyncClient: null as never as AsyncClient,
     }
     thread.clusters = new ClusterManager(thread, this.context, () => {}, NO_REPORTS)
     this.thread = thread

@@ -1,0 +1,163 @@
+// One exchange of the async client: what a router filter asks of its stream, answered without a connection manager.
+import {
+  type BodyBuffer,
+  type FilterDirection,
+  HeaderMap,
+  type HttpFilterCallbacks,
+  type Route,
+} from '../http/index.ts'
+import type { Connection } from '../net/index.ts'
+import { type ConnectionInfo, type StatBlock, StreamInfo } from '../observability/index.ts'
+import type { AsyncStream, AsyncStreamCallbacks } from '../upstream/index.ts'
+import type { AsyncThread } from './async-client.ts'
+import { RouterFilter } from './router-filter.ts'
+import type { RouterPlan } from './router-plan.ts'
+
+const BUFFER_LIMIT_BYTES = 1024 * 1024
+const NOBODY = '0.0.0.0:0'
+const NO_CONNECTION: ConnectionInfo = {
+  connectionId: 0,
+  remoteAddress: NOBODY,
+  directRemoteAddress: NOBODY,
+  localAddress: NOBODY,
+  directLocalAddress: NOBODY,
+  requestedServerName: null,
+  filterChainName: '',
+}
+
+/** There is one filter, and it neither holds nor makes anything. */
+const NO_DIRECTION: FilterDirection = {
+  addData: () => undefined,
+  injectData: () => undefined,
+  replaceData: () => undefined,
+  addTrailers: () => HeaderMap.acquire(),
+  held: (): BodyBuffer | null => null,
+}
+
+export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
+  readonly thread: AsyncThread
+  readonly info: StreamInfo
+  readonly httpStats: StatBlock
+  readonly route: Route
+  readonly streamRandom: number
+  readonly bufferLimitBytes = BUFFER_LIMIT_BYTES
+  readonly decoding = NO_DIRECTION
+  readonly encoding = NO_DIRECTION
+  requestHeaders: HeaderMap | null = null
+  responseHeaders: HeaderMap | null = null
+  requestComplete = false
+  private responseTrailers: HeaderMap | null = null
+  private readonly router: RouterFilter
+  private readonly callbacks: AsyncStreamCallbacks
+  private over = false
+
+  constructor(
+    thread: AsyncThread,
+    httpStats: StatBlock,
+    route: Route,
+    callbacks: AsyncStreamCallbacks,
+    plan: RouterPlan,
+  ) {
+    this.thread = thread
+    this.httpStats = httpStats
+    this.route = route
+    this.callbacks = callbacks
+    this.streamRandom = (thread.random() * 0x100000000) >>> 0
+    this.info = new StreamInfo(NO_CONNECTION, thread.clock.now)
+    this.info.protocol = 'HTTP/1.1'
+    this.router = new RouterFilter(plan, thread.clusters, thread)
+    this.router.callbacks = this
+  }
+
+  /** The router has no use for a connection: only filters in front of it look there. */
+  get connection(): Connection {
+    throw new Error('a request of the proxy itself has no downstream connection')
+  }
+
+  start(headers: HeaderMap, endStream: boolean): void {
+    this.requestHeaders = headers
+    this.requestComplete = endStream
+    this.router.decodeHeaders(headers, endStream)
+  }
+
+  // ---- the caller's side
+
+  sendData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return
+    if (endStream) this.requestComplete = true
+    this.router.decodeData(data, start, end, endStream)
+  }
+
+  sendTrailers(trailers: HeaderMap): void {
+    if (this.over) return
+    this.requestComplete = true
+    this.router.decodeTrailers(trailers)
+  }
+
+  cancel(): void {
+    if (!this.over) this.finish()
+  }
+
+  // ---- the router's side
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    HeaderMap.release(headers)
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    if (this.over) return
+    this.responseHeaders = headers
+    this.callbacks.onAsyncHeaders(headers, endStream)
+    if (endStream) this.finish()
+  }
+
+  encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return
+    this.callbacks.onAsyncData(data, start, end, endStream)
+    if (endStream) this.finish()
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.over) return
+    this.responseTrailers = trailers
+    this.callbacks.onAsyncTrailers(trailers)
+    this.finish()
+  }
+
+  sendLocalReply(status: number, body: string, details: string, modify?: ((headers: HeaderMap) => void) | null): void {
+    if (this.over) return
+    this.info.responseCodeDetails = details
+    const headers = HeaderMap.acquire()
+    headers.status = status
+    modify?.(headers)
+    const bytes = Buffer.from(body, 'latin1')
+    this.encodeHeaders(headers, bytes.length === 0)
+    if (bytes.length > 0) this.encodeData(bytes, 0, bytes.length, true)
+  }
+
+  resetStream(): void {
+    if (this.over) return
+    this.callbacks.onAsyncReset()
+    this.finish()
+  }
+
+  clearRouteCache(): void {}
+  continueDecoding(): void {}
+  continueEncoding(): void {}
+  pauseDownstream(): void {}
+  resumeDownstream(): void {}
+  pauseUpstream(): void {}
+  resumeUpstream(): void {}
+  setBufferLimit(): void {}
+
+  private finish(): void {
+    if (this.over) return
+    this.over = true
+    this.router.onStreamComplete()
+    this.router.onDestroy()
+    if (this.requestHeaders !== null) HeaderMap.release(this.requestHeaders)
+    if (this.responseHeaders !== null) HeaderMap.release(this.responseHeaders)
+    if (this.responseTrailers !== null) HeaderMap.release(this.responseTrailers)
+    this.requestHeaders = this.responseHeaders = this.responseTrailers = null
+  }
+}

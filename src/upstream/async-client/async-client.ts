@@ -1,0 +1,41 @@
+// Requests that the proxy makes by itself, for its filters (Envoy: envoy/http/async_client.h). They go through the router
+// like any other: pools, breakers, balancing, retries, outlier detection and stats are those of their cluster.
+import type { HeaderMap, RetryPolicyPlan } from '../../http/index.ts'
+
+export interface AsyncStreamOptions {
+  readonly cluster: string
+  /** Whole exchange with all attempts, in ms; 0: none. */
+  readonly timeoutMs: number
+  readonly retryPolicy: RetryPolicyPlan | null
+}
+
+/** Hears the response in order; perhaps within `start` already. What the proxy says itself (503, 504) is a response too. */
+export interface AsyncStreamCallbacks {
+  /** `headers` are valid until the stream is over. */
+  onAsyncHeaders(headers: HeaderMap, endStream: boolean): void
+  /** Bytes [start, end), valid only during the call. */
+  onAsyncData(data: Buffer, start: number, end: number, endStream: boolean): void
+  onAsyncTrailers(trailers: HeaderMap): void
+  /** The response was cut short; nothing follows. */
+  onAsyncReset(): void
+}
+
+export interface AsyncStream {
+  sendData(data: Buffer, start: number, end: number, endStream: boolean): void
+  sendTrailers(trailers: HeaderMap): void
+  /** Gives the stream up; no callback follows. Nothing happens once it is over. */
+  cancel(): void
+}
+
+export interface AsyncClient {
+  /**
+   * Starts an exchange. `headers` come from HeaderMap.acquire and belong to the client now; they carry method, path and host.
+   * A cluster that is not known answers 503.
+   */
+  start(
+    options: AsyncStreamOptions,
+    headers: HeaderMap,
+    endStream: boolean,
+    callbacks: AsyncStreamCallbacks,
+  ): AsyncStream
+}

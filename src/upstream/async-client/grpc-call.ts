@@ -1,0 +1,148 @@
+// A unary gRPC call over the async client; messages are bytes here.
+import {
+  CONTENT_TYPE,
+  decodeGrpcMessage,
+  formatGrpcTimeout,
+  GRPC_MESSAGE,
+  GRPC_TIMEOUT,
+  GrpcFrameDecoder,
+  grpcFrame,
+  grpcStatusIn,
+  grpcStatusOf,
+  HeaderMap,
+  type HeaderName,
+  HOST,
+  TE,
+  X_ENVOY_INTERNAL,
+} from '../../http/index.ts'
+import type { AsyncClient, AsyncStream, AsyncStreamCallbacks } from './async-client.ts'
+
+export interface GrpcCallOptions {
+  readonly cluster: string
+  /** '': the cluster's name. */
+  readonly authority: string
+  /** '/package.Service/Method' */
+  readonly path: string
+  /** In ms; 0: none. */
+  readonly timeoutMs: number
+  readonly initialMetadata: readonly { readonly name: HeaderName; readonly value: string }[]
+  readonly maxResponseBytes: number
+}
+
+export interface GrpcCallCallbacks {
+  /** The call went well; `message` is valid only during the call. */
+  onGrpcSuccess(message: Buffer): void
+  onGrpcFailure(status: number, message: string): void
+}
+
+const GRPC_OK = 0
+const GRPC_UNKNOWN = 2
+const GRPC_INTERNAL = 13
+const GRPC_UNAVAILABLE = 14
+const COMPRESSED = 1
+
+export class GrpcCall implements AsyncStreamCallbacks {
+  private readonly callbacks: GrpcCallCallbacks
+  private readonly decoder: GrpcFrameDecoder
+  private message: Buffer | null = null
+  private problem = ''
+  private stream: AsyncStream | null = null
+  private over = false
+
+  private constructor(callbacks: GrpcCallCallbacks, maxResponseBytes: number) {
+    this.callbacks = callbacks
+    this.decoder = new GrpcFrameDecoder(maxResponseBytes)
+  }
+
+  /** The callbacks may come before this returns. */
+  static start(
+    client: AsyncClient,
+    options: GrpcCallOptions,
+    message: Uint8Array,
+    callbacks: GrpcCallCallbacks,
+  ): GrpcCall {
+    const call = new GrpcCall(callbacks, options.maxResponseBytes)
+    const { cluster, timeoutMs } = options
+    const stream = client.start({ cluster, timeoutMs, retryPolicy: null }, requestHeaders(options), false, call)
+    if (call.over) return call
+    call.stream = stream
+    const frame = grpcFrame(message)
+    stream.sendData(frame, 0, frame.length, true)
+    return call
+  }
+
+  /** No callback follows. */
+  cancel(): void {
+    this.over = true
+    this.stream?.cancel()
+    this.stream = null
+  }
+
+  onAsyncHeaders(headers: HeaderMap, endStream: boolean): void {
+    if (this.over) return
+    // An answer that is no gRPC at all, or one that ends with its headers, tells everything here.
+    if (headers.status !== 200) this.fail(grpcStatusIn(headers) ?? grpcStatusOf(headers.status), headers)
+    else if (endStream) this.end(headers)
+  }
+
+  onAsyncData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return
+    this.decoder.decode(data, start, end, (flags, message) => this.onMessage(flags, message))
+    if (this.decoder.tooLarge) this.problem = 'the response is too large'
+    if (this.problem !== '') {
+      this.cancel()
+      this.callbacks.onGrpcFailure(GRPC_INTERNAL, this.problem)
+    } else if (endStream) this.finish(GRPC_UNKNOWN, 'the response has no trailers')
+  }
+
+  private onMessage(flags: number, message: Buffer): void {
+    if (this.message !== null) this.problem = 'the response has more than one message'
+    else if ((flags & COMPRESSED) !== 0) this.problem = 'the response is compressed, which was not asked for'
+    else this.message = message
+  }
+
+  onAsyncTrailers(trailers: HeaderMap): void {
+    if (!this.over) this.end(trailers)
+  }
+
+  onAsyncReset(): void {
+    if (!this.over) this.finish(GRPC_UNAVAILABLE, 'the stream was reset')
+  }
+
+  private end(last: HeaderMap): void {
+    const status = grpcStatusIn(last) ?? GRPC_UNKNOWN
+    if (status !== GRPC_OK) this.fail(status, last)
+    else if (this.message === null) this.finish(GRPC_INTERNAL, 'the response has no message')
+    else {
+      this.over = true
+      this.stream = null
+      this.callbacks.onGrpcSuccess(this.message)
+    }
+  }
+
+  private fail(status: number, last: HeaderMap): void {
+    const stream = this.stream
+    this.finish(status, decodeGrpcMessage(last.get(GRPC_MESSAGE) ?? ''))
+    stream?.cancel()
+  }
+
+  private finish(status: number, message: string): void {
+    this.over = true
+    this.stream = null
+    this.callbacks.onGrpcFailure(status, message)
+  }
+}
+
+function requestHeaders(options: GrpcCallOptions): HeaderMap {
+  const headers = HeaderMap.acquire()
+  headers.method = 'POST'
+  headers.scheme = 'http'
+  headers.path = options.path
+  headers.append(HOST, options.authority === '' ? options.cluster : options.authority)
+  headers.append(TE, 'trailers')
+  if (options.timeoutMs > 0) headers.append(GRPC_TIMEOUT, formatGrpcTimeout(Math.ceil(options.timeoutMs)))
+  headers.append(CONTENT_TYPE, 'application/grpc')
+  for (const { name, value } of options.initialMetadata) headers.append(name, value)
+  headers.append(X_ENVOY_INTERNAL, 'true')
+  return headers
+}

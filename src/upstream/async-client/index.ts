@@ -1,0 +1,3 @@
+export type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
+export { AsyncRequest, type AsyncRequestCallbacks, type AsyncResponse } from './async-request.ts'
+export { GrpcCall, type GrpcCallCallbacks, type GrpcCallOptions } from './grpc-call.ts'
