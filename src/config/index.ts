@@ -34,6 +34,7 @@ export {
   type MetadataPredicate,
   type ValuePredicate,
 } from './matchers/value-matcher.ts'
+export { type MessageCodec, messageCodec } from './message-codec.ts'
 export { nearestName, typeName } from './names.ts'
 export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapshot } from './runtime-snapshot.ts'
 export { schemaTable } from './schema/table.ts'

@@ -23,6 +23,7 @@ const NO_CONNECTION: ConnectionInfo = {
   directLocalAddress: NOBODY,
   requestedServerName: null,
   filterChainName: '',
+  ssl: null,
 }
 
 /** There is one filter, and it neither holds nor makes anything. */
@@ -149,6 +150,7 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   pauseUpstream(): void {}
   resumeUpstream(): void {}
   setBufferLimit(): void {}
+  recreateStream(): void {}
 
   private finish(): void {
     if (this.over) return

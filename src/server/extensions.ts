@@ -14,6 +14,7 @@ import { compressorFactory, compressorPerRouteFactory } from '../extensions/http
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
+import { extAuthzFactory, extAuthzPerRouteFactory } from '../extensions/http-filters/ext_authz/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import { grpcHttp1BridgeFactory } from '../extensions/http-filters/grpc_http1_bridge/index.ts'
 import {
@@ -65,6 +66,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
   decompressorFactory,
+  extAuthzFactory,
+  extAuthzPerRouteFactory,
   brotliCompressorFactory,
   brotliDecompressorFactory,
   gzipCompressorFactory,

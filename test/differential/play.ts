@@ -9,6 +9,7 @@ import {
   parseRequests,
   parseResponses,
   RawClient,
+  type RawRequest,
   type RawResponse,
   ScriptedOrigin,
   socketAddress,
@@ -102,14 +103,14 @@ interface Played {
 }
 
 class Player {
-  private readonly origin: ScriptedOrigin
   private readonly proxy: ProxyProcess
   private readonly answered = new WeakMap<OriginConnection, number>()
   private script: readonly string[] = []
+  /** What reached the origin, in the order it came, over all connections. */
+  private arrived: RawRequest[] = []
   private asked = 0
 
   constructor(origin: ScriptedOrigin, proxy: ProxyProcess) {
-    this.origin = origin
     this.proxy = proxy
     origin.script = connection => this.answer(connection)
   }
@@ -118,9 +119,10 @@ class Player {
     const requests = parseRequests(connection.received)
     const from = this.answered.get(connection) ?? 0
     this.answered.set(connection, requests.length)
-    for (const { method } of requests.slice(from)) {
+    for (const request of requests.slice(from)) {
+      this.arrived.push(request)
       const short = this.script[Math.min(this.asked++, this.script.length - 1)]!
-      connection.socket.write(Buffer.from(responseBytes(short, method), 'latin1'))
+      connection.socket.write(Buffer.from(responseBytes(short, request.method), 'latin1'))
     }
   }
 
@@ -128,13 +130,13 @@ class Player {
     this.script = typeof one.origin === 'string' ? [one.origin] : (one.origin ?? ['200\n\nfrom origin'])
     this.asked = 0
     const before = await this.stats(placed, one)
-    const seenBefore = this.origin.requests.length
+    this.arrived = []
     const client = await RawClient.connect(placed.port)
     const clientPort = client.socket.localPort!
     const startMs = performance.now()
     const lines = await converse(client, typeof one.send === 'string' ? [one.send] : one.send)
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
-    lines.push(...this.origin.requests.slice(seenBefore).flatMap(requestLines))
+    lines.push(...this.arrived.flatMap(requestLines))
     client.close()
     lines.push(...(await this.changes(placed, one, before)))
     return { placed, clientPort, lines }

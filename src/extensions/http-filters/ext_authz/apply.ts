@@ -1,0 +1,64 @@
+// What the service wants changed, done to a head.
+import { type HeaderMap, overwriteHeader } from '../../../http/index.ts'
+import {
+  AddHeader,
+  AddIfAbsent,
+  AppendHeader,
+  type CheckResult,
+  type HeaderChange,
+  SetHeader,
+  SetIfPresent,
+} from './check.ts'
+
+/** Headers that are set make room for what was there once, so that one name may be set to several values. */
+export function applyChanges(headers: HeaderMap, changes: readonly HeaderChange[]): void {
+  for (const { name, value, kind } of changes) {
+    if (name.text.startsWith(':')) continue
+    switch (kind) {
+      case SetHeader:
+        overwriteHeader(headers, name, value)
+        break
+      case SetIfPresent:
+        if (headers.has(name)) overwriteHeader(headers, name, value)
+        break
+      case AddIfAbsent:
+        if (!headers.has(name)) headers.append(name, value)
+        break
+      case AppendHeader:
+        // Only where the request has that header already.
+        if (headers.has(name)) headers.append(name, value)
+        break
+      case AddHeader:
+        headers.append(name, value)
+    }
+  }
+}
+
+const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const VALUE = /^[^\0\r\n]*$/
+
+/** Whether all headers could be sent as they are. */
+export function changesAreValid({ clientHeaders, requestChanges, responseChanges }: CheckResult): boolean {
+  return [clientHeaders, requestChanges, responseChanges].every(list =>
+    list.every(({ name, value }) => NAME.test(name.text) && VALUE.test(value)),
+  )
+}
+
+const UNSAFE = /[^A-Za-z0-9\-._~!$'()*+,;:@/?]/g
+const escapeByte = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+const encode = (text: string): string => text.replace(UNSAFE, escapeByte)
+
+export function rewriteQuery(
+  headers: HeaderMap,
+  set: readonly { readonly key: string; readonly value: string }[],
+  remove: readonly string[],
+): void {
+  const { path } = headers
+  const question = path.indexOf('?')
+  const pairs = question < 0 ? [] : path.slice(question + 1).split('&')
+  const gone = new Set([...remove, ...set.map(({ key }) => key)].map(encode))
+  const kept = pairs.filter(pair => !gone.has(pair.split('=', 1)[0] as string))
+  const added = set.map(({ key, value }) => `${encode(key)}=${encode(value)}`)
+  const query = [...kept, ...added].join('&')
+  headers.path = (question < 0 ? path : path.slice(0, question)) + (query === '' ? '' : `?${query}`)
+}
