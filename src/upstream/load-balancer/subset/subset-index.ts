@@ -53,14 +53,31 @@ function keysOf(host: Host, keys: readonly string[], listAsAny: boolean): string
   return combinations.map(subsetKey)
 }
 
-export function indexSubsets(hosts: Iterable<Host>, plan: SubsetPlan): SubsetIndex {
+/** Keys of the subsets of a host, by selector; remembered by its metadata, since health changes far more often. */
+export type KnownKeys = WeakMap<object, readonly (readonly string[])[]>
+
+function keysBySelector(host: Host, plan: SubsetPlan, known: KnownKeys): readonly (readonly string[])[] {
+  const { metadata } = host
+  if (metadata === null) return []
+  let keys = known.get(metadata)
+  if (keys === undefined) {
+    keys = plan.selectors.map(selector => keysOf(host, selector.keys, plan.listAsAny))
+    known.set(metadata, keys)
+  }
+  return keys
+}
+
+export function indexSubsets(hosts: Iterable<Host>, plan: SubsetPlan, known: KnownKeys): SubsetIndex {
   const subsets = new Map<string, SubsetMembers>()
   let duplicates = 0
   for (const host of hosts) {
-    for (const selector of plan.selectors) {
-      for (const key of keysOf(host, selector.keys, plan.listAsAny)) {
-        const members = subsets.get(key) ?? { hosts: new Set(), single: selector.singleHostPerSubset }
-        subsets.set(key, members)
+    for (const [index, keys] of keysBySelector(host, plan, known).entries()) {
+      for (const key of keys) {
+        let members = subsets.get(key)
+        if (members === undefined) {
+          members = { hosts: new Set(), single: plan.selectors[index]?.singleHostPerSubset === true }
+          subsets.set(key, members)
+        }
         if (members.single && members.hosts.size > 0 && !members.hosts.has(host)) duplicates++
         else members.hosts.add(host)
       }
