@@ -382,3 +382,30 @@ test('health that main finds out reaches gauges, /clusters and the workers, and 
   directory.setHostHealth('c', one, 0, FailedActiveHealthCheck | ExcludedViaImmediateHealthCheckFail)
   assert.deepEqual(gauges(), [3, 2, 1, 0])
 })
+
+test('explain: what main knows of health and priorities, through an aggregate cluster too', () => {
+  const { directory, add } = setUp(scripted([]))
+  const lbEndpoints = [endpointJson(1), endpointJson(2)]
+  add({ name: 'c', loadAssignment: { endpoints: [{ lbEndpoints }, { priority: 1, lbEndpoints: [endpointJson(3)] }] } })
+  const clusters = ['c', 'gone']
+  const typedConfig = { '@type': 'type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig', clusters }
+  add({ name: 'a', lbPolicy: 'CLUSTER_PROVIDED', clusterType: { name: 'envoy.clusters.aggregate', typedConfig } })
+  directory.setHostHealth('c', '127.0.0.1:1', FailedActiveHealthCheck, 0)
+  const explained = directory.explain('c', null, null)
+  assert.deepEqual(
+    explained?.hosts.map(({ address, share, reasons }) => [address, share, reasons[0]]),
+    [
+      ['127.0.0.1:1', 0, 'it is not healthy'],
+      ['127.0.0.1:2', 0.7, 'it is healthy'],
+      ['127.0.0.1:3', 0.3, 'it is healthy'],
+    ],
+  )
+  assert.deepEqual(
+    directory.explain('a', null, null)?.priorities.map(({ hosts, healthyLoad }) => [hosts, healthyLoad]),
+    [
+      [2, 70],
+      [1, 30],
+    ],
+  )
+  assert.equal(directory.explain('gone', null, null), undefined)
+})

@@ -5,6 +5,7 @@ import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/en
 import type { RuntimeSnapshot } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
+import type { BalancerPlan } from './balancer-plan.ts'
 import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import { ClusterMembers, type Member } from './cluster-members.ts'
@@ -14,9 +15,13 @@ import { compileAssignment } from './compile/assignment.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
+import { type BalancingExplanation, explainBalancing } from './explain/explain-balancing.ts'
+import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
+import type { Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
+import type { HostSet } from './host-set/host-set.ts'
 import { HostWatch } from './host-watch.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
@@ -62,6 +67,8 @@ interface Entry {
   readonly resource: SharedBytes
   readonly addedViaApi: boolean
   readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
+  readonly balancer: BalancerPlan
+  readonly healthyPanicThreshold: number
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
@@ -75,6 +82,17 @@ interface Entry {
   hosts: SharedHosts | null
   /** Made when a worker first uses the cluster. */
   breakers: BreakerGauges | null
+}
+
+const PANIC_KEY = 'upstream.healthy_panic_threshold'
+
+function resourceOf({ resource: { memory, offset, length } }: Entry): ClusterJson {
+  return deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
+}
+
+/** The hosts at the moment. */
+function assignmentOf({ dns, assignment }: Entry, cluster: ClusterJson): AssignmentPlan {
+  return compileAssignment(dns === null ? cluster.loadAssignment : (assignment ?? undefined))
 }
 
 const systemSchedule: Schedule = (ms, callback) => {
@@ -125,6 +143,8 @@ export class ClusterDirectory implements HostReports {
       resource,
       addedViaApi,
       limitsPlan: plan.limits,
+      balancer: plan.balancer,
+      healthyPanicThreshold: plan.healthyPanicThreshold,
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),
@@ -359,11 +379,32 @@ export class ClusterDirectory implements HostReports {
   /** What /clusters shows, cluster by cluster. */
   *describe(): Iterable<ClusterStatus> {
     for (const entry of this.entries.values()) {
-      const { memory, offset, length } = entry.resource
-      const cluster = deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
-      const assignment = entry.dns === null ? cluster.loadAssignment : (entry.assignment ?? undefined)
+      const cluster = resourceOf(entry)
       const facts = { ...entry, outliers: entry.watch.outliers }
-      yield clusterStatus(cluster, facts, compileAssignment(assignment), this.cells)
+      yield clusterStatus(cluster, facts, assignmentOf(entry, cluster), this.cells)
     }
+  }
+
+  /**
+   * Why each host of a cluster is picked or not; undefined for an unknown cluster. `here`: where this proxy is;
+   * `localClusterName`: the cluster that it is a host of itself.
+   */
+  explain(name: string, here: Locality | null, localClusterName: string | null): BalancingExplanation | undefined {
+    const entry = this.entries.get(name)
+    if (entry === undefined) return undefined
+    const { balancer: plan, healthyPanicThreshold } = entry
+    const panicThreshold = this.options.runtime.snapshot.getNumber(PANIC_KEY, healthyPanicThreshold)
+    const set =
+      plan.kind === 'aggregate'
+        ? aggregateSet(plan.clusters.flatMap(part => this.hostSetOf(part, here) ?? []))
+        : (this.hostSetOf(name, here) as HostSet)
+    const local = localClusterName === null || localClusterName === name ? null : this.hostSetOf(localClusterName, here)
+    return explainBalancing({ plan, set, local, panicThreshold })
+  }
+
+  private hostSetOf(name: string, here: Locality | null): HostSet | null {
+    const entry = this.entries.get(name)
+    if (entry === undefined) return null
+    return hostSetOnMain(name, assignmentOf(entry, resourceOf(entry)), entry.members, here)
   }
 }
