@@ -107,7 +107,7 @@ export class Http2ClientCodec extends Http2Session {
     stream.sendWindow = this.peer.initialWindowBytes
     stream.receiveWindow = this.ownWindow
     this.unsent.delete(stream)
-    this.streams.set(id, stream)
+    this.streams.add(stream)
     const at = this.writer.beginBlock(blockBound(headers))
     const end = encodeRequest(this.encoder, headers, protocol, this.connection.thread.buffers.output, at)
     this.writer.endBlock(id, at, end, endStream)
@@ -255,7 +255,7 @@ export class Http2ClientCodec extends Http2Session {
 
   protected onGoAwayFrame(lastId: number, _code: number): void {
     this.noNewStreams = true
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.id > lastId && !stream.closed) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
     }
     for (const stream of [...this.unsent]) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')

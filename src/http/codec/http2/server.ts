@@ -111,7 +111,7 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
 
   private openStream(id: number): Http2Stream {
     const stream = new Http2Stream(this, id, this.peer.initialWindowBytes, this.ownWindow)
-    this.streams.set(id, stream)
+    this.streams.add(stream)
     this.cells[S.HTTP2_STREAMS_ACTIVE]! += 1
     return stream
   }

@@ -1,27 +1,13 @@
 // HOT FILE (docs/hot-path.md): what both halves of an HTTP/2 connection have in common (RFC 9113): frames in, streams out.
-import type { Connection } from '../../../net/index.ts'
-import type { StatBlock } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import * as S from '../../http2-stats.ts'
-import type { RequestDecoder, ResetReason, ResponseDecoder } from '../codec.ts'
-import { ClosedStreams, EndedByPeer, ResetHere } from './closed-streams.ts'
+import type { RequestDecoder, ResponseDecoder } from '../codec.ts'
+import { EndedByPeer, ResetHere } from './closed-streams.ts'
 import * as H2 from './constants.ts'
-import { FloodGuard } from './flood-guard.ts'
-import { FrameReader, type FrameSink } from './frame-reader.ts'
-import { FrameWriter } from './frame-writer.ts'
-import { HeaderBlock } from './header-block.ts'
-import { HpackDecoder } from './hpack/decoder.ts'
-import { HpackEncoder } from './hpack/encoder.ts'
-import { HeadAssembler, type HeadFailure, HeadTooLarge } from './hpack/head-assembler.ts'
-import { Keepalive } from './keepalive.ts'
-import type { Http2Options } from './options.ts'
-import { ownMaxFrameBytes, ownSettings } from './own-settings.ts'
-import { PeerSettings } from './peer-settings.ts'
-import { SendScheduler } from './send-scheduler.ts'
+import { HeadAssembler } from './hpack/head-assembler.ts'
+import { SessionCore } from './session-core.ts'
 import type { Http2Stream } from './stream.ts'
 
-/** Above the largest head that the options allow, so that it can be refused by itself; beyond, the connection ends. */
-const BLOCK_SLACK_BYTES = 32768
 const SETTING_BYTES = 6
 const DATA_DETAILS: Readonly<Record<number, string>> = {
   [H2.ProtocolError]: 'http2.violation.of.messaging.rule',
@@ -33,83 +19,18 @@ const PRIORITY_BYTES = 5
 // No head is under way between two blocks: one assembler per thread serves all connections.
 export const assembler = new HeadAssembler()
 
-export abstract class Http2Session implements FrameSink {
-  readonly connection: Connection
-  readonly options: Http2Options
-  readonly cells: Float64Array
-  readonly writer: FrameWriter
-  readonly sender: SendScheduler
-  protected readonly streams = new Map<number, Http2Stream>()
-  protected readonly encoder: HpackEncoder
-  protected readonly peer = new PeerSettings()
-  protected readonly guard: FloodGuard
-  protected readonly reader: FrameReader
-  protected readonly block: HeaderBlock
-  protected readonly closedStreams = new ClosedStreams()
-  protected readonly keepalive: Keepalive | null
-  /** The peer's SETTINGS have come. */
-  protected settingsReceived = false
-  protected dead = false
-  private readonly server: boolean
-  private readonly decoder: HpackDecoder
-  /** What the peer may still send on the connection, and what it may have back. */
-  private receiveWindow: number
-  private unreturned = 0
-  /** Window of new streams: the default until the peer has acknowledged ours. */
-  protected ownWindow = H2.DEFAULT_WINDOW_BYTES
-  private settingsAcknowledged = false
+export abstract class Http2Session extends SessionCore {
   private dataStream: Http2Stream | null = null
   private dataEndsStream = false
-  /** Details of a flood of frames outwards, dealt with where no encoder is at work. */
-  private flood: string | null = null
-  private dispatching = false
   private dataBytes = 0
 
-  constructor(connection: Connection, options: Http2Options, stats: StatBlock, server: boolean) {
-    this.connection = connection
-    this.options = options
-    this.cells = stats.cells
-    this.server = server
-    this.writer = new FrameWriter(connection, options, this)
-    this.guard = new FloodGuard(options, connection.thread.clock)
-    this.encoder = new HpackEncoder(options.hpackTableBytes, options.huffman, server ? 128 : 1024)
-    this.decoder = new HpackDecoder(options.maxFieldBytes)
-    this.sender = new SendScheduler(connection, this.writer, this.guard, this.encoder, this.cells)
-    this.reader = new FrameReader(this, server, ownMaxFrameBytes(options))
-    this.block = new HeaderBlock(options.limits.maxBytes + BLOCK_SLACK_BYTES, server ? 512 : 1024)
-    if (!server) this.writer.preface()
-    this.writer.settings(ownSettings(options, server))
-    this.receiveWindow = Math.max(options.initialConnectionWindowBytes, H2.DEFAULT_WINDOW_BYTES)
-    const more = this.receiveWindow - H2.DEFAULT_WINDOW_BYTES
-    if (more > 0) this.writer.windowUpdate(0, more)
-    this.keepalive =
-      options.keepalive === null ? null : new Keepalive(connection, this.writer, options.keepalive, this.cells)
-  }
-
-  get activeStreams(): number {
-    return this.streams.size
-  }
-
-  // ---- what the halves do by themselves
-
-  abstract sendHead(stream: Http2Stream, headers: HeaderMap, endStream: boolean): void
-  /** END_STREAM has been sent. */
-  abstract onLocalEnd(stream: Http2Stream): void
   /** A frame for a stream that is not under way; false when the connection ends for it. */
   protected abstract checkNewHeaders(id: number): boolean
   /** A whole head or trailers, in `assembler`; `stream`: undefined for a new one. */
   protected abstract onHead(id: number, stream: Http2Stream | undefined, endStream: boolean): void
-  /** Whether `id` is a stream that nobody has opened. */
-  protected abstract isIdle(id: number): boolean
   protected abstract beginHead(stream: Http2Stream | undefined): void
-  protected abstract onStreamClosed(stream: Http2Stream): void
-  protected abstract onFatal(details: string): void
   protected abstract onGoAwayFrame(lastId: number, code: number): void
   protected abstract onSettings(): void
-  /** A stream was reset by the peer or because of it; false when that happened too often. */
-  protected abstract chargeReset(): boolean
-  /** The last stream of the peer that we may have acted on. */
-  protected abstract readonly lastPeerStreamId: number
 
   // ---- decoding
 
@@ -153,10 +74,6 @@ export abstract class Http2Session implements FrameSink {
     }
   }
 
-  onFramingError(code: number, details: string): void {
-    this.fatal(code, details)
-  }
-
   // ---- heads
 
   private onHeadersFrame(flags: number, id: number, data: Buffer, start: number, end: number): void {
@@ -173,11 +90,12 @@ export abstract class Http2Session implements FrameSink {
       from += PRIORITY_BYTES
     }
     if (from > to) return void this.protocolError('http2.padding')
-    if (!this.streams.has(id) && !this.checkNewHeaders(id)) return
+    const stream = this.streams.get(id)
+    if (stream === undefined && !this.checkNewHeaders(id)) return
     const { block } = this
     if ((flags & H2.FlagEndHeaders) !== 0) {
       this.guard.openedStreams++
-      this.decodeBlock(id, flags, selfDependent, data, from, to)
+      this.decodeBlock(id, stream, flags, selfDependent, data, from, to)
       return
     }
     block.begin(id, flags, selfDependent)
@@ -196,12 +114,19 @@ export abstract class Http2Session implements FrameSink {
     this.guard.openedStreams++
     const { buffer, size } = block
     block.finish()
-    this.decodeBlock(id, block.flags, block.selfDependent, buffer, 0, size)
+    this.decodeBlock(id, this.streams.get(id), block.flags, block.selfDependent, buffer, 0, size)
   }
 
   /** Decoded even when nobody wants the head: the table must stay in step (RFC 7541, 2.2). */
-  private decodeBlock(id: number, flags: number, selfDependent: boolean, data: Buffer, from: number, to: number): void {
-    const stream = this.streams.get(id)
+  private decodeBlock(
+    id: number,
+    stream: Http2Stream | undefined,
+    flags: number,
+    selfDependent: boolean,
+    data: Buffer,
+    from: number,
+    to: number,
+  ): void {
     this.beginHead(stream)
     if (!this.decoder.decode(data, from, to, assembler)) {
       HeaderMap.release(assembler.headers)
@@ -287,25 +212,6 @@ export abstract class Http2Session implements FrameSink {
       if (size > 0) stream.onConsumed(size)
     }
     if (ends && !stream.closed) this.onRemoteEnd(stream)
-  }
-
-  /** The connection's window opens again, in halves. */
-  returnToConnection(bytes: number): void {
-    this.unreturned += bytes
-    if (this.unreturned * 2 < this.options.initialConnectionWindowBytes || this.dead) return
-    this.writer.windowUpdate(0, this.unreturned)
-    this.receiveWindow += this.unreturned
-    this.unreturned = 0
-  }
-
-  protected onRemoteEnd(stream: Http2Stream): void {
-    if (stream.localEnded) this.finishStream(stream)
-  }
-
-  /** Both halves have ended. */
-  protected finishStream(stream: Http2Stream): void {
-    this.closeStream(stream, EndedByPeer)
-    this.onStreamClosed(stream)
   }
 
   // ---- other frames
@@ -409,7 +315,7 @@ export abstract class Http2Session implements FrameSink {
 
   /** Windows under way move with the initial one, below zero if need be (RFC 9113, 6.9.2). */
   private moveSendWindows(difference: number): boolean {
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += difference
       if (stream.sendWindow > H2.MAX_WINDOW_BYTES) return false
       this.sender.wake(stream)
@@ -424,136 +330,8 @@ export abstract class Http2Session implements FrameSink {
     this.decoder.setTableLimit(hpackTableBytes)
     const difference = initialStreamWindowBytes - this.ownWindow
     this.ownWindow = initialStreamWindowBytes
-    for (const stream of this.streams.values()) stream.receiveWindow += difference
+    for (const stream of this.streams.all()) stream.receiveWindow += difference
   }
-
-  // ---- encoding
-
-  /** An informational head: neither the last nor the first of its kind. */
-  abstract sendInformational(stream: Http2Stream, headers: HeaderMap): void
-
-  /** Called by the writer: more frames wait for the kernel than may. */
-  onOutboundFlood(control: boolean): void {
-    if (this.flood !== null || this.dead) return
-    this.cells[control ? S.HTTP2_CONTROL_FLOOD : S.HTTP2_OUTBOUND_FLOOD]! += 1
-    this.flood = `codec_error:Too_many_${control ? 'control_' : ''}frames_in_the_outbound_queue.`
-    // Encoders are at work now, whose owners must not be ended under them.
-    if (!this.dispatching) process.nextTick(endFlood, this)
-  }
-
-  endFlood(): void {
-    if (this.flood !== null) this.fatal(H2.EnhanceYourCalm, this.flood)
-  }
-
-  // ---- ends
-
-  /** Resets by our own will; nobody is told. */
-  resetStream(stream: Http2Stream, code: number): void {
-    if (stream.id !== 0) this.writeReset(stream.id, code)
-    this.closeStream(stream, ResetHere)
-    this.onStreamClosed(stream)
-  }
-
-  protected writeReset(id: number, code: number): void {
-    if (this.dead) return
-    this.cells[S.HTTP2_TX_RESET]! += 1
-    this.writer.rstStream(id, code)
-  }
-
-  /** A stream error (RFC 9113, 5.4.2) that the peer has provoked. */
-  protected onBrokenStream(id: number, stream: Http2Stream | undefined, code: number, details: string): void {
-    if (stream === undefined && this.isIdle(id)) return void this.fatal(code, details)
-    if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
-    this.writeReset(id, code)
-    if (stream === undefined) {
-      this.closedStreams.add(id, ResetHere)
-      return
-    }
-    const { decoder } = stream
-    this.closeStream(stream, ResetHere)
-    decoder?.onResetStream('protocol_error', details)
-    this.onStreamClosed(stream)
-  }
-
-  protected countOverflow(failure: HeadFailure): void {
-    this.cells[failure === HeadTooLarge ? S.HTTP2_LIST_TOO_LARGE : S.HTTP2_HEADER_OVERFLOW]! += 1
-  }
-
-  /** The message on that stream is no HTTP: the stream ends, or the connection (Envoy's default). */
-  onInvalidMessage(id: number, stream: Http2Stream | undefined, details: string): void {
-    this.cells[S.HTTP2_MESSAGING_ERROR]! += 1
-    if (this.options.streamErrorOnInvalidMessage) this.onBrokenStream(id, stream, H2.ProtocolError, details)
-    else this.fatal(H2.ProtocolError, details)
-  }
-
-  protected closeStream(stream: Http2Stream, end: typeof EndedByPeer | typeof ResetHere): void {
-    if (stream.closed) return
-    if (stream.id !== 0) {
-      this.streams.delete(stream.id)
-      this.closedStreams.add(stream.id, end)
-    }
-    this.cells[S.HTTP2_STREAMS_ACTIVE]! -= 1
-    this.sender.drop(stream)
-    const withheld = stream.release()
-    if (withheld > 0) this.returnToConnection(withheld)
-  }
-
-  /** The connection is gone: streams hear of it. */
-  protected resetAll(reason: ResetReason, detail: string | null): void {
-    this.dead = true
-    this.reader.stop()
-    this.keepalive?.stop()
-    for (const stream of [...this.streams.values()]) {
-      const decoder = !this.server && stream.remoteEnded ? null : stream.decoder
-      this.closeStream(stream, ResetHere)
-      decoder?.onResetStream(reason, detail)
-      this.onStreamClosed(stream)
-    }
-  }
-
-  protected protocolError(details: string): void {
-    this.fatal(H2.ProtocolError, details)
-  }
-
-  private emptyFlood(): void {
-    this.cells[S.HTTP2_EMPTY_FRAMES_FLOOD]! += 1
-    this.fatal(H2.EnhanceYourCalm, 'http2.inbound_empty_frames_flood')
-  }
-
-  /** A connection error (RFC 9113, 5.4.1): GOAWAY, and nothing is read any more. */
-  protected fatal(code: number, details: string): void {
-    if (this.dead) return
-    this.dead = true
-    this.reader.stop()
-    this.keepalive?.stop()
-    this.sendGoAway(this.lastPeerStreamId, code, details)
-    this.onFatal(details)
-  }
-
-  protected sendGoAway(lastId: number, code: number, debug: string): void {
-    this.cells[S.HTTP2_GOAWAY_SENT]! += 1
-    this.writer.goAway(lastId, code, debug)
-  }
-
-  // ---- watermarks
-
-  onAboveWriteBufferHighWatermark(): void {
-    for (const stream of this.streams.values()) stream.holdByConnection(true)
-  }
-
-  onBelowWriteBufferLowWatermark(): void {
-    if (this.dead) return
-    this.sender.flush()
-    if (this.connection.aboveHighWatermark) return
-    for (const stream of [...this.streams.values()]) stream.holdByConnection(false)
-  }
-}
-
-function endFlood(session: Http2Session): void {
-  const { buffers } = session.connection.thread
-  buffers.enter()
-  session.endFlood()
-  buffers.leave()
 }
 
 function readUint32(data: Buffer, at: number): number {

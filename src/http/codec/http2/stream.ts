@@ -5,7 +5,7 @@ import { HTTP2_FLUSH_TIMEOUT } from '../../http2-stats.ts'
 import type { RequestDecoder, RequestEncoder, ResetReason, ResponseDecoder, ResponseEncoder } from '../codec.ts'
 import { NoError, ProtocolError, RefusedStream } from './constants.ts'
 import type { PendingSend } from './pending-send.ts'
-import type { Http2Session } from './session.ts'
+import type { SessionCore } from './session-core.ts'
 
 const FLUSH_TIMER = 0
 const LINGER_TIMER = 1
@@ -49,7 +49,7 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
   /** A head that waits for the peer's SETTINGS. */
   waitingHead: HeaderMap | null = null
   waitingEnd = false
-  private readonly session: Http2Session
+  private readonly session: SessionCore
   private local = LocalOpen
   /** Consumed and not given back to the peer's window yet. */
   private unreturned = 0
@@ -65,7 +65,7 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
   /** Bytes that have come since; nobody wants them. */
   private unwanted = 0
 
-  constructor(session: Http2Session, id: number, sendWindow: number, receiveWindow: number) {
+  constructor(session: SessionCore, id: number, sendWindow: number, receiveWindow: number) {
     this.session = session
     this.id = id
     this.sendWindow = sendWindow

@@ -115,7 +115,9 @@ export class HpackDecoder {
       if (kind < 0) kind = ~kind
       header = table.headerOf(slot)
       headers.ensure(nameLength + 2)
-      table.bytes.copy(headers.bytes, start, table.startOf(slot), table.startOf(slot) + nameLength)
+      const { bytes } = headers
+      const from = table.startOf(slot)
+      for (let i = 0; i < nameLength; i++) bytes[start + i] = table.bytes[from + i]!
     }
     return this.readValue(block, end, head, indexing, start, nameLength, print, kind, header)
   }
