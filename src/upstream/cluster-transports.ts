@@ -3,7 +3,7 @@ import type { ThreadContext, UpstreamTransportSocketFactory } from '../net/index
 import type { ClusterPlan, TransportSocketMatchPlan } from './cluster-plan.ts'
 import { clusterStatPrefix } from './stats.ts'
 
-const MATCH_METADATA = 'envoy.transport_socket_match'
+export const MATCH_METADATA = 'envoy.transport_socket_match'
 
 type Metadata = Readonly<Record<string, object>> | null
 

@@ -1,13 +1,15 @@
 // What main finds out about the hosts of one cluster: by active health checks and by how traffic to them goes.
 import type { ThreadContext } from '../net/index.ts'
-import { connect } from '../net/index.ts'
+import { type Address, type Connection, connect } from '../net/index.ts'
 import type { StatBlock } from '../observability/index.ts'
 import type { ClusterMembers } from './cluster-members.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
+import { ClusterTransports, MATCH_METADATA } from './cluster-transports.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { ClusterHealth } from './health-check/cluster-health.ts'
+import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import { HealthUpdateWindow } from './health-update-window.ts'
-import { HostKeys } from './host.ts'
+import { type EndpointPlan, HostKeys } from './host.ts'
 import type { HostEvent } from './host-monitor.ts'
 import { ROW_CONSECUTIVE_5XX, ROW_CONSECUTIVE_GATEWAY, ROW_CONSECUTIVE_LOCAL } from './host-rows.ts'
 import { OutlierDetector } from './outlier-detection/detector.ts'
@@ -57,13 +59,14 @@ export class HostWatch {
   private clusterHealth(plan: ClusterPlan): ClusterHealth {
     const { environment } = this
     const thread = environment.thread()
+    const transports = new ClusterTransports(plan, thread)
     return new ClusterHealth(
       plan.healthChecks,
       {
         thread,
         clusterName: plan.name,
         statPrefix: clusterStatPrefix(plan.observabilityName),
-        connect: address => connect(thread, address, plan.connectOptions),
+        connect: (address, endpoint, check) => openCheck(plan, transports, thread, address, endpoint, check),
         hasTraffic: () => environment.hasTraffic(),
         setInitialHealth: (key, set) => void environment.members.setHealth(key, set, 0),
         setHealth: (key, set, clear) => this.setHealth(key, set, clear),
@@ -130,6 +133,22 @@ export class HostWatch {
     this.outliers?.close()
     this.window.close()
   }
+}
+
+/** Opens a connection for a check, through the transport socket that traffic or the check's own criteria choose. */
+function openCheck(
+  { connectOptions }: ClusterPlan,
+  transports: ClusterTransports,
+  thread: ThreadContext,
+  address: Address,
+  { hostname, metadata }: EndpointPlan,
+  { alpnProtocols, transportSocketMatchCriteria }: HealthCheckPlan,
+): Connection {
+  const criteria = transportSocketMatchCriteria
+  const transport = transports.of(criteria === null ? metadata : { [MATCH_METADATA]: criteria })
+  if (transport === null) return connect(thread, address, connectOptions)
+  const overrides = alpnProtocols.length === 0 ? null : { alpnOverride: alpnProtocols }
+  return transport.connect({ address, hostname }, connectOptions, overrides)
 }
 
 function addressesByKey(plan: AssignmentPlan): ReadonlyMap<string, string> {

@@ -21,6 +21,8 @@ export interface DownstreamTransportSocketFactory {
 export interface TransportSocketOverrides {
   /** Offered by ALPN where the transport socket names no protocols itself, the preferred one first. */
   readonly alpn?: readonly string[] | undefined
+  /** Offered by ALPN whatever the transport socket names. */
+  readonly alpnOverride?: readonly string[] | undefined
   readonly sni?: string | undefined
   /** A DNS name that the certificate of the host must carry. */
   readonly san?: string | undefined

@@ -81,6 +81,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
   },
 })
 declareSupport(`${CLUSTER}.Cluster.CustomClusterType`, { supported: ['name', 'typed_config'] })
+declareSupport(`${CLUSTER}.Cluster.TransportSocketMatch`, { supported: ['name', 'match', 'transport_socket'] })
 declareSupport(`${CLUSTER}.Cluster.RefreshRate`, { supported: ['base_interval', 'max_interval'] })
 declareSupport(`${CLUSTER}.Cluster.CommonLbConfig`, {
   supported: [

@@ -37,10 +37,16 @@ export interface CheckTarget {
   connect(): Connection
 }
 
+/** One check that asks by an HTTP request. */
+export interface CheckRequest extends ResponseDecoder {
+  /** There is a connection, `secure` or plain: send the request. */
+  send(encoder: RequestEncoder, secure: boolean): void
+}
+
 /** Where a check's HTTP request goes. */
 export interface CheckStreams {
-  /** Begins a request, on a new connection if need be. A reset comes where the connection ends first. */
-  newStream(decoder: ResponseDecoder): RequestEncoder
+  /** Finds or makes a connection for a request. A reset comes where the connection ends first. */
+  begin(request: CheckRequest): void
   /** Ends the connection; the request under way hears nothing. */
   close(): void
 }

@@ -9,12 +9,11 @@ import {
   type HeaderMutations,
   HOST,
   type RequestEncoder,
-  type ResponseDecoder,
   TE,
   USER_AGENT,
 } from '../../http/index.ts'
 import { StreamInfo } from '../../observability/index.ts'
-import type { CheckerPlan, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
+import type { CheckerPlan, CheckRequest, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
 import { NO_CONNECTION } from './http-check.ts'
 import { Http2Streams } from './http2-streams.ts'
 
@@ -66,13 +65,14 @@ function servingStatus(message: Buffer): number {
   return status
 }
 
-class GrpcCheck implements HostCheck, ResponseDecoder {
+class GrpcCheck implements HostCheck, CheckRequest {
   private readonly metadata: HeaderMutations
   private readonly frame: Buffer
   private readonly target: CheckTarget
   private readonly results: CheckResults
   private readonly streams: CheckStreams
   private encoder: RequestEncoder | null = null
+  private waiting = false
   private frames = new GrpcFrameDecoder(MAX_MESSAGE_BYTES)
   private httpStatus = 0
   private messages = 0
@@ -91,21 +91,25 @@ class GrpcCheck implements HostCheck, ResponseDecoder {
     this.httpStatus = 0
     this.messages = 0
     this.serving = -1
-    const encoder = this.streams.newStream(this)
+    this.waiting = true
+    this.streams.begin(this)
+  }
+
+  send(encoder: RequestEncoder, secure: boolean): void {
     this.encoder = encoder
-    const headers = this.request()
+    const headers = this.request(secure)
     encoder.encodeHeaders(headers, false)
     HeaderMap.release(headers)
     // The head may have been refused on the spot.
-    if (this.encoder === encoder) encoder.encodeData(this.frame, 0, this.frame.length, true)
+    if (this.waiting) encoder.encodeData(this.frame, 0, this.frame.length, true)
   }
 
-  private request(): HeaderMap {
+  private request(secure: boolean): HeaderMap {
     const { target } = this
     const headers = HeaderMap.acquire()
     headers.method = 'POST'
     headers.path = '/grpc.health.v1.Health/Check'
-    headers.scheme = 'http'
+    headers.scheme = secure ? 'https' : 'http'
     headers.append(HOST, target.hostname === '' ? target.clusterName : target.hostname)
     headers.append(TE, 'trailers')
     headers.append(CONTENT_TYPE, 'application/grpc')
@@ -145,8 +149,8 @@ class GrpcCheck implements HostCheck, ResponseDecoder {
   }
 
   private finish(grpcStatus: string | undefined): void {
-    if (this.encoder === null) return
-    this.encoder = null
+    if (!this.waiting) return
+    this.release()
     const answered = this.httpStatus === 200 && grpcStatus === '0' && this.messages === 1
     if (answered && this.serving === SERVING) this.results.onCheckPassed(false)
     else this.results.onCheckFailed('ACTIVE', 0, false)
@@ -159,8 +163,8 @@ class GrpcCheck implements HostCheck, ResponseDecoder {
   }
 
   onResetStream(): void {
-    if (this.encoder === null) return
-    this.encoder = null
+    if (!this.waiting) return
+    this.release()
     this.results.onCheckFailed('NETWORK', 0, true)
   }
 
@@ -175,12 +179,18 @@ class GrpcCheck implements HostCheck, ResponseDecoder {
   /** The connection stays: only this call was too slow. */
   timeOut(): void {
     const { encoder } = this
+    this.release()
+    if (encoder === null) this.streams.close()
+    else encoder.resetStream('local_reset')
+  }
+
+  private release(): void {
     this.encoder = null
-    encoder?.resetStream('local_reset')
+    this.waiting = false
   }
 
   close(): void {
-    this.encoder = null
+    this.release()
     this.streams.close()
   }
 }

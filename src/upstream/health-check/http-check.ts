@@ -7,13 +7,12 @@ import {
   HeaderName,
   HOST,
   type RequestEncoder,
-  type ResponseDecoder,
   USER_AGENT,
   X_ENVOY_DEGRADED,
   X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL,
 } from '../../http/index.ts'
 import { type ConnectionInfo, StreamInfo } from '../../observability/index.ts'
-import type { CheckerPlan, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
+import type { CheckerPlan, CheckRequest, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
 import { Http1Streams } from './http1-streams.ts'
 import { Http2Streams } from './http2-streams.ts'
 import { PayloadMatcher } from './payload.ts'
@@ -61,13 +60,13 @@ function inRanges(status: number, ranges: readonly StatusRange[]): boolean {
   return ranges.some(({ start, end }) => status >= start && status < end)
 }
 
-class HttpCheck implements HostCheck, ResponseDecoder {
+class HttpCheck implements HostCheck, CheckRequest {
   private readonly settings: HttpCheckSettings
   private readonly results: CheckResults
   private readonly target: CheckTarget
   private readonly streams: CheckStreams
   private readonly matcher: PayloadMatcher
-  private encoder: RequestEncoder | null = null
+  private waiting = false
   private response: HeaderMap | null = null
   private bodyBytes = 0
 
@@ -80,25 +79,28 @@ class HttpCheck implements HostCheck, ResponseDecoder {
   }
 
   begin(): void {
-    const { send } = this.settings
     this.matcher.reset()
     this.bodyBytes = 0
-    const encoder = this.streams.newStream(this)
-    this.encoder = encoder
-    const headers = this.request()
+    this.waiting = true
+    this.streams.begin(this)
+  }
+
+  send(encoder: RequestEncoder, secure: boolean): void {
+    const { send } = this.settings
+    const headers = this.request(secure)
     encoder.encodeHeaders(headers, send.length === 0)
     HeaderMap.release(headers)
     // The head may have been refused on the spot.
-    if (send.length > 0 && this.encoder === encoder) encoder.encodeData(send, 0, send.length, true)
+    if (send.length > 0 && this.waiting) encoder.encodeData(send, 0, send.length, true)
   }
 
-  private request(): HeaderMap {
+  private request(secure: boolean): HeaderMap {
     const { settings, target } = this
     const { clock } = target.thread
     const headers = HeaderMap.acquire()
     headers.method = settings.method
     headers.path = settings.path
-    headers.scheme = 'http'
+    headers.scheme = secure ? 'https' : 'http'
     headers.append(HOST, target.hostname === '' ? target.clusterName : target.hostname)
     headers.append(USER_AGENT, 'Envoy/HC')
     if (settings.send.length > 0) headers.append(CONTENT_LENGTH, String(settings.send.length))
@@ -132,7 +134,7 @@ class HttpCheck implements HostCheck, ResponseDecoder {
   private complete(): void {
     const response = this.response as HeaderMap
     this.response = null
-    this.encoder = null
+    this.waiting = false
     this.judge(response)
     HeaderMap.release(response)
   }
@@ -170,7 +172,7 @@ class HttpCheck implements HostCheck, ResponseDecoder {
   }
 
   onResetStream(): void {
-    if (this.encoder === null) return
+    if (!this.waiting) return
     this.dropResponse()
     this.results.onCheckFailed('NETWORK', 0, true)
   }
@@ -194,7 +196,7 @@ class HttpCheck implements HostCheck, ResponseDecoder {
   }
 
   private dropResponse(): void {
-    this.encoder = null
+    this.waiting = false
     if (this.response !== null) HeaderMap.release(this.response)
     this.response = null
   }

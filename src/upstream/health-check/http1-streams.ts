@@ -1,13 +1,7 @@
 // The HTTP/1.1 connection that a host's checks share, one request at a time.
-import {
-  type ClientCodecCallbacks,
-  Http1ClientCodec,
-  type Http1Options,
-  type RequestEncoder,
-  type ResponseDecoder,
-} from '../../http/index.ts'
+import { type ClientCodecCallbacks, Http1ClientCodec, type Http1Options } from '../../http/index.ts'
 import { type CloseEvent, CloseNoFlush, type Connection, type ConnectionReader } from '../../net/index.ts'
-import type { CheckStreams, CheckTarget } from './checker.ts'
+import type { CheckRequest, CheckStreams, CheckTarget } from './checker.ts'
 
 const OPTIONS: Http1Options = {
   limits: { maxBytes: 60 * 1024, maxCount: 100, underscores: 'ALLOW' },
@@ -24,24 +18,30 @@ export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodec
   private readonly target: CheckTarget
   private connection: Connection | null = null
   private codec: Http1ClientCodec | null = null
-  private decoder: ResponseDecoder | null = null
+  private request: CheckRequest | null = null
 
   constructor(target: CheckTarget) {
     this.target = target
   }
 
-  newStream(decoder: ResponseDecoder): RequestEncoder {
-    this.decoder = decoder
-    if (this.connection === null || this.codec === null) {
-      this.connection = this.target.connect()
-      this.connection.reader = this
-      this.codec = new Http1ClientCodec(this.connection, this, OPTIONS)
+  begin(request: CheckRequest): void {
+    this.request = request
+    if (this.codec !== null) {
+      request.send(this.codec.newStream(request), this.secure)
+      return
     }
-    return this.codec.newStream(decoder)
+    this.connection = this.target.connect()
+    this.connection.reader = this
+  }
+
+  private get secure(): boolean {
+    return this.connection !== null && this.connection.ssl !== null
   }
 
   onConnected(): void {
-    // The request stands in the connection's buffer already.
+    const { connection, request } = this
+    this.codec = new Http1ClientCodec(connection as Connection, this, OPTIONS)
+    request?.send(this.codec.newStream(request), this.secure)
   }
 
   onData(data: Buffer, start: number, end: number): void {
@@ -49,7 +49,7 @@ export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodec
   }
 
   onStreamComplete(reusable: boolean): void {
-    this.decoder = null
+    this.request = null
     if (!reusable || !this.target.reuseConnection) this.close()
   }
 
@@ -69,16 +69,16 @@ export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodec
 
   /** Between two checks nobody misses the connection. */
   private lose(): void {
-    const { decoder } = this
+    const { request } = this
     this.close()
-    decoder?.onResetStream('connection_termination', null)
+    request?.onResetStream('connection_termination', null)
   }
 
   close(): void {
     const { connection } = this
     this.connection = null
     this.codec = null
-    this.decoder = null
+    this.request = null
     if (connection === null) return
     connection.reader = null
     connection.close(CloseNoFlush)

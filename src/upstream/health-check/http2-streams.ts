@@ -4,35 +4,43 @@ import {
   HTTP2_STATS,
   Http2ClientCodec,
   type MultiplexedClientCallbacks,
-  type RequestEncoder,
-  type ResponseDecoder,
 } from '../../http/index.ts'
 import { type CloseEvent, CloseFlush, type Connection, type ConnectionReader } from '../../net/index.ts'
-import type { CheckStreams, CheckTarget } from './checker.ts'
+import type { CheckRequest, CheckStreams, CheckTarget } from './checker.ts'
 
 export class Http2Streams implements CheckStreams, ConnectionReader, MultiplexedClientCallbacks {
   private readonly target: CheckTarget
   private connection: Connection | null = null
   private codec: Http2ClientCodec | null = null
+  /** The request that waits for the connection. */
+  private waiting: CheckRequest | null = null
 
   constructor(target: CheckTarget) {
     this.target = target
   }
 
-  newStream(decoder: ResponseDecoder): RequestEncoder {
-    if (this.codec === null || !this.codec.canOpenStream) {
-      this.close()
-      const { thread, statPrefix } = this.target
-      this.connection = this.target.connect()
-      this.connection.reader = this
-      const stats = thread.stats.block(`${statPrefix}http2.`, HTTP2_STATS)
-      this.codec = new Http2ClientCodec(this.connection, this, DEFAULT_HTTP2_OPTIONS, stats)
+  begin(request: CheckRequest): void {
+    if (this.codec?.canOpenStream === true) {
+      request.send(this.codec.newStream(request), this.secure)
+      return
     }
-    return this.codec.newStream(decoder)
+    this.close()
+    this.waiting = request
+    this.connection = this.target.connect()
+    this.connection.reader = this
+  }
+
+  private get secure(): boolean {
+    return this.connection !== null && this.connection.ssl !== null
   }
 
   onConnected(): void {
-    // Preface and request stand in the connection's buffer already.
+    const { connection, waiting } = this
+    const { thread, statPrefix } = this.target
+    this.waiting = null
+    const stats = thread.stats.block(`${statPrefix}http2.`, HTTP2_STATS)
+    this.codec = new Http2ClientCodec(connection as Connection, this, DEFAULT_HTTP2_OPTIONS, stats)
+    waiting?.send(this.codec.newStream(waiting), this.secure)
   }
 
   onData(data: Buffer, start: number, end: number): void {
@@ -65,9 +73,10 @@ export class Http2Streams implements CheckStreams, ConnectionReader, Multiplexed
 
   /** A check under way fails; between two checks nobody misses the connection. */
   private lose(errno: string | null): void {
-    const { codec } = this
+    const { codec, waiting } = this
     this.drop()
     codec?.onConnectionClosed('connection_termination', errno)
+    waiting?.onResetStream('connection_failure', errno)
   }
 
   close(): void {
@@ -81,6 +90,7 @@ export class Http2Streams implements CheckStreams, ConnectionReader, Multiplexed
     const { connection } = this
     this.connection = null
     this.codec = null
+    this.waiting = null
     if (connection === null) return
     connection.reader = null
     connection.close(CloseFlush)

@@ -33,17 +33,22 @@ class TcpCheck implements HostCheck, ConnectionReader {
     this.expectClose = false
     this.waiting = true
     this.matcher.reset()
-    if (this.connection === null) {
-      this.connection = this.target.connect()
-      this.connection.reader = this
+    if (this.connection !== null) {
+      this.ask(this.connection)
+      return
     }
-    if (this.send.length > 0) this.connection.write(this.send, 0, this.send.length)
+    this.connection = this.target.connect()
+    this.connection.reader = this
   }
 
   onConnected(): void {
-    if (!this.matcher.complete) return
+    this.ask(this.connection as Connection)
     // Nothing is expected from the host: that it can be connected to is all.
-    this.pass(true)
+    if (this.matcher.complete) this.pass(true)
+  }
+
+  private ask(connection: Connection): void {
+    if (this.send.length > 0) connection.write(this.send, 0, this.send.length)
   }
 
   onData(data: Buffer, start: number, end: number): void {

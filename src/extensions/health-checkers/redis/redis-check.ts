@@ -25,15 +25,16 @@ export class RedisCheck implements HostCheck, ConnectionReader {
   begin(): void {
     this.waiting = true
     this.line = ''
-    if (this.connection === null) {
-      this.connection = this.target.connect()
-      this.connection.reader = this
+    if (this.connection !== null) {
+      this.onConnected()
+      return
     }
-    this.connection.write(this.request, 0, this.request.length)
+    this.connection = this.target.connect()
+    this.connection.reader = this
   }
 
   onConnected(): void {
-    // The command stands in the connection's buffer already.
+    this.connection?.write(this.request, 0, this.request.length)
   }
 
   onData(data: Buffer, start: number, end: number): void {

@@ -113,7 +113,8 @@ class ClientRole implements TlsRole {
     const handle = engine.wrap(carrier, tls.context, false, false)
     handle.setVerifyMode(true, false)
     if (serverName !== '') handle.setServername(serverName)
-    const alpn = tls.alpn.length > 0 || overrides?.alpn === undefined ? tls.alpn : alpnWire(overrides.alpn)
+    const wanted = overrides?.alpnOverride ?? (tls.alpn.length > 0 ? undefined : overrides?.alpn)
+    const alpn = wanted === undefined ? tls.alpn : alpnWire(wanted)
     if (alpn.length > 0) handle.setALPNProtocols(alpn)
     tls.sessions.resume(handle, this.sessionKey)
     return handle
