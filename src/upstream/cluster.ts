@@ -107,7 +107,6 @@ export class Cluster {
       thread,
       stats: this.stats,
       healthyPanicThreshold: plan.healthyPanicThreshold,
-      overrideHostStatuses: plan.overrideHostStatuses,
       get localHosts() {
         const { localCluster } = surroundings
         // The local cluster itself does not look at zones, as in Envoy.

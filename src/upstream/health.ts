@@ -78,6 +78,9 @@ export function healthStatusBit(flags: number): number {
   return (flags & DEGRADED) !== 0 ? 2 : 1
 }
 
+/** healthStatusBits() of all. */
+export const AnyStatus = 15
+
 const STATUS_BITS: Readonly<Record<HealthStatusJson, number>> = {
   UNKNOWN: 1,
   HEALTHY: 1,

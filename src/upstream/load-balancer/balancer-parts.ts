@@ -24,8 +24,6 @@ export interface BalancerParts {
   readonly stats: StatBlock
   /** Percent, as configured; the runtime may say otherwise. */
   readonly healthyPanicThreshold: number
-  /** healthStatusBits() of hosts that a request may ask for by their address. */
-  readonly overrideHostStatuses: number
   /** Hosts of the local cluster, which this proxy is one of; null where none is configured. */
   readonly localHosts: HostSet | null
   readonly memory: BalancerMemory

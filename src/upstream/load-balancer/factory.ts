@@ -53,7 +53,7 @@ export function makeLoadBalancer(plan: BalancerPlan, set: HostSet, parts: Balanc
     case 'subset':
       return new SubsetBalancer(set, plan, part => makeLoadBalancer(plan.child, part, parts), parts)
     case 'override_host':
-      return new OverrideHostBalancer(set, plan, makeLoadBalancer(plan.child, set, parts), parts.overrideHostStatuses)
+      return new OverrideHostBalancer(set, plan, makeLoadBalancer(plan.child, set, parts))
     case 'aggregate':
       return new AggregateBalancer(plan, parts)
     default:

@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): hosts that a request names itself, in a header or in dynamic metadata, before the policy.
 import type { OverrideHostPlan, OverrideHostSource } from '../balancer-plan.ts'
-import { healthStatusBit } from '../health.ts'
+import { AnyStatus, healthStatusBit } from '../health.ts'
 import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load-balancer.ts'
@@ -33,9 +33,10 @@ export class OverrideHostBalancer implements LoadBalancer {
   private readonly hosts: HostsByAddress
   private readonly child: LoadBalancer
 
-  constructor(set: HostSet, plan: OverrideHostPlan, child: LoadBalancer, statuses: number) {
+  constructor(set: HostSet, plan: OverrideHostPlan, child: LoadBalancer) {
     this.sources = plan.sources
-    this.hosts = new HostsByAddress(set, statuses)
+    // As in Envoy: who names a host gets it, whatever its health.
+    this.hosts = new HostsByAddress(set, AnyStatus)
     this.child = child
   }
 
