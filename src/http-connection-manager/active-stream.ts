@@ -146,7 +146,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     }
     this.chain = new FilterChain(filters, this)
     if (filters.length > 1) this.grpc = this.isGrpc(this.requestHeaders)
-    if (route !== null) (filters[filters.length - 1] as HttpFilter).onRouteSelected()
+    if (route !== null) this.chain.onRouteSelected()
   }
 
   protected isGrpc(headers: HeaderMap | null): boolean {
@@ -268,6 +268,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
           this.applyMaxDuration(route, requestHeaders)
         }
       }
+      if (this.chain !== null) this.chain.onRouteSelected()
     }
     return this.cachedRoute
   }
@@ -275,6 +276,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   clearRouteCache(): void {
     this.routeCached = false
     this.cachedRoute = null
+    this.info.upstreamCluster = null
   }
 
   get httpStats(): StatBlock {
@@ -342,6 +344,9 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       return
     }
     info.responseCodeDetails = details
+    // As Envoy: who is told that his HTTP/1 request is bad is not trusted with another one on this connection.
+    if (status === 400 && info.protocol !== 'HTTP/2' && !manager.plan.streamErrorOnInvalidMessage)
+      manager.closing = true
     const { chain } = this
     chain?.abandonRequest()
     const { requestHeaders } = this

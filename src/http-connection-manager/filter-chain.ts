@@ -48,6 +48,11 @@ export class FilterChain {
     else this.request.passTrailers(trailers)
   }
 
+  /** With other filters in front the terminal one notes the route's cluster before it is its turn. */
+  onRouteSelected(): void {
+    if (this.request !== null) this.terminal.onRouteSelected()
+  }
+
   continueDecoding(filter: HttpFilter): void {
     this.request?.continue(filter)
   }

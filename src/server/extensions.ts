@@ -10,6 +10,7 @@ import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/i
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
+import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
 import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
@@ -27,12 +28,18 @@ import {
   headerMutationFactory,
   headerMutationPerRouteFactory,
 } from '../extensions/http-filters/header_mutation/index.ts'
+import {
+  headerToMetadataFactory,
+  headerToMetadataPerRouteFactory,
+} from '../extensions/http-filters/header_to_metadata/index.ts'
 import { healthCheckFactory } from '../extensions/http-filters/health_check/index.ts'
+import { ipTaggingFactory } from '../extensions/http-filters/ip_tagging/index.ts'
 import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
+import { setMetadataFactory } from '../extensions/http-filters/set_metadata/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
 import { listenerLocalRateLimitFactory } from '../extensions/listener-filters/local_ratelimit/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
@@ -65,6 +72,11 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  ipTaggingFactory,
+  headerToMetadataFactory,
+  headerToMetadataPerRouteFactory,
+  setMetadataFactory,
+  cdnLoopFactory,
   decompressorFactory,
   extAuthzFactory,
   extAuthzPerRouteFactory,

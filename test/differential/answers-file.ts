@@ -29,6 +29,8 @@ export interface AnswersUnit {
   /** Beside `origin`, which is always there. */
   readonly clusters?: readonly object[]
   readonly runtime?: object
+  /** More of the access log's format, such as `%DYNAMIC_METADATA(x)%`. */
+  readonly log?: string
   readonly cases: readonly AnswersCase[]
 }
 

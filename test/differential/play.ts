@@ -23,7 +23,7 @@ const TYPE = 'type.googleapis.com/envoy.extensions'
 const LOG =
   '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %RESPONSE_CODE% flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% ' +
   'rx=%BYTES_RECEIVED% tx=%BYTES_SENT% cluster=%UPSTREAM_CLUSTER% %REQ(:METHOD)% ' +
-  '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%\n'
+  '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%'
 
 const STATS_MS = 1000
 /** Sizes that differ from one version of a compression library to the next. */
@@ -66,7 +66,7 @@ function listener({ unit, slug, port, logFile }: Placed): object {
         typed_config: {
           '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`,
           path: logFile,
-          log_format: { text_format_source: { inline_string: LOG } },
+          log_format: { text_format_source: { inline_string: `${LOG}${unit.log ?? ''}\n` } },
         },
       },
     ],

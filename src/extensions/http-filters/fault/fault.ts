@@ -14,7 +14,7 @@ import {
   X_ENVOY_DOWNSTREAM_SERVICE_NODE,
 } from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
-import { ResponseFlag } from '../../../observability/index.ts'
+import { ResponseFlag, setDynamicMetadata } from '../../../observability/index.ts'
 import { FaultDecisions } from './decisions.ts'
 import type { FaultSettings } from './settings.ts'
 import {
@@ -133,9 +133,7 @@ export class FaultFilter extends HttpFilter implements TimerOwner, RateLimitedSt
   private noteMetadata(): void {
     const { metadata } = this.settings
     const { info } = this.callbacks
-    if (metadata === null) return
-    info.dynamicMetadata ??= new Map()
-    info.dynamicMetadata.set(METADATA, { ...info.dynamicMetadata.get(METADATA), ...metadata })
+    if (metadata !== null) setDynamicMetadata(info, METADATA, metadata)
   }
 
   // ---- the response's rate
