@@ -22,6 +22,7 @@ import {
   parseIp,
 } from '../net/index.ts'
 import { compileFilters } from './compile-filters.ts'
+import { compileForwardedClientCert } from './forwarded-client-cert.ts'
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
 import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
@@ -72,6 +73,7 @@ export function compileHttpConnectionManager(
     useRemoteAddress: config.useRemoteAddress ?? false,
     xffNumTrustedHops: config.xffNumTrustedHops ?? 0,
     skipXffAppend: config.skipXffAppend ?? false,
+    forwardedClientCert: compileForwardedClientCert(config),
     appendXForwardedPort: config.appendXForwardedPort ?? false,
     representIpv4AsIpv6: false,
     originalIpDetectors: detectors,

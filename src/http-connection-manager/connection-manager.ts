@@ -99,6 +99,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.startMs = this.lastActiveMs = thread.clock.now
     cells[S.CX_TOTAL]! += 1
     cells[S.CX_ACTIVE]! += 1
+    if (connection.ssl !== null) {
+      cells[S.CX_SSL_TOTAL]! += 1
+      cells[S.CX_SSL_ACTIVE]! += 1
+    }
     if (plan.idleTimeoutMs > 0) {
       this.idleTimer = new Timer(this, IDLE_TIMER)
       thread.timers.arm(this.idleTimer, plan.idleTimeoutMs)
@@ -182,6 +186,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     cells[S.CX_DESTROY]! += 1
     cells[event === 'local' ? S.CX_DESTROY_LOCAL : S.CX_DESTROY_REMOTE]! += 1
     cells[S.CX_ACTIVE]! -= 1
+    if (this.connection.ssl !== null) cells[S.CX_SSL_ACTIVE]! -= 1
     if (this.codecMade) cells[this.multiplexed ? S.CX_HTTP2_ACTIVE : S.CX_HTTP1_ACTIVE]! -= 1
     if (this.streams !== null) {
       cells[S.CX_DESTROY_ACTIVE_RQ]! += 1

@@ -3,6 +3,7 @@ import type { HeaderMap, HeaderName } from '../http/index.ts'
 import * as http from '../http/index.ts'
 import { ownAddress } from '../net/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
+import { ForwardedClientCert } from './forwarded-client-cert.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 import { appendRandomRequestId, clearTraceReason } from './request-id.ts'
 
@@ -37,6 +38,9 @@ const FORBIDDEN_1 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 1)
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 const prepared = (name: HeaderName, value: string): Uint8Array => Buffer.from(`${name.text}: ${value}\r\n`, 'latin1')
 
+const PROTO_HTTP = prepared(http.X_FORWARDED_PROTO, 'http')
+const PROTO_HTTPS = prepared(http.X_FORWARDED_PROTO, 'https')
+
 /** Address without port: '10.0.0.1' of '10.0.0.1:80', '::1' of '[::1]:80'; pipes have none. */
 export function hostOf(address: string): string {
   if (address.startsWith('[')) return address.slice(1, address.indexOf(']'))
@@ -55,6 +59,10 @@ export class ConnectionIdentity {
   readonly isPipe: boolean
   /** 'ip:0' of the peer, as logs print a forwarded address; the real one with port for the connection itself. */
   readonly localPort: string
+  /** What X-Forwarded-Proto says of this connection. */
+  readonly proto: 'http' | 'https'
+  readonly protoLine: Uint8Array
+  readonly clientCert: ForwardedClientCert
 
   constructor(plan: HttpConnectionManagerPlan, info: ConnectionInfo) {
     this.isPipe = info.remoteAddress.startsWith('/') || info.remoteAddress === ''
@@ -65,10 +73,12 @@ export class ConnectionIdentity {
     this.forwardedForLine = prepared(http.X_FORWARDED_FOR, this.forwardedFor)
     this.externalAddressLine = prepared(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
     this.localPort = info.localAddress.slice(info.localAddress.lastIndexOf(':') + 1)
+    this.proto = info.ssl === null ? 'http' : 'https'
+    this.protoLine = info.ssl === null ? PROTO_HTTP : PROTO_HTTPS
+    this.clientCert = new ForwardedClientCert(plan.forwardedClientCert, info.ssl)
   }
 }
 
-const PROTO_HTTP = prepared(http.X_FORWARDED_PROTO, 'http')
 const INTERNAL_TRUE = prepared(http.X_ENVOY_INTERNAL, 'true')
 
 /** The N-th address from the right of X-Forwarded-For, 0 the last; null when there are fewer. `single`: it is the only one. */
@@ -101,16 +111,15 @@ export function mutateForwarded(
   info: StreamInfo,
 ): number {
   let internal = false
-  // There is no client certificate without TLS: whoever sends its header makes it up.
-  if (headers.has(http.X_FORWARDED_CLIENT_CERT)) headers.remove(http.X_FORWARDED_CLIENT_CERT)
+  identity.clientCert.apply(headers)
   if (plan.useRemoteAddress) {
     const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
     const trusted = trustedPeer(plan, identity, forwardedFor, info)
     internal = forwardedFor === undefined && identity.peerIsInternal
     if (!plan.skipXffAppend && !identity.isPipe) appendForwardedFor(identity, headers, forwardedFor)
     if (headers.has(http.X_FORWARDED_PROTO)) {
-      if (plan.xffNumTrustedHops === 0) headers.set(http.X_FORWARDED_PROTO, 'http')
-    } else headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
+      if (plan.xffNumTrustedHops === 0) headers.set(http.X_FORWARDED_PROTO, identity.proto)
+    } else headers.appendPrepared(identity.protoLine, http.X_FORWARDED_PROTO.text.length)
     if (plan.appendXForwardedPort && (plan.xffNumTrustedHops === 0 || !headers.has(http.X_FORWARDED_PORT))) {
       headers.set(http.X_FORWARDED_PORT, identity.localPort)
     }
@@ -143,7 +152,8 @@ export function mutateForwarded(
       internal = found.single && plan.internalAddresses?.contains(found.address) === true
     }
   }
-  if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(PROTO_HTTP, http.X_FORWARDED_PROTO.text.length)
+  if (!headers.has(http.X_FORWARDED_PROTO))
+    headers.appendPrepared(identity.protoLine, http.X_FORWARDED_PROTO.text.length)
   dropForbidden(headers, internal, false)
   if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
   return internal ? InternalRequest : ExternalRequest

@@ -1,5 +1,6 @@
 import type { HeaderName, HeadLimits, Http1Options, Http2Options, HttpFilterPlan, RouteTable } from '../http/index.ts'
 import type { AccessLogPlan } from '../net/index.ts'
+import type { ForwardedClientCertPlan } from './forwarded-client-cert.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
 import type { PathNormalization } from './path-normalization.ts'
 
@@ -65,6 +66,7 @@ export interface HttpConnectionManagerPlan {
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
   readonly appendXForwardedPort: boolean
+  readonly forwardedClientCert: ForwardedClientCertPlan
   readonly representIpv4AsIpv6: boolean
   readonly originalIpDetectors: readonly OriginalIpDetector[]
   readonly internalAddresses: InternalAddresses | null

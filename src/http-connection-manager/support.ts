@@ -1,7 +1,6 @@
 import { declareSupport } from '../config/index.ts'
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3'
-const TLS = 'TLS is not part of this release'
 const XDS = 'dynamic discovery is not part of this release: give the routes in route_config'
 
 declareSupport(`${HCM}.HttpConnectionManager`, {
@@ -47,6 +46,8 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'stream_error_on_invalid_http_message',
     'strip_trailing_host_dot',
     'append_x_forwarded_port',
+    'forward_client_cert_details',
+    'set_current_client_cert_details',
   ],
   values: {
     codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
@@ -59,9 +60,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     access_log_flush_interval:
       'periodic log lines are not part of this release; access_log_options.flush_access_log_on_new_request works',
     early_header_mutation_extensions: 'not part of this release: mutate headers on the route configuration',
-    forward_client_cert_details: TLS,
-    set_current_client_cert_details: TLS,
-    forward_client_cert_matcher: TLS,
+    forward_client_cert_matcher: 'the matcher tree is not offered here; use forward_client_cert_details',
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
     path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
     record_route_resolution_stats: 'not part of this release',
@@ -100,7 +99,7 @@ declareSupport(`${HCM}.ResponseMapper`, {
 })
 declareSupport('envoy.config.core.v3.SchemeHeaderTransformation', {
   supported: ['scheme_to_overwrite'],
-  refused: { match_upstream: 'upstream TLS is not part of this release, so the scheme upstream is always http' },
+  refused: { match_upstream: 'not part of this release: the scheme upstream is that of the request' },
 })
 declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffConfig', {
   supported: ['xff_num_trusted_hops', 'skip_xff_append'],

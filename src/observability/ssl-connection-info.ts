@@ -16,7 +16,8 @@ export interface CertificateInfo {
   readonly ipSans: readonly string[]
   readonly emailSans: readonly string[]
   readonly otherNameSans: readonly string[]
-  /** PEM, percent-encoded for a header. */
+  readonly pem: string
+  /** The PEM, percent-encoded for a header. */
   readonly urlEncodedPem: string
 }
 

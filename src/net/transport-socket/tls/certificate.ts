@@ -73,6 +73,10 @@ export class Certificate implements CertificateInfo {
     return this.allSans.otherName
   }
 
+  get pem(): string {
+    return this.native.pem()
+  }
+
   get urlEncodedPem(): string {
     return urlEncodePem(this.native.pem())
   }
