@@ -40,5 +40,7 @@ export interface SslConnectionInfo {
   readonly peerCertificate: CertificateInfo | null
   /** As presented, leaf first. */
   readonly peerCertificateChain: readonly CertificateInfo[]
+  /** Of the certificate that signed the peer's, sent or known here; asked for while the connection stands. */
+  readonly peerIssuer: Pick<CertificateInfo, 'sha256' | 'serialNumber'> | null
   readonly localCertificate: CertificateInfo | null
 }

@@ -131,6 +131,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.upstreamPoolReadyUs = us
     info.firstUpstreamTxByteUs = us
     info.upstreamConnectionId = stream.connection.id
+    info.upstreamSsl = stream.connection.ssl
     info.upstreamHostAddress = host.addressText
     info.upstreamProtocol = stream.protocol
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)

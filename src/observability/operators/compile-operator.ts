@@ -14,6 +14,7 @@ import {
 } from './header-fields.ts'
 import { anyMetadataField, filterStateField, metadataField } from './metadata-fields.ts'
 import { PLAIN_FIELDS } from './plain-fields.ts'
+import { validityField } from './tls-fields.ts'
 
 /** Makes the field of an operator's argument and length (-1: none); undefined when they make no sense. */
 type Compile = (argument: string, maxLength: number) => Field | undefined
@@ -27,6 +28,7 @@ const nothing: Field = () => null
 const details: Field = ({ info }) => info.responseCodeDetails
 const startTime = unlimited(format => context => formatTime(context.info.startWallMs, format))
 const emitTime = unlimited(format => () => formatTime(Date.now(), format))
+const validity = (operator: string): Compile => unlimited(format => validityField(operator, format))
 const header = (name: string): Compile => {
   return (argument, maxLength) => headerField(name, argument, maxLength)
 }
@@ -68,10 +70,10 @@ const OPTIONAL_ARGUMENT: Readonly<Record<string, readonly [fallback: string, Com
     '',
     unlimited(form => (form === 'ALLOW_WHITESPACES' ? details : PLAIN_FIELDS['RESPONSE_CODE_DETAILS'])),
   ],
-  DOWNSTREAM_PEER_CERT_V_START: ['', unlimited(() => nothing)],
-  DOWNSTREAM_PEER_CERT_V_END: ['', unlimited(() => nothing)],
-  UPSTREAM_PEER_CERT_V_START: ['', unlimited(() => nothing)],
-  UPSTREAM_PEER_CERT_V_END: ['', unlimited(() => nothing)],
+  DOWNSTREAM_PEER_CERT_V_START: ['', validity('DOWNSTREAM_PEER_CERT_V_START')],
+  DOWNSTREAM_PEER_CERT_V_END: ['', validity('DOWNSTREAM_PEER_CERT_V_END')],
+  UPSTREAM_PEER_CERT_V_START: ['', validity('UPSTREAM_PEER_CERT_V_START')],
+  UPSTREAM_PEER_CERT_V_END: ['', validity('UPSTREAM_PEER_CERT_V_END')],
   PATH: ['WQ', pathField],
   QUERY_PARAMS: ['ORIG', queryField],
   GRPC_STATUS: ['CAMEL_STRING', unlimited(grpcStatusField)],

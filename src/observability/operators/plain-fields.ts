@@ -4,6 +4,7 @@ import { flagsToLongString, flagsToString } from '../response-flags.ts'
 import type { StreamInfo } from '../stream-info.ts'
 import { ADDRESS_FIELDS, hostOf } from './addresses.ts'
 import { wholeMs } from './durations.ts'
+import { TLS_FIELDS } from './tls-fields.ts'
 
 const present = (text: string | null): FieldValue => (text === null || text === '' ? null : text)
 /** Details become one word, so that a line splits at spaces. */
@@ -17,24 +18,9 @@ const responseTxUs = (i: StreamInfo): number =>
   i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0 ? -1 : i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs
 const hostName = (i: StreamInfo): string | null => i.upstreamHostName ?? i.upstreamHostAddress
 
-/** Known to Envoy; nothing here can have a value for them yet: TLS, tracing, HTTP/3 and close reasons. */
+/** Known to Envoy; nothing here can have a value for them yet: tracing, HTTP/3 and close reasons. */
 const EMPTY = [
-  ...['LOCAL', 'PEER'].flatMap(side =>
-    ['URI', 'DNS', 'IP', 'EMAIL', 'OTHERNAME'].map(kind => `DOWNSTREAM_${side}_${kind}_SAN`),
-  ),
-  ...['SUBJECT', 'ISSUER', 'SERIAL', 'FINGERPRINT_1', 'FINGERPRINT_256', 'CERT'].map(name => `DOWNSTREAM_PEER_${name}`),
-  ...['CHAIN_FINGERPRINTS_1', 'CHAIN_FINGERPRINTS_256', 'CHAIN_SERIALS', 'ISSUER_FINGERPRINT_256', 'ISSUER_SERIAL'].map(
-    name => `DOWNSTREAM_PEER_${name}`,
-  ),
-  ...['SUBJECT', 'ISSUER', 'CERT', 'URI_SAN', 'DNS_SAN', 'IP_SAN'].map(name => `UPSTREAM_PEER_${name}`),
-  ...['URI', 'DNS', 'IP'].map(kind => `UPSTREAM_LOCAL_${kind}_SAN`),
-  ...['DOWNSTREAM', 'UPSTREAM'].flatMap(side => [
-    ...['SESSION_ID', 'CIPHER', 'VERSION', 'GROUP'].map(name => `${side}_TLS_${name}`),
-    `${side}_LOCAL_CLOSE_REASON`,
-    `${side}_DETECTED_CLOSE_TYPE`,
-  ]),
-  'DOWNSTREAM_LOCAL_SUBJECT',
-  'UPSTREAM_SERVER_NAME',
+  ...['DOWNSTREAM', 'UPSTREAM'].flatMap(side => [`${side}_LOCAL_CLOSE_REASON`, `${side}_DETECTED_CLOSE_TYPE`]),
   'TLS_JA3_FINGERPRINT',
   'TLS_JA4_FINGERPRINT',
   'TRACE_ID',
@@ -47,6 +33,7 @@ const EMPTY = [
 export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   ...Object.fromEntries(EMPTY.map(name => [name, (): FieldValue => null])),
   ...ADDRESS_FIELDS,
+  ...TLS_FIELDS,
   PROTOCOL: info(i => i.protocol),
   UPSTREAM_PROTOCOL: info(i => i.upstreamProtocol),
   RESPONSE_CODE: info(i => i.responseCode),

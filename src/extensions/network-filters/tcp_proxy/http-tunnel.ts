@@ -1,6 +1,6 @@
 import { HeaderMap, type RequestEncoder, type ResetReason, type ResponseDecoder } from '../../../http/index.ts'
 import type { CloseEvent, ThreadContext } from '../../../net/index.ts'
-import type { StreamInfo } from '../../../observability/index.ts'
+import type { SslConnectionInfo, StreamInfo } from '../../../observability/index.ts'
 import {
   type Cluster,
   connectionPool,
@@ -149,6 +149,10 @@ export class HttpTunnel implements UpstreamPipe, ResponseDecoder, PoolCallbacks 
 
   get connectionId(): number {
     return this.stream?.connection.id ?? 0
+  }
+
+  get ssl(): SslConnectionInfo | null {
+    return this.stream?.connection.ssl ?? null
   }
 
   get localAddress(): string | null {

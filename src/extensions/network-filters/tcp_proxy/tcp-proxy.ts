@@ -198,6 +198,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     info.upstreamConnectEndUs = info.sinceStartUs(this.thread.clock.now)
     info.upstreamPoolReadyUs = info.upstreamConnectEndUs
     info.upstreamConnectionId = upstream.connectionId
+    info.upstreamSsl = upstream.ssl
     info.upstreamRemoteAddress = info.upstreamHostAddress
     if (this.shared.accessLogs.length > 0) info.upstreamLocalAddress = upstream.localAddress
     this.lastActivityMs = this.thread.clock.now

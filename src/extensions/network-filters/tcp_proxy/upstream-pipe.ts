@@ -1,9 +1,12 @@
 import { type CloseEvent, type CloseKind, formatHostPort } from '../../../net/index.ts'
+import type { SslConnectionInfo } from '../../../observability/index.ts'
 import type { TcpUpstream } from '../../../upstream/index.ts'
 
 /** Where a client's bytes go: a TCP connection, or a stream of HTTP that was asked to be one. */
 export interface UpstreamPipe {
   readonly connectionId: number
+  /** Of the connection; null without TLS. */
+  readonly ssl: SslConnectionInfo | null
   /** 'ip:port', or null when it is not known. */
   readonly localAddress: string | null
   readonly bytesRead: number
@@ -31,6 +34,10 @@ export class TcpPipe implements UpstreamPipe {
 
   get connectionId(): number {
     return this.upstream.connection.id
+  }
+
+  get ssl(): SslConnectionInfo | null {
+    return this.upstream.connection.ssl
   }
 
   get localAddress(): string | null {

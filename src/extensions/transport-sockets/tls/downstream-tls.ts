@@ -142,14 +142,12 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole {
     if (failure === null) return null
     this.stats.cells[failure.slot]! += 1
     if (validation.acceptUntrusted) return null
-    this.stats.cells[stats.CONNECTION_ERROR]! += 1
     return verifyWords(failure.text)
   }
 
-  onHandshakeFailure(error: TlsError | null): string {
+  onHandshakeFailure(error: TlsError): string {
     const { cells } = this.stats
-    if (error !== null && /peer did not return a certificate/.test(error.message))
-      cells[stats.FAIL_VERIFY_NO_CERT]! += 1
+    if (/peer did not return a certificate/.test(error.message)) cells[stats.FAIL_VERIFY_NO_CERT]! += 1
     else cells[stats.CONNECTION_ERROR]! += 1
     return errorWords(error)
   }

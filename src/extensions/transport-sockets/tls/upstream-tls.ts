@@ -39,7 +39,7 @@ export function compileUpstreamTls(
   context: CompileContext,
   path: ConfigPath,
 ): UpstreamTransportSocketPlan {
-  const common = compileCommonContext(json.commonTlsContext ?? {}, 'TLSv1.3', context, path.field('common_tls_context'))
+  const common = compileCommonContext(json.commonTlsContext ?? {}, 'TLSv1.2', context, path.field('common_tls_context'))
   const plan: UpstreamTlsPlan = {
     common,
     sni: json.sni ?? '',
@@ -157,11 +157,10 @@ class ClientRole implements TlsRole {
     if (failure === null) return null
     ssl.cells[failure.slot]! += 1
     if (validation.acceptUntrusted) return null
-    ssl.cells[stats.CONNECTION_ERROR]! += 1
     return verifyWords(failure.text)
   }
 
-  onHandshakeFailure(error: TlsError | null): string {
+  onHandshakeFailure(error: TlsError): string {
     this.tls.stats.cells[stats.CONNECTION_ERROR]! += 1
     return errorWords(error)
   }

@@ -10,6 +10,7 @@ import {
   type StringPredicate,
 } from '../../../config/index.ts'
 import type { Certificate, TlsHandle } from '../../../net/index.ts'
+import { chainErrorWords } from './failure-words.ts'
 import * as stats from './stats.ts'
 
 type SanField = 'dnsSans' | 'uriSans' | 'emailSans' | 'ipSans'
@@ -135,11 +136,11 @@ export function verifyPeer(
 ): VerifyFailure | null {
   if (plan.trustedCas.length > 0) {
     const error = handle.verifyError()
-    if (error !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: `X509_verify_cert: ${chainErrorText(error)}` }
+    if (error !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: chainErrorWords(error) }
     if (plan.maxDepth < Number.POSITIVE_INFINITY && certificate.intermediates > plan.maxDepth) {
       return {
         slot: stats.FAIL_VERIFY_ERROR,
-        text: 'X509_verify_cert: certificate verification error at depth 0: certificate chain too long',
+        text: chainErrorWords({ code: 'CERT_CHAIN_TOO_LONG', message: 'certificate chain too long' }),
       }
     }
   }
@@ -159,8 +160,4 @@ export function verifyPeer(
 
 function sanMatches({ fields, matches }: SanMatcher, certificate: Certificate): boolean {
   return fields.some(field => certificate[field].some(matches))
-}
-
-function chainErrorText(error: Error): string {
-  return `certificate verification error at depth 0: ${error.message}`
 }

@@ -106,7 +106,7 @@ export class Certificate implements CertificateInfo {
   }
 }
 
-const plainHex = (text: string): string => text.replaceAll(':', '').toLowerCase()
+export const plainHex = (text: string): string => text.replaceAll(':', '').toLowerCase()
 
 /** As BoringSSL prints numbers: lower case, without leading zero bytes. */
 function serialText(hex: string): string {

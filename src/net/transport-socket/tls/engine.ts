@@ -22,6 +22,13 @@ export interface NativeCertificate {
   getIssuerCert(): NativeCertificate | undefined
 }
 
+/** The older form, which also knows issuers that the peer has not sent. */
+interface LegacyCertificate {
+  readonly fingerprint256: string
+  readonly serialNumber: string
+  readonly issuerCertificate?: LegacyCertificate
+}
+
 /** A write under way: the status stays null until the bytes are in the kernel, when nobody listens. */
 export interface WriteRequest {
   writeStatus: number | null
@@ -74,6 +81,7 @@ export interface TlsHandle {
   verifyError(): (Error & { readonly code: string }) | null
   hasPeerCertificate(): boolean
   getPeerX509Certificate(): NativeCertificate | undefined
+  getPeerCertificate(detailed: true): LegacyCertificate | undefined
   getX509Certificate(): NativeCertificate | undefined
   getServername(): string | false
   getALPNNegotiatedProtocol(): string | false

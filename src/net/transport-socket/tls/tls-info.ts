@@ -1,5 +1,5 @@
 import type { CertificateInfo, SslConnectionInfo } from '../../../observability/index.ts'
-import { Certificate } from './certificate.ts'
+import { Certificate, plainHex } from './certificate.ts'
 import type { NativeCertificate, TlsHandle } from './engine.ts'
 
 /** The TLS facts of one connection. What costs something is asked of OpenSSL when somebody wants to know it. */
@@ -16,6 +16,7 @@ export class TlsInfo implements SslConnectionInfo {
   private nativePeer: NativeCertificate | null = null
   private peer: Certificate | null = null
   private chain: readonly Certificate[] | null = null
+  private issuer: Pick<CertificateInfo, 'sha256' | 'serialNumber'> | null | undefined = undefined
   private nativeLocal: NativeCertificate | null = null
   private local: Certificate | null = null
   private closedGroup = ''
@@ -63,6 +64,16 @@ export class TlsInfo implements SslConnectionInfo {
       this.chain = chain
     }
     return this.chain
+  }
+
+  get peerIssuer(): Pick<CertificateInfo, 'sha256' | 'serialNumber'> | null {
+    if (this.issuer !== undefined || this.handle === null) return this.issuer ?? null
+    const issuer = this.handle.getPeerCertificate(true)?.issuerCertificate
+    this.issuer =
+      issuer === undefined
+        ? null
+        : { sha256: plainHex(issuer.fingerprint256), serialNumber: issuer.serialNumber.toLowerCase() }
+    return this.issuer
   }
 
   get localCertificate(): CertificateInfo | null {

@@ -31,8 +31,8 @@ export interface TlsRole {
   engage(engine: TlsEngine, carrier: CarrierHandle, hello: ClientHello | null): TlsHandle
   /** The handshake is done: fills in what is known of it. What is wrong with the peer, or null. */
   onHandshake(socket: TlsSocket, handle: TlsHandle): string | null
-  /** It failed: counts it and says why. `error` is null when the peer just left. */
-  onHandshakeFailure(error: TlsError | null): string
+  /** It failed: counts it and says why. */
+  onHandshakeFailure(error: TlsError): string
   /** Records that OpenSSL could not make sense of after the handshake. */
   onProtocolError(error: TlsError): string
 }
@@ -174,7 +174,10 @@ export class TlsSocket implements TransportSocket {
     if (this.state !== Handshaking) return
     const problem = this.role.onHandshake(this, this.handle!)
     if (problem !== null) {
-      this.fail(problem)
+      this.state = Failed
+      this.connection.transportFailureReason = problem
+      // OpenSSL through Node.js has no alert for it; a reset tells the peer that this was no orderly end.
+      setImmediate(() => this.resetAndDestroy())
       return
     }
     this.state = Open
@@ -228,12 +231,8 @@ export class TlsSocket implements TransportSocket {
 
   private handleReadFailure(status: number): void {
     if (this.state >= Failed) return
-    if (this.state !== Open) {
-      this.fail(this.role.onHandshakeFailure(null))
-      return
-    }
-    if (status !== UV_EOF) {
-      this.connection.handleError({ code: getSystemErrorName(status) } as NodeJS.ErrnoException)
+    if (status !== UV_EOF || this.state !== Open) {
+      if (status !== UV_EOF) this.connection.handleError({ code: getSystemErrorName(status) } as NodeJS.ErrnoException)
       this.destroy()
       return
     }
