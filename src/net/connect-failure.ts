@@ -11,8 +11,13 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',
 }
 
+/** The C library's words for one of Node's error codes. */
+export function errnoWords(code: string): string {
+  return ERRNO_WORDS[code] ?? code
+}
+
 /** %UPSTREAM_TRANSPORT_FAILURE_REASON% of a connection that was never established. */
 export function connectFailureText(errno: string): string {
   if (errno.startsWith('TLS_error:')) return errno
-  return `delayed connect error: ${ERRNO_WORDS[errno] ?? errno}`
+  return `delayed connect error: ${errnoWords(errno)}`
 }

@@ -44,12 +44,13 @@ declareSupport(`${RBAC}.Principal`, {
     'filter_state',
     'not_id',
     'sourced_metadata',
+    'authenticated',
   ],
   refused: {
-    authenticated: 'TLS is not part of this release, so no client is authenticated',
     custom: NO_EXTENSIONS,
   },
 })
+declareSupport(`${RBAC}.Principal.Authenticated`, { supported: ['principal_name'] })
 declareSupport(`${RBAC}.Principal.Set`, { supported: ['ids'] })
 declareSupport(`${RBAC}.SourcedMetadata`, { supported: ['metadata_matcher', 'metadata_source'] })
 declareSupport('envoy.type.v3.Int32Range', { supported: ['start', 'end'] })

@@ -36,13 +36,14 @@ declareSupport('envoy.config.route.v3.RouteMatch', {
     'query_parameters',
     'grpc',
     'dynamic_metadata',
+    'tls_context',
   ],
   refused: {
-    tls_context: 'TLS is not part of this release, so no request carries a certificate; remove the condition',
     filter_state: 'filter state matchers are not part of this release; match headers or dynamic_metadata instead',
     cookies: 'cookie matchers are not part of this release; match the cookie header with safe_regex instead',
   },
 })
+declareSupport('envoy.config.route.v3.RouteMatch.TlsContextMatchOptions', { supported: ['presented', 'validated'] })
 declareSupport('envoy.config.route.v3.RouteMatch.ConnectMatcher', { supported: [] })
 declareSupport('envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions', { supported: [] })
 
@@ -166,6 +167,13 @@ function compileConditions(
   for (const header of headerMatches) conditions.push(headers => header.matches(headers))
   for (const query of compileQueryParameterMatchers(match.queryParameters, context, path.field('query_parameters'))) {
     conditions.push(headers => query.matches(headers.path))
+  }
+  const { presented, validated } = match.tlsContext ?? {}
+  if (presented != null) {
+    conditions.push((_headers, info) => (info.connection.ssl?.peerCertificatePresented ?? false) === presented)
+  }
+  if (validated != null) {
+    conditions.push((_headers, info) => (info.connection.ssl?.peerCertificateValidated ?? false) === validated)
   }
   const metadata = path.field('dynamic_metadata')
   for (const [i, matcher] of (match.dynamicMetadata ?? []).entries()) {

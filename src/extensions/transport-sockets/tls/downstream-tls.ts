@@ -8,6 +8,7 @@ import {
   type DownstreamTransportSocketFactory,
   type DownstreamTransportSocketPlan,
   detachHandle,
+  errnoWords,
   type ThreadContext,
   type TlsEngine,
   type TlsError,
@@ -16,7 +17,7 @@ import {
   TlsSocket,
 } from '../../../net/index.ts'
 import { alpnWire, type CommonTls, compileCommonContext } from './common-context.ts'
-import { errorWords, verifyWords } from './failure-words.ts'
+import { errorWords, NO_CERTIFICATE_WORDS, systemWords, verifyWords } from './failure-words.ts'
 import { ServerCredentials } from './server-credentials.ts'
 import * as stats from './stats.ts'
 import { verifyPeer } from './validation.ts'
@@ -39,7 +40,7 @@ export function compileDownstreamTls(
   context: CompileContext,
   path: ConfigPath,
 ): DownstreamTransportSocketPlan {
-  const { constants, createHash } = process.getBuiltinModule('node:crypto')
+  const { constants } = process.getBuiltinModule('node:crypto')
   const common = compileCommonContext(json.commonTlsContext ?? {}, 'TLSv1.3', context, path.field('common_tls_context'))
   if (common.keyPairs.length === 0 && !context.diagnostics.failed) {
     context.diagnostics.error(
@@ -56,9 +57,15 @@ export function compileDownstreamTls(
       (json.preferClientCiphers === true ? 0 : constants.SSL_OP_CIPHER_SERVER_PREFERENCE) |
       (json.disableStatelessSessionResumption === true ? constants.SSL_OP_NO_TICKET : 0),
     sessionTimeoutS: Math.trunc(durationMs(json.sessionTimeout, 7_200_000) / 1000),
-    sessionIdContext: createHash('sha256').update(JSON.stringify(json)).digest('hex').slice(0, 32),
+    sessionIdContext: sessionIdContext(json, common),
   }
   return { create: (thread, statPrefix) => new DownstreamTls(plan, thread, statPrefix) }
+}
+
+function sessionIdContext(json: DownstreamTlsContextJson, { validation }: CommonTls): string {
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256').update(JSON.stringify(json))
+  for (const trusted of [...(validation?.trustedCas ?? []), ...(validation?.crls ?? [])]) hash.update(trusted)
+  return hash.digest('hex').slice(0, 32)
 }
 
 /** The TLS of one filter chain on one thread. */
@@ -135,7 +142,13 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole {
   private verify({ info }: TlsSocket, handle: TlsHandle): string | null {
     const { validation } = this.plan.common
     const certificate = info.peerCertificate
-    if (validation === null || certificate === null) return null
+    if (certificate === null) {
+      // OpenSSL has seen to it, but for sessions resumed without the certificate they began with.
+      if (!this.plan.requireClientCertificate) return null
+      this.stats.cells[stats.FAIL_VERIFY_NO_CERT]! += 1
+      return NO_CERTIFICATE_WORDS
+    }
+    if (validation === null) return null
     const failure = verifyPeer(validation, handle, certificate, undefined)
     info.peerCertificateValidated =
       failure === null && (validation.trustedCas.length > 0 || validation.hashes.size + validation.spkis.size > 0)
@@ -150,6 +163,10 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole {
     if (/peer did not return a certificate/.test(error.message)) cells[stats.FAIL_VERIFY_NO_CERT]! += 1
     else cells[stats.CONNECTION_ERROR]! += 1
     return errorWords(error)
+  }
+
+  onHandshakeBroken(errno: number, code: string): string {
+    return systemWords(errno, errnoWords(code))
   }
 
   onProtocolError(error: TlsError): string {

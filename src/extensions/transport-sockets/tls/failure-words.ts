@@ -3,14 +3,12 @@ import type { TlsError } from '../../../net/index.ts'
 
 /** BoringSSL numbers its errors from here. */
 const LIBRARY = 16 << 24
+const SYSTEM_LIBRARY = 2 << 24
 
 /** What OpenSSL says, where BoringSSL says it otherwise. */
 const RENAMED: Readonly<Record<string, string>> = {
   'data length too long': 'ENCRYPTED_LENGTH_TOO_LONG',
   'packet length too long': 'ENCRYPTED_LENGTH_TOO_LONG',
-  'sslv3 alert certificate required': 'TLSV1_ALERT_CERTIFICATE_REQUIRED',
-  'tlsv13 alert certificate required': 'TLSV1_ALERT_CERTIFICATE_REQUIRED',
-  'tlsv13 alert missing extension': 'TLSV1_ALERT_MISSING_EXTENSION',
   'wrong ssl version': 'WRONG_VERSION_NUMBER',
 }
 
@@ -26,6 +24,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   EXCESSIVE_MESSAGE_SIZE: 150,
   EXTRA_DATA_IN_MESSAGE: 151,
   HTTPS_PROXY_REQUEST: 155,
+  HANDSHAKE_FAILURE_ON_CLIENT_HELLO: 154,
   HTTP_REQUEST: 156,
   INAPPROPRIATE_FALLBACK: 157,
   INVALID_MESSAGE: 159,
@@ -82,18 +81,45 @@ function numberOf(name: string): number | undefined {
   return number === undefined ? undefined : 1000 + number
 }
 
-function words(name: string, data = ''): string {
+function entry(name: string, data = ''): string {
   const number = numberOf(name)
   const code = number === undefined ? '' : `${LIBRARY + number}:`
-  return `TLS_error:|${code}SSL routines:OPENSSL_internal:${name}${data === '' ? '' : `:${data}`}:TLS_error_end`
+  return `|${code}SSL routines:OPENSSL_internal:${name}${data === '' ? '' : `:${data}`}`
+}
+
+function words(name: string, data = ''): string {
+  return `TLS_error:${entry(name, data)}:TLS_error_end`
+}
+
+const NO_CERTIFICATE = 'PEER_DID_NOT_RETURN_A_CERTIFICATE'
+export const NO_CERTIFICATE_WORDS = words(NO_CERTIFICATE, 'peer did not provide required client certificate')
+
+/** 'ssl/tls alert bad certificate' is what was 'sslv3 alert bad certificate' before OpenSSL 3.2. */
+function boringName(reason: string): string {
+  return reason
+    .replace(/^ssl\/tls /, 'sslv3 ')
+    .replace(/^tlsv13 /, 'tlsv1 ')
+    .toUpperCase()
+    .replaceAll(' ', '_')
+}
+
+/** The system's reason for a connection that broke off within its handshake. */
+export function systemWords(errno: number, text: string): string {
+  return `TLS_error:|${SYSTEM_LIBRARY + errno}:system library:OPENSSL_internal:${text}:TLS_error_end`
 }
 
 /** What OpenSSL has reported. */
 export function errorWords(error: TlsError): string {
   const reason = error.reason ?? error.message
-  const name = RENAMED[reason] ?? reason.toUpperCase().replaceAll(' ', '_')
-  const data = name === 'PEER_DID_NOT_RETURN_A_CERTIFICATE' ? 'peer did not provide required client certificate' : ''
-  return words(name, data)
+  const name = RENAMED[reason] ?? boringName(reason)
+  return name === NO_CERTIFICATE ? NO_CERTIFICATE_WORDS : words(name)
+}
+
+/** The same of a client whose hello the server has answered with an alert. */
+export function helloErrorWords(error: TlsError): string {
+  const name = boringName(error.reason ?? error.message)
+  if (name !== 'SSLV3_ALERT_HANDSHAKE_FAILURE') return errorWords(error)
+  return `TLS_error:${entry(name)}${entry('HANDSHAKE_FAILURE_ON_CLIENT_HELLO')}:TLS_error_end`
 }
 
 /** What was wrong with a certificate. */

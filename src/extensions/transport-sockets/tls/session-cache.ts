@@ -1,5 +1,8 @@
 import type { TlsHandle } from '../../../net/index.ts'
 
+/** Names come from requests where auto_sni is on, so their number is bounded. */
+const MAX_NAMES = 1024
+
 /** Sessions of upstream hosts, for resumption; the newest of each name first. */
 export class SessionCache {
   private readonly capacity: number
@@ -10,18 +13,16 @@ export class SessionCache {
     this.capacity = capacity
   }
 
-  /** Offers a session that was kept for `key`, and keeps those that the server gives out on this connection. */
-  resume(handle: TlsHandle, key: string): void {
+  /** Offers a session that was kept for `key`; what the server gives out on this connection goes to `onSession`. */
+  resume(handle: TlsHandle, key: string, onSession: (session: Buffer) => void): void {
     if (this.capacity === 0) return
-    const sessions = this.byKey.get(key)
-    // A session of TLS 1.3 is good for one connection: it could be linked to the first otherwise (RFC 8446, C.4).
-    const session = sessions?.pop()
+    const session = this.byKey.get(key)?.pop()
     if (session !== undefined) handle.setSession(session)
-    handle.onnewsession = (_id, fresh) => this.keep(key, fresh)
+    handle.onnewsession = (_id, fresh) => onSession(fresh)
     handle.enableSessionCallbacks()
   }
 
-  private keep(key: string, session: Buffer): void {
+  keep(key: string, session: Buffer): void {
     const sessions = this.byKey.get(key)
     if (sessions === undefined) {
       if (this.byKey.size >= MAX_NAMES) this.byKey.delete(this.byKey.keys().next().value!)
@@ -32,6 +33,3 @@ export class SessionCache {
     if (sessions.length > this.capacity) sessions.shift()
   }
 }
-
-/** Names come from requests where auto_sni is on, so their number is bounded. */
-const MAX_NAMES = 1024

@@ -6,6 +6,7 @@ import {
   type ConnectOptions,
   connect,
   detachHandle,
+  errnoWords,
   nativeContext,
   type ThreadContext,
   type TlsEngine,
@@ -19,7 +20,7 @@ import {
   type UpstreamTransportSocketPlan,
 } from '../../../net/index.ts'
 import { alpnWire, type CommonTls, compileCommonContext, makeSecureContext } from './common-context.ts'
-import { errorWords, verifyWords } from './failure-words.ts'
+import { errorWords, helloErrorWords, systemWords, verifyWords } from './failure-words.ts'
 import { SessionCache } from './session-cache.ts'
 import * as stats from './stats.ts'
 import { verifyPeer } from './validation.ts'
@@ -101,6 +102,8 @@ class ClientRole implements TlsRole {
   private readonly tls: UpstreamTls
   private readonly serverName: string
   private readonly overrides: TransportSocketOverrides | null
+  private verified = false
+  private earlySession: Buffer | null = null
 
   constructor(tls: UpstreamTls, serverName: string, overrides: TransportSocketOverrides | null) {
     this.tls = tls
@@ -116,8 +119,14 @@ class ClientRole implements TlsRole {
     const wanted = overrides?.alpnOverride ?? (tls.alpn.length > 0 ? undefined : overrides?.alpn)
     const alpn = wanted === undefined ? tls.alpn : alpnWire(wanted)
     if (alpn.length > 0) handle.setALPNProtocols(alpn)
-    tls.sessions.resume(handle, this.sessionKey)
+    tls.sessions.resume(handle, this.sessionKey, session => this.onSession(session))
     return handle
+  }
+
+  /** A resumed session is not checked again, so only a peer that has passed may be resumed. */
+  private onSession(session: Buffer): void {
+    if (this.verified) this.tls.sessions.keep(this.sessionKey, session)
+    else this.earlySession = session
   }
 
   /** A session may only be resumed where its certificate would pass the same checks. */
@@ -135,6 +144,8 @@ class ClientRole implements TlsRole {
     info.peerCertificatePresented = handle.hasPeerCertificate()
     const problem = this.verify(socket, handle)
     if (problem !== null) return problem
+    this.verified = true
+    if (this.earlySession !== null) this.tls.sessions.keep(this.sessionKey, this.earlySession)
     ssl.cells[stats.HANDSHAKE]! += 1
     ssl.count('versions', info.version)
     ssl.count('ciphers', info.cipher)
@@ -149,7 +160,9 @@ class ClientRole implements TlsRole {
     const { plan, stats: ssl } = this.tls
     const { validation } = plan.common
     const certificate = info.peerCertificate
-    if (validation === null || certificate === null) return null
+    if (validation === null) return null
+    // Of a resumed session, which was checked when it began, OpenSSL need not have the certificate.
+    if (certificate === null) return info.sessionReused ? null : verifyWords('no peer certificate')
     const san =
       this.overrides?.san ?? (plan.autoSniSanValidation && this.serverName !== '' ? this.serverName : undefined)
     const failure = verifyPeer(validation, handle, certificate, san)
@@ -160,9 +173,13 @@ class ClientRole implements TlsRole {
     return verifyWords(failure.text)
   }
 
-  onHandshakeFailure(error: TlsError): string {
+  onHandshakeFailure(error: TlsError, handle: TlsHandle): string {
     this.tls.stats.cells[stats.CONNECTION_ERROR]! += 1
-    return errorWords(error)
+    return handle.getCipher() === undefined ? helloErrorWords(error) : errorWords(error)
+  }
+
+  onHandshakeBroken(errno: number, code: string): string {
+    return systemWords(errno, errnoWords(code))
   }
 
   onProtocolError(error: TlsError): string {

@@ -145,10 +145,10 @@ export function verifyPeer(
     }
   }
   if (requiredSan !== undefined && !certificate.dnsSans.some(name => dnsNameMatches(requiredSan, name))) {
-    return { slot: stats.FAIL_VERIFY_SAN, text: 'SAN matcher' }
+    return sanFailure(certificate)
   }
   if (plan.sanMatchers.length > 0 && !plan.sanMatchers.some(matcher => sanMatches(matcher, certificate))) {
-    return { slot: stats.FAIL_VERIFY_SAN, text: 'SAN matcher' }
+    return sanFailure(certificate)
   }
   if (plan.hashes.size > 0 || plan.spkis.size > 0) {
     const pinned =
@@ -156,6 +156,10 @@ export function verifyPeer(
     if (!pinned) return { slot: stats.FAIL_VERIFY_CERT_HASH, text: 'cert hash and spki' }
   }
   return null
+}
+
+function sanFailure({ sans }: Certificate): VerifyFailure {
+  return { slot: stats.FAIL_VERIFY_SAN, text: `SAN matcher, certificate SANs are [${sans.join(', ')}]` }
 }
 
 function sanMatches({ fields, matches }: SanMatcher, certificate: Certificate): boolean {

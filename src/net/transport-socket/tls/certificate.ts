@@ -2,6 +2,8 @@ import type { CertificateInfo } from '../../../observability/index.ts'
 import type { NativeCertificate } from './engine.ts'
 
 interface Sans {
+  /** In the order of the certificate. */
+  readonly all: readonly string[]
   readonly uri: readonly string[]
   readonly dns: readonly string[]
   readonly ip: readonly string[]
@@ -9,12 +11,12 @@ interface Sans {
   readonly otherName: readonly string[]
 }
 
-const NO_SANS: Sans = { uri: [], dns: [], ip: [], email: [], otherName: [] }
+const NO_SANS: Sans = { all: [], uri: [], dns: [], ip: [], email: [], otherName: [] }
 
 /** One certificate of a connection, read field by field as somebody asks. */
 export class Certificate implements CertificateInfo {
   private readonly native: NativeCertificate
-  private sans: Sans | null = null
+  private parsed: Sans | null = null
 
   constructor(native: NativeCertificate) {
     this.native = native
@@ -49,8 +51,12 @@ export class Certificate implements CertificateInfo {
   }
 
   private get allSans(): Sans {
-    this.sans ??= parseSans(this.native.subjectAltName())
-    return this.sans
+    this.parsed ??= parseSans(this.native.subjectAltName())
+    return this.parsed
+  }
+
+  get sans(): readonly string[] {
+    return this.allSans.all
   }
 
   get uriSans(): readonly string[] {
@@ -144,6 +150,7 @@ export function urlEncodePem(pem: string): string {
 export function parseSans(text: string | undefined): Sans {
   if (text === undefined || text === '') return NO_SANS
   const sans = {
+    all: [] as string[],
     uri: [] as string[],
     dns: [] as string[],
     ip: [] as string[],
@@ -152,6 +159,7 @@ export function parseSans(text: string | undefined): Sans {
   }
   for (const [, kind, value] of text.matchAll(/([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)) {
     const plain = value!.startsWith('"') ? (JSON.parse(value!) as string) : value!
+    sans.all.push(kind === 'IP Address' ? compressIp(plain) : plain)
     if (kind === 'URI') sans.uri.push(plain)
     else if (kind === 'DNS') sans.dns.push(plain)
     else if (kind === 'IP Address') sans.ip.push(compressIp(plain))

@@ -86,7 +86,8 @@ export interface TlsHandle {
   getServername(): string | false
   getALPNNegotiatedProtocol(): string | false
   getProtocol(): string
-  getCipher(): { readonly name: string }
+  /** Undefined before a server has chosen one. */
+  getCipher(): { readonly name: string } | undefined
   getEphemeralKeyInfo(): { readonly name?: string; readonly type?: string } | null
   getSession(): Buffer | undefined
 }

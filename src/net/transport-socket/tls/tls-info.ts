@@ -26,7 +26,7 @@ export class TlsInfo implements SslConnectionInfo {
     this.handle = handle
     this.isServer = isServer
     this.version = handle.getProtocol()
-    this.cipher = handle.getCipher().name
+    this.cipher = handle.getCipher()?.name ?? ''
     this.sessionReused = handle.isSessionReused()
   }
 
@@ -42,7 +42,7 @@ export class TlsInfo implements SslConnectionInfo {
 
   get group(): string {
     if (this.handle === null || this.isServer) return this.closedGroup
-    return this.handle.getEphemeralKeyInfo()?.name ?? ''
+    return groupName(this.handle.getEphemeralKeyInfo()?.name ?? '')
   }
 
   get sessionId(): string {
@@ -82,6 +82,20 @@ export class TlsInfo implements SslConnectionInfo {
     if (this.nativeLocal !== null) this.local = new Certificate(this.nativeLocal)
     return this.local
   }
+}
+
+/** OpenSSL's own names of groups, and of resumed sessions another spelling, as BoringSSL writes them. */
+const GROUPS: Readonly<Record<string, string>> = {
+  x25519: 'X25519',
+  prime256v1: 'P-256',
+  secp256r1: 'P-256',
+  secp384r1: 'P-384',
+  secp521r1: 'P-521',
+  x25519mlkem768: 'X25519MLKEM768',
+}
+
+function groupName(name: string): string {
+  return GROUPS[name.toLowerCase()] ?? name
 }
 
 /** The id in a serialised session: SEQUENCE { version, protocol, cipher OCTET STRING, id OCTET STRING, ... }. */

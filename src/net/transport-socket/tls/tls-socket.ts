@@ -32,7 +32,9 @@ export interface TlsRole {
   /** The handshake is done: fills in what is known of it. What is wrong with the peer, or null. */
   onHandshake(socket: TlsSocket, handle: TlsHandle): string | null
   /** It failed: counts it and says why. */
-  onHandshakeFailure(error: TlsError): string
+  onHandshakeFailure(error: TlsError, handle: TlsHandle): string
+  /** The carrier broke off during the handshake, with one of the system's errors. */
+  onHandshakeBroken(errno: number, code: string): string
   /** Records that OpenSSL could not make sense of after the handshake. */
   onProtocolError(error: TlsError): string
 }
@@ -192,7 +194,7 @@ export class TlsSocket implements TransportSocket {
   }
 
   handleError(error: TlsError): void {
-    if (this.state === Handshaking) this.fail(this.role.onHandshakeFailure(error))
+    if (this.state === Handshaking) this.fail(this.role.onHandshakeFailure(error, this.handle!))
     else if (this.state === Open) this.fail(this.role.onProtocolError(error))
   }
 
@@ -232,12 +234,18 @@ export class TlsSocket implements TransportSocket {
   private handleReadFailure(status: number): void {
     if (this.state >= Failed) return
     if (status !== UV_EOF || this.state !== Open) {
-      if (status !== UV_EOF) this.connection.handleError({ code: getSystemErrorName(status) } as NodeJS.ErrnoException)
+      if (status !== UV_EOF) this.noteBroken(status)
       this.destroy()
       return
     }
     this.ended = true
     if (this.held === null) this.deliverEnd()
+  }
+
+  private noteBroken(status: number): void {
+    const code = getSystemErrorName(status)
+    if (this.state === Open) this.connection.handleError({ code } as NodeJS.ErrnoException)
+    else this.connection.transportFailureReason = this.role.onHandshakeBroken(-status, code)
   }
 
   private deliverEnd(): void {
