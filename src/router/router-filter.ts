@@ -68,6 +68,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private requestEndMs = 0
   private attempts = 0
   private responseStarted = false
+  /** How many parties of the downstream are above their high watermark. */
+  private downstreamHolds = 0
   /** Whose gRPC call is under way: charged when its trailers tell how it ended. */
   private grpcHost: Host | null = null
   private alternativeOnTimeout = false
@@ -293,6 +295,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.chargeHost(request.host, headers, endStream)
     if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
     this.responseStarted = true
+    for (let holds = this.downstreamHolds; holds > 0; holds--) request.pause()
     this.copy?.forget()
     const { route, info } = this
     if (status === 101) this.endTimeouts()
@@ -616,12 +619,15 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.callbacks.resumeDownstream()
   }
 
+  /** There is nothing to hold back before the response: who wins then begins with the holds that stand. */
   override onDownstreamAboveHighWatermark(): void {
-    this.upstream?.pause()
+    this.downstreamHolds++
+    if (this.responseStarted) this.upstream?.pause()
   }
 
   override onDownstreamBelowLowWatermark(): void {
-    this.upstream?.resume()
+    this.downstreamHolds--
+    if (this.responseStarted) this.upstream?.resume()
   }
 
   // ---- end
