@@ -122,9 +122,9 @@ export interface ClientCodecCallbacks {
 export interface MultiplexedClientCallbacks {
   /** A stream is over, whatever its end: there is room for another. Comes after its decoder was told. */
   onStreamClosed(): void
-  /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS: at most this many streams at once from now on. */
+  /** SETTINGS have come: at most this many streams at once from now on, by the peer's limit and by our own. */
   onMaxConcurrentStreams(limit: number): void
-  /** GOAWAY: no new streams. Those above its last id have been reset as 'remote_refused_stream_reset'. */
+  /** GOAWAY: no new streams. Those above its last id are reset next, as 'remote_refused_stream_reset'. */
   onGoAway(): void
   /** The peer broke the protocol: GOAWAY is written, the connection must be closed. */
   onProtocolError(details: string): void

@@ -17,7 +17,9 @@ const IDLE_TIMER = 2
 export class Http2Connection extends PooledConnection<Http2Pool> implements MultiplexedClientCallbacks, PooledStream {
   readonly protocol = 'HTTP/2'
   readonly codec: Http2ClientCodec
-  private streamLimit: number
+  /** One request goes out at once; the others wait for the peer's SETTINGS, which say how many it takes. */
+  private streamLimit = 1
+  private settled = false
   private idleTimer: Timer | null = null
   private idleSinceMs = 0
   idleMs = 0
@@ -26,13 +28,17 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   constructor(pool: Http2Pool, adopted: Connection | null) {
     super(pool, adopted)
     const { plan, stats, http2Stats } = pool.cluster
-    this.streamLimit = plan.http2.maxConcurrentStreams
     this.codec = new Http2ClientCodec(this.connection, this, plan.http2, http2Stats)
     if (adopted === null) stats.cells[C.upstream_cx_http2_total]! += 1
   }
 
   protected get protocolName(): string {
     return 'h2'
+  }
+
+  /** It carries requests, but its peer's SETTINGS have not come. */
+  get unsettled(): boolean {
+    return this.connected && !this.settled
   }
 
   /** Another stream may begin. */
@@ -78,8 +84,13 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   }
 
   onMaxConcurrentStreams(limit: number): void {
-    this.streamLimit = Math.min(limit, this.pool.cluster.plan.http2.maxConcurrentStreams)
-    this.pool.onRoom(this)
+    this.streamLimit = limit
+    if (!this.unsettled) {
+      this.pool.onRoom(this)
+      return
+    }
+    this.settled = true
+    this.pool.onSettled(this)
   }
 
   onGoAway(): void {

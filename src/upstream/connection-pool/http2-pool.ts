@@ -10,6 +10,8 @@ export class Http2Pool extends ConnectionPool {
   readonly alpn: readonly string[] = this.arbiter === null ? ['h2'] : ['h2', 'http/1.1']
   /** Established and not on their way out. */
   private readonly ready: Http2Connection[] = []
+  /** Established, but the peer has not said yet how many streams it takes. */
+  private unsettled = 0
 
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks, _fresh: boolean): PendingStream | null {
     const connection = this.withRoom()
@@ -52,7 +54,7 @@ export class Http2Pool extends ConnectionPool {
   protected get capacityComing(): number {
     const { maxRequestsPerConnection: max, http2 } = this.cluster.plan
     const each = max > 0 ? Math.min(max, http2.maxConcurrentStreams) : http2.maxConcurrentStreams
-    return this.connecting * each
+    return (this.connecting + this.unsettled) * each
   }
 
   adopt(connection: Connection): void {
@@ -63,6 +65,14 @@ export class Http2Pool extends ConnectionPool {
   onConnected(connection: Http2Connection): void {
     this.connectingEnded()
     this.ready.push(connection)
+    this.unsettled++
+    this.onRoom(connection)
+    if (this.waiting.length > 0) this.connectForWaiting()
+  }
+
+  /** The peer's SETTINGS have come. */
+  onSettled(connection: Http2Connection): void {
+    this.unsettled--
     this.onRoom(connection)
     if (this.waiting.length > 0) this.connectForWaiting()
   }
@@ -93,6 +103,7 @@ export class Http2Pool extends ConnectionPool {
   onClosed(connection: Http2Connection, timedOut: boolean, errno: string | null): void {
     const index = this.ready.indexOf(connection)
     if (index >= 0) this.ready.splice(index, 1)
+    if (connection.unsettled) this.unsettled--
     this.connectionClosed(connection.connected, timedOut, errno)
   }
 

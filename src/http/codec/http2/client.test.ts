@@ -236,7 +236,7 @@ describe('HTTP/2 client: ends', () => {
       [null, null, 'remote_refused_stream_reset'],
     )
     assert.equal(waiting.message.reset, 'remote_refused_stream_reset')
-    assert.deepEqual(client.told, ['closed', 'closed', 'goaway'])
+    assert.deepEqual(client.told, ['goaway', 'closed', 'closed'])
     assert.equal(client.codec.canOpenStream, false)
     client.feed(headers(1, OK), headers(3, OK))
     assert.ok(decoders[0]!.message.complete && decoders[1]!.message.complete)

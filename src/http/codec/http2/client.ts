@@ -241,7 +241,7 @@ export class Http2ClientCodec extends Http2Session {
   // ---- the connection
 
   protected onSettings(): void {
-    if (this.peer.maxConcurrentStreams >= 0) this.callbacks.onMaxConcurrentStreams(this.maxConcurrentStreams)
+    this.callbacks.onMaxConcurrentStreams(this.maxConcurrentStreams)
     for (const stream of [...this.unsent]) {
       const head = stream.waitingHead
       if (head === null) continue
@@ -255,11 +255,12 @@ export class Http2ClientCodec extends Http2Session {
 
   protected onGoAwayFrame(lastId: number, _code: number): void {
     this.noNewStreams = true
+    // First the pool: whoever is refused may ask it for another stream at once.
+    this.callbacks.onGoAway()
     for (const stream of this.streams.all()) {
       if (stream.id > lastId && !stream.closed) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
     }
     for (const stream of [...this.unsent]) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
-    this.callbacks.onGoAway()
   }
 
   /** Ids are used up (RFC 9113, 5.1.1): to the pool the same as a GOAWAY. */
