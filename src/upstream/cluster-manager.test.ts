@@ -187,3 +187,13 @@ test('an update changes what a host is like, where it stands and in which order'
   assert.deepEqual(one.metadata, { x: { name: 'Zoë' } })
   assert.deepEqual([two.weight, two.locality.zone, two.priority], [1, 'a', 1])
 })
+
+test('a large cluster is made ready when it comes, a small one at its first request', () => {
+  const { manager, add } = setUp()
+  add({ name: 'small', loadAssignment: many(1, 10) })
+  add({ name: 'large', loadAssignment: many(1, 2000) })
+  assert.deepEqual(
+    [...manager.inflated()].map(({ name }) => name),
+    ['large'],
+  )
+})

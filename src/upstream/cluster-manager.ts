@@ -65,6 +65,8 @@ interface Entry {
 const SLICE = 250
 /** Clusters larger than this are made ready when their hosts come, not at the first request. */
 const LARGE = 2 * SLICE
+/** The same for a cluster that brings its hosts along: about 500 of them. */
+const LARGE_RESOURCE_BYTES = 100_000
 
 /** The clusters of one worker. Each stays as received until its first use, so unused ones cost almost nothing. */
 export class ClusterManager {
@@ -197,6 +199,7 @@ export class ClusterManager {
         const { resource, limits, rows } = update
         this.dismiss(entry)
         this.entries.set(name, { resource, limits, rows, hosts: null, loading: null, cluster: null })
+        if (resource.length > LARGE_RESOURCE_BYTES) this.get(name)
         break
       }
       case 'cluster_removed':
