@@ -3,6 +3,7 @@ import { type Endpoint, HTML, text } from './endpoint.ts'
 import { certs } from './handlers/certs.ts'
 import { clusters } from './handlers/clusters.ts'
 import { configDump } from './handlers/config-dump.ts'
+import { explainCluster } from './handlers/explain.ts'
 import { initDump } from './handlers/init-dump.ts'
 import { listeners } from './handlers/listeners.ts'
 import { logging } from './handlers/logging.ts'
@@ -27,6 +28,7 @@ export function endpoints(plan: AdminPlan): readonly Endpoint[] {
     clusters,
     configDump,
     contention,
+    explainCluster,
     heapDump,
     initDump,
     listeners,

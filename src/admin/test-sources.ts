@@ -1,5 +1,6 @@
 import type { AdminPlan } from './admin-plan.ts'
 import { AdminServer } from './admin-server.ts'
+import type { ClusterExplanation } from './explain-sources.ts'
 import type { SchemaLookup } from './schema-json.ts'
 import type { AdminSources, ClusterStatus, DumpedResource, HostStatus } from './sources.ts'
 import type { StatsQuery } from './stats-query.ts'
@@ -54,6 +55,42 @@ export const testSchema: SchemaLookup = {
       byKey: new Map(fields.flatMap(field => [[field.name, field] as const, [jsonName(field.name), field] as const])),
     }
   },
+}
+
+const testExplanation: ClusterExplanation = {
+  name: 'c1',
+  policies: ['subset', 'round_robin'],
+  panicThreshold: 50,
+  priorities: [
+    { priority: 0, hosts: 2, healthy: 1, degraded: 0, excluded: 0, healthyLoad: 70, degradedLoad: 0, panic: false },
+  ],
+  zoneRouting: { state: 'off', reason: 'cluster_too_small' },
+  breakers: [{ priority: 'DEFAULT', limits: [{ name: 'max_connections', limit: 1024, used: 3 }] }],
+  outliers: { hosts: 2, ejected: 1, maxEjectionPercent: 50 },
+  hosts: [
+    {
+      address: '10.0.0.1:80',
+      hostname: 'web',
+      locality: { region: 'r', zone: 'z', subZone: '' },
+      priority: 0,
+      weight: 1,
+      share: 0,
+      reasons: ['it is not healthy'],
+      flags: [{ flag: 'failed_outlier_check', sinceMs: Date.UTC(2026, 0, 1) }],
+      healthySinceMs: null,
+      ejection: {
+        ejected: true,
+        count: 2,
+        type: 'SUCCESS_RATE',
+        enforced: true,
+        agoMs: 1500,
+        returnsInMs: 58_500,
+        detail: { eject_success_rate_event: { host_success_rate: 50 } },
+      },
+      successRate: 50,
+      latency: { ms: 12.34, volume: 99.9 },
+    },
+  ],
 }
 
 const HOST: HostStatus = {
@@ -137,6 +174,9 @@ export class TestSources implements AdminSources {
   }
   clusters() {
     return [testCluster]
+  }
+  explainCluster(name: string) {
+    return name === 'c1' ? testExplanation : undefined
   }
   listeners() {
     return [{ name: 'l1', addresses: [{ text: '127.0.0.1:33902', ip: { host: '127.0.0.1', port: 33902 } }] }]

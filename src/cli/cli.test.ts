@@ -103,3 +103,26 @@ for (const [text, expected] of [
 ] as const) {
   test(`address ${text}`, () => assert.deepEqual(endpoint(text, 'any'), expected))
 }
+
+test('explain asks a running proxy', async () => {
+  const { createServer } = await import('node:http')
+  const { once } = await import('node:events')
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    response.statusCode = request.url?.includes('name=none') === true ? 404 : 200
+    response.end('because\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const admin = `127.0.0.1:${port}`
+  assert.deepEqual(await cli('explain', '--admin', admin, 'cluster', 'a b'), { code: 0, out: 'because\n', err: '' })
+  assert.deepEqual(asked, ['/explain/cluster?name=a+b&format=text'])
+  assert.equal((await cli('explain', '--admin', admin, 'cluster', 'none')).code, 1)
+  assert.equal((await cli('explain', 'cluster')).code, 2)
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+  assert.match((await cli('explain', '--admin', admin, 'cluster', 'a')).err, /no answer from 127\.0\.0\.1/)
+})

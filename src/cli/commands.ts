@@ -19,6 +19,11 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./compat.ts')).compat,
   },
   {
+    name: 'explain',
+    summary: 'Ask a running proxy why each host of a cluster is picked or not.',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
     name: 'reverse-proxy',
     summary: 'Proxy one address to another without a configuration file.',
     load: async () => (await import('./reverse-proxy.ts')).reverseProxy,

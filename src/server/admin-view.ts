@@ -54,6 +54,16 @@ export class AdminView implements AdminSources {
     return this.server.clusters.describe()
   }
 
+  explainCluster(name: string) {
+    const { node, bootstrap } = this.server.configuration!
+    const { locality } = node
+    const here =
+      locality === undefined
+        ? null
+        : { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' }
+    return this.server.clusters.explain(name, here, bootstrap.clusterManager?.localClusterName || null)
+  }
+
   *listeners(): Iterable<ListenerStatus> {
     for (const { name, addresses } of this.server.pool.listeners()) {
       yield { name, addresses: addresses.map(text => ({ text, ip: ipOf(text) })) }

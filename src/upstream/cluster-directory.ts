@@ -15,7 +15,8 @@ import { compileAssignment } from './compile/assignment.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
-import { type BalancingExplanation, explainBalancing } from './explain/explain-balancing.ts'
+import { explainBalancing } from './explain/explain-balancing.ts'
+import { breakerRoom, type ClusterExplanation, explainHost } from './explain/explain-cluster.ts'
 import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
 import type { Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
@@ -389,7 +390,7 @@ export class ClusterDirectory implements HostReports {
    * Why each host of a cluster is picked or not; undefined for an unknown cluster. `here`: where this proxy is;
    * `localClusterName`: the cluster that it is a host of itself.
    */
-  explain(name: string, here: Locality | null, localClusterName: string | null): BalancingExplanation | undefined {
+  explain(name: string, here: Locality | null, localClusterName: string | null): ClusterExplanation | undefined {
     const entry = this.entries.get(name)
     if (entry === undefined) return undefined
     const { balancer: plan, healthyPanicThreshold } = entry
@@ -399,7 +400,25 @@ export class ClusterDirectory implements HostReports {
         ? aggregateSet(plan.clusters.flatMap(part => this.hostSetOf(part, here) ?? []))
         : (this.hostSetOf(name, here) as HostSet)
     const local = localClusterName === null || localClusterName === name ? null : this.hostSetOf(localClusterName, here)
-    return explainBalancing({ plan, set, local, panicThreshold })
+    const balancing = explainBalancing({ plan, set, local, panicThreshold })
+    const { outliers } = entry.watch
+    return {
+      ...balancing,
+      name,
+      breakers: breakerRoom(entry.limitsPlan, entry.limits, this.options.runtime),
+      outliers:
+        outliers === null
+          ? null
+          : {
+              hosts: outliers.hosts.size,
+              ejected: outliers.ejected,
+              maxEjectionPercent: outliers.maxEjectionPercent,
+            },
+      hosts: balancing.hosts.map(host => {
+        const own = this.entries.get(host.cluster)
+        return explainHost(host, own?.members.get(host.key), own?.watch.outliers ?? null)
+      }),
+    }
   }
 
   private hostSetOf(name: string, here: Locality | null): HostSet | null {

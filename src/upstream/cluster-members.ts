@@ -10,6 +10,9 @@ export interface Member {
   readonly rowNumber: number
   /** ROW_* cells, shared with every worker. */
   readonly row: Int32Array
+  /** By health flag that is set: since when, in Unix ms. Without any: since when the host is healthy. */
+  readonly flaggedMs: Map<number, number>
+  healthyMs: number
 }
 
 export interface MemberCounts {
@@ -19,12 +22,23 @@ export interface MemberCounts {
   readonly excluded: number
 }
 
+/** What one host adds to the counts, `by` 1 or -1. */
+function count(into: { healthy: number; degraded: number; excluded: number }, flags: number, by: 1 | -1): void {
+  const health = healthOf(flags)
+  if (health === Healthy) into.healthy += by
+  else if (health === Degraded) into.degraded += by
+  if (isExcluded(flags)) into.excluded += by
+}
+
 export class ClusterMembers {
   private readonly allotment: HostRowAllotment
+  private readonly wallMs: () => number
   private byKey = new Map<string, Member>()
+  private readonly totals = { healthy: 0, degraded: 0, excluded: 0 }
 
-  constructor(allotment: HostRowAllotment) {
+  constructor(allotment: HostRowAllotment, wallMs: () => number = Date.now) {
     this.allotment = allotment
+    this.wallMs = wallMs
   }
 
   /** In the order of the assignment's endpoints. */
@@ -64,47 +78,59 @@ export class ClusterMembers {
         }
         const flags = member.row[ROW_HEALTH_FLAGS] as number
         const removal = retained.has(key) ? PendingDynamicRemoval : 0
-        Atomics.store(member.row, ROW_HEALTH_FLAGS, (flags & ~DISCOVERED_HEALTH) | endpoint.healthFlags | removal)
+        this.store(member, flags, (flags & ~DISCOVERED_HEALTH) | endpoint.healthFlags | removal)
         after.set(key, member)
       }
     }
-    for (const [key, { rowNumber }] of before) if (!after.has(key)) this.allotment.giveBack(rowNumber)
+    for (const [key, member] of before) if (!after.has(key)) this.leave(member)
     this.byKey = after
     return fresh
   }
 
   private join(key: string): Member {
     const rowNumber = this.allotment.allot()
-    return { key, rowNumber, row: this.allotment.rows.row(rowNumber) }
+    const row = this.allotment.rows.row(rowNumber)
+    count(this.totals, row[ROW_HEALTH_FLAGS] as number, 1)
+    return { key, rowNumber, row, flaggedMs: new Map(), healthyMs: this.wallMs() }
+  }
+
+  private leave({ rowNumber, row }: Member): void {
+    count(this.totals, row[ROW_HEALTH_FLAGS] as number, -1)
+    this.allotment.giveBack(rowNumber)
+  }
+
+  private store(member: Member, before: number, after: number): void {
+    if (before === after) return
+    const { row, flaggedMs } = member
+    Atomics.store(row, ROW_HEALTH_FLAGS, after)
+    count(this.totals, before, -1)
+    count(this.totals, after, 1)
+    const now = this.wallMs()
+    for (let rest = before ^ after; rest !== 0; rest &= rest - 1) {
+      const flag = rest & -rest
+      if ((after & flag) !== 0) flaggedMs.set(flag, now)
+      else flaggedMs.delete(flag)
+    }
+    if (after === 0) member.healthyMs = now
   }
 
   /** The cluster goes. */
   close(): void {
-    for (const { rowNumber } of this.byKey.values()) this.allotment.giveBack(rowNumber)
+    for (const member of this.byKey.values()) this.leave(member)
     this.byKey = new Map()
   }
 
   /** Sets and clears flags of one host; true when that changes anything. */
   setHealth(key: string, set: number, clear: number): boolean {
-    const row = this.byKey.get(key)?.row
-    if (row === undefined) return false
-    const before = Atomics.load(row, ROW_HEALTH_FLAGS)
+    const member = this.byKey.get(key)
+    if (member === undefined) return false
+    const before = Atomics.load(member.row, ROW_HEALTH_FLAGS)
     const after = (before & ~clear) | set
-    Atomics.store(row, ROW_HEALTH_FLAGS, after)
+    this.store(member, before, after)
     return before !== after
   }
 
   counts(): MemberCounts {
-    let healthy = 0
-    let degraded = 0
-    let excluded = 0
-    for (const { row } of this.byKey.values()) {
-      const flags = row[ROW_HEALTH_FLAGS] as number
-      const health = healthOf(flags)
-      if (health === Healthy) healthy++
-      else if (health === Degraded) degraded++
-      if (isExcluded(flags)) excluded++
-    }
-    return { total: this.byKey.size, healthy, degraded, excluded }
+    return { total: this.byKey.size, ...this.totals }
   }
 }

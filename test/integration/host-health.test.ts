@@ -138,6 +138,11 @@ test('outliers: a slow host is put out where that is configured', async t => {
   const outlier = { max_ejection_percent: 100, monitors: [{ name: 'latency', typed_config: latency }] }
   const { proxy, until } = await start(t, hosts, { outlier_detection: outlier })
   await until(slow, '/failed_outlier_check')
+  const why = await (await proxy.admin('/explain/cluster?name=origin')).text()
+  assert.match(why, new RegExp(`:${slow.port}: 0\\.0 % of the requests`))
+  assert.match(why, /ejected [\d.]+ s ago by LATENCY: \{"eject_latency_event":/)
+  assert.match(why, /failed_outlier_check since \d{4}-/)
+  assert.match(why, /outlier detection: 1 of 4 hosts ejected, at most 100 %/)
   const stats = await proxy.stats('latency')
   assert.equal(stats.get('cluster.origin.outlier_detection.ejections_enforced_latency'), 1)
 })

@@ -141,3 +141,28 @@ test('the rest answer in Envoys form', async () => {
   await admin.post('/stats/recentlookups/enable')
   assert.deepEqual(await answerOf(admin.get('/stats/recentlookups')), [200, '   Count Lookup\n\ntotal: 0\n'])
 })
+
+test('/explain/cluster says why, in words and as JSON', async () => {
+  await using admin = await startAdmin(new TestSources())
+  assert.deepEqual(await answerOf(admin.get('/explain/cluster?name=c1')), [
+    200,
+    `c1: subset over round_robin, panic below 50 % of healthy hosts
+  priority 0: 1 of 2 hosts healthy, 0 degraded, 0 excluded; gets 70 % of the requests
+  zone aware routing is off: the cluster has fewer hosts than zone aware routing asks for
+  outlier detection: 1 of 2 hosts ejected, at most 50 %
+  in use, DEFAULT: max_connections 3 of 1024
+  10.0.0.1:80 (web): 0.0 % of the requests, weight 1, priority 0, r/z
+    it is not healthy
+    failed_outlier_check since 2026-01-01T00:00:00.000Z
+    ejected 1.5 s ago by SUCCESS_RATE: {"eject_success_rate_event":{"host_success_rate":50}}
+    ejected 2 times in all, may return in 58.5 s
+    50.0 % of its answers in the last interval were good
+    takes 12.3 ms, by 99 requests
+`,
+  ])
+  const [, document] = await answerOf(admin.get('/explain/cluster?name=c1&format=json'))
+  assert.match(document, /"max_ejection_percent": 50/)
+  assert.match(document, /"returns_in_ms": 58500/)
+  assert.deepEqual(await answerOf(admin.get('/explain/cluster?name=c2')), [404, "no cluster is named 'c2'\n"])
+  assert.equal((await answerOf(admin.get('/explain/cluster')))[0], 400)
+})

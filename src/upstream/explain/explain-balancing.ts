@@ -21,6 +21,9 @@ export interface PriorityExplanation {
 }
 
 export interface HostExplanation {
+  /** The cluster that it belongs to, itself or as a part of an aggregate, and its key there. */
+  readonly cluster: string
+  readonly key: string
   readonly address: string
   readonly hostname: string
   readonly locality: Locality
@@ -190,6 +193,8 @@ export function explainBalancing(facts: BalancingFacts): BalancingExplanation {
       hosts.map(host => {
         const share = shares === null ? null : (shares.byHost.get(host) ?? 0)
         return {
+          cluster: host.clusterName,
+          key: host.key,
           address: host.addressText,
           hostname: host.hostname,
           locality: host.locality,

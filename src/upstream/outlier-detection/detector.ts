@@ -277,6 +277,30 @@ export class OutlierDetector implements TimerOwner {
     })
   }
 
+  // ---- for explanations
+
+  get nowMs(): number {
+    return this.environment.thread.clock.update()
+  }
+
+  /** Monotonic ms from which on an ejected host may return. */
+  ejectedUntilMs({ ejection }: OutlierHost): number {
+    const times = { baseMs: this.setting('base_ejection_time_ms'), maxMs: this.maxEjectionMs() }
+    return ejection.ejectedAtMs + ejection.durationMs(times)
+  }
+
+  get ejected(): number {
+    return this.stats.cells[ACTIVE] as number
+  }
+
+  get maxEjectionPercent(): number {
+    return this.setting('max_ejection_percent')
+  }
+
+  latencyOf(key: string): { readonly ms: number; readonly volume: number } | null {
+    return this.latency?.latencyOf(key) ?? null
+  }
+
   /** The cluster goes. */
   close(): void {
     this.environment.thread.timers.disarm(this.timer)
