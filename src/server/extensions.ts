@@ -40,6 +40,12 @@ import {
 } from '../extensions/http-filters/local_ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
 import { setMetadataFactory } from '../extensions/http-filters/set_metadata/index.ts'
+import {
+  cookieSessionStateFactory,
+  headerSessionStateFactory,
+  statefulSessionFactory,
+  statefulSessionPerRouteFactory,
+} from '../extensions/http-filters/stateful_session/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
 import { listenerLocalRateLimitFactory } from '../extensions/listener-filters/local_ratelimit/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
@@ -72,6 +78,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  cookieSessionStateFactory,
+  headerSessionStateFactory,
+  statefulSessionFactory,
+  statefulSessionPerRouteFactory,
   ipTaggingFactory,
   headerToMetadataFactory,
   headerToMetadataPerRouteFactory,
