@@ -137,6 +137,10 @@ test('balancing policies in both forms', () => {
   assert.deepEqual(plan({ name: 'c', lbPolicy: 'MAGLEV', commonLbConfig: hostname }).balancer, table)
 })
 
+const RANDOM = {
+  policies: [{ typedExtensionConfig: { name: 'r', typedConfig: { '@type': `${POLICIES}.random.v3.Random` } } }],
+}
+
 test('what cannot work is said, with its place', () => {
   const cases: [object, RegExp][] = [
     [{ loadAssignment: assigned(named('web')) }, /address: 'web' is not an IP address/],
@@ -150,6 +154,10 @@ test('what cannot work is said, with its place', () => {
     [{ lbPolicy: 'RING_HASH', ringHashLbConfig: { minimumRingSize: '9', maximumRingSize: '8' } }, /minimum_ring_size/],
     [{ commonHttpProtocolOptions: { maxStreamDuration: '1s' } }, /^common_http_protocol_options.max_stream_duration: /],
     [{ lbPolicy: 'LOAD_BALANCING_POLICY_CONFIG' }, /^lb_policy: /],
+    [{ lbPolicy: 'CLUSTER_PROVIDED' }, /^lb_policy: .*no policy of its own/],
+    [{ lbPolicy: 'RANDOM', ringHashLbConfig: {} }, /^ring_hash_lb_config: has no effect/],
+    [{ loadBalancingPolicy: RANDOM, lbSubsetConfig: { subsetSelectors: [] } }, /^lb_subset_config: belongs/],
+    [{ loadBalancingPolicy: RANDOM, commonLbConfig: { zoneAwareLbConfig: {} } }, /zone_aware_lb_config: belongs/],
     [{ loadBalancingPolicy: { policies: [] } }, /^load_balancing_policy.policies: /],
     [{ upstreamBindConfig: { sourceAddress: { address: '10.0.0.1', portValue: 7 } } }, /source_address.port_value/],
     [{ clusterType: { name: 'x', typedConfig: { '@type': 'type.googleapis.com/x.v1.Y' } } }, /no cluster type reads/],

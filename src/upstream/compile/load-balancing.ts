@@ -131,15 +131,40 @@ function innerPolicy(
   return PLAIN
 }
 
-function checkForm(cluster: ClusterJson, context: CompileContext, path: ConfigPath): void {
-  if (cluster.loadBalancingPolicy !== undefined) {
-    if (cluster.lbSubsetConfig !== undefined) {
-      const at = path.field('lb_subset_config')
-      context.diagnostics.error(at, 'belongs to lb_policy; load_balancing_policy has a Subset policy of its own')
-    }
-  } else if (cluster.lbPolicy === 'LOAD_BALANCING_POLICY_CONFIG') {
+/** Settings that belong to one lb_policy, and to no other. */
+const POLICY_CONFIGS = [
+  ['ringHashLbConfig', 'ring_hash_lb_config', 'RING_HASH'],
+  ['maglevLbConfig', 'maglev_lb_config', 'MAGLEV'],
+  ['leastRequestLbConfig', 'least_request_lb_config', 'LEAST_REQUEST'],
+  ['roundRobinLbConfig', 'round_robin_lb_config', 'ROUND_ROBIN'],
+] as const
+
+function checkPolicyEnum(cluster: ClusterJson, context: CompileContext, path: ConfigPath): void {
+  const lbPolicy = cluster.lbPolicy ?? 'ROUND_ROBIN'
+  if (lbPolicy === 'LOAD_BALANCING_POLICY_CONFIG') {
     context.diagnostics.error(path.field('lb_policy'), 'LOAD_BALANCING_POLICY_CONFIG needs a load_balancing_policy')
   }
+  for (const [key, field, policy] of POLICY_CONFIGS) {
+    if (cluster[key] === undefined || lbPolicy === policy) continue
+    context.diagnostics.warn(path.field(field), `has no effect with lb_policy ${lbPolicy}`, { expected: policy })
+  }
+}
+
+/** As Envoy: the settings of lb_policy do not go together with the other form. */
+function checkForm(cluster: ClusterJson, context: CompileContext, path: ConfigPath): void {
+  const refuse = (at: ConfigPath): void => {
+    context.diagnostics.error(at, 'belongs to lb_policy; set it in the policy of load_balancing_policy')
+  }
+  if (cluster.loadBalancingPolicy === undefined) {
+    checkPolicyEnum(cluster, context, path)
+    return
+  }
+  if (cluster.lbSubsetConfig !== undefined) refuse(path.field('lb_subset_config'))
+  const common = cluster.commonLbConfig
+  const at = path.field('common_lb_config')
+  if (common?.zoneAwareLbConfig !== undefined) refuse(at.field('zone_aware_lb_config'))
+  if (common?.localityWeightedLbConfig !== undefined) refuse(at.field('locality_weighted_lb_config'))
+  if (common?.consistentHashingLbConfig !== undefined) refuse(at.field('consistent_hashing_lb_config'))
 }
 
 /**
