@@ -409,3 +409,15 @@ test('explain: what main knows of health and priorities, through an aggregate cl
   )
   assert.equal(directory.explain('gone', null, null), undefined)
 })
+
+test('main counts subsets beside the workers, as Envoy does', () => {
+  const { directory, add, cells } = setUp(scripted([]))
+  const host = (port: number, v: string) => endpointJson(port, { metadata: { filterMetadata: { 'envoy.lb': { v } } } })
+  const lbEndpoints = [host(1, 'a'), host(2, 'b'), host(3, 'b')]
+  const lbSubsetConfig = { subsetSelectors: [{ keys: ['v'] }] }
+  add({ name: 'c', loadAssignment: { endpoints: [{ lbEndpoints }] }, lbSubsetConfig })
+  const counts = () => [C.lb_subsets_active, C.lb_subsets_created, C.lb_subsets_removed].map(slot => cells('c')[slot])
+  assert.deepEqual(counts(), [2, 2, 0])
+  directory.remove('c')
+  assert.deepEqual(counts(), [0, 2, 2])
+})

@@ -18,13 +18,16 @@ import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { explainBalancing } from './explain/explain-balancing.ts'
 import { breakerRoom, type ClusterExplanation, explainHost } from './explain/explain-cluster.ts'
 import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
-import type { Locality } from './host.ts'
+import type { EndpointPlan, Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
 import type { HostSet } from './host-set/host-set.ts'
 import { HostWatch } from './host-watch.ts'
 import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
+import type { BalancerMemory } from './load-balancer/balancer-parts.ts'
+import { countSubsets } from './load-balancer/subset/count-subsets.ts'
+import { subsetKeysOf } from './load-balancer/subset/subset-index.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
 import type { OutlierEventLog } from './outlier-detection/events.ts'
 import type { LimitsPlan } from './resource-limits.ts'
@@ -70,6 +73,7 @@ interface Entry {
   readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
   readonly balancer: BalancerPlan
   readonly healthyPanicThreshold: number
+  readonly memory: BalancerMemory
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
@@ -94,6 +98,12 @@ function resourceOf({ resource: { memory, offset, length } }: Entry): ClusterJso
 /** The hosts at the moment. */
 function assignmentOf({ dns, assignment }: Entry, cluster: ClusterJson): AssignmentPlan {
   return compileAssignment(dns === null ? cluster.loadAssignment : (assignment ?? undefined))
+}
+
+/** As in Envoy, main counts the subsets too: n workers show each of them n + 1 times. */
+function countSubsetsOf({ balancer, memory, stats }: Entry, endpoints: readonly EndpointPlan[]): void {
+  if (balancer.kind !== 'subset') return
+  countSubsets({ stats, memory }, subsetKeysOf(endpoints, balancer, memory.subsetKeys))
 }
 
 const systemSchedule: Schedule = (ms, callback) => {
@@ -146,6 +156,7 @@ export class ClusterDirectory implements HostReports {
       limitsPlan: plan.limits,
       balancer: plan.balancer,
       healthyPanicThreshold: plan.healthyPanicThreshold,
+      memory: { subsets: new Set(), subsetKeys: new WeakMap() },
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),
@@ -322,6 +333,7 @@ export class ClusterDirectory implements HostReports {
     if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
     entry.watch.update(plan, retained)
     this.countMembers(entry)
+    countSubsetsOf(entry, endpoints)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
     if (entry.dns !== null && endpoints.length > 0) {
       cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)

@@ -5,6 +5,7 @@ import { filterHostSet, type HostSet, type LocalityHosts } from '../../host-set/
 import { CLUSTER_SLOTS as C } from '../../stats.ts'
 import type { BalancerParts } from '../balancer-parts.ts'
 import type { LoadBalancer, LoadBalancerContext } from '../load-balancer.ts'
+import { countSubsets } from './count-subsets.ts'
 import { indexSubsets, matchesMetadata, type SubsetMembers } from './subset-index.ts'
 import { type SubsetLookup, subsetLookup } from './subset-lookup.ts'
 
@@ -126,14 +127,4 @@ export class SubsetBalancer implements LoadBalancer {
     if (last !== null) this.cells[C.lb_subsets_fallback_panic]! += 1
     return last
   }
-}
-
-/** The counters tell which subsets have come and gone since the last snapshot. */
-export function countSubsets(parts: Pick<BalancerParts, 'stats' | 'memory'>, now: ReadonlySet<string>): void {
-  const { stats, memory } = parts
-  const before = memory.subsets
-  stats.cells[C.lb_subsets_created]! += now.difference(before).size
-  stats.cells[C.lb_subsets_removed]! += before.difference(now).size
-  stats.cells[C.lb_subsets_active]! = now.size
-  memory.subsets = now
 }

@@ -8,6 +8,9 @@ export interface SubsetMembers {
   readonly single: boolean
 }
 
+/** What places a host in subsets. */
+export type Described = Pick<Host, 'metadata'>
+
 export interface SubsetIndex {
   /** By subsetKey(). */
   readonly subsets: ReadonlyMap<string, SubsetMembers>
@@ -17,7 +20,7 @@ export interface SubsetIndex {
 
 type Fields = Readonly<Record<string, unknown>>
 
-export function lbMetadataOf(host: Host): Fields {
+export function lbMetadataOf(host: Described): Fields {
   return (host.metadata?.['envoy.lb'] as Fields | undefined) ?? {}
 }
 
@@ -41,7 +44,7 @@ export function sortedPairs(fields: object): (readonly [string, unknown])[] {
 }
 
 /** The subsets of one selector that a host is in; with `listAsAny` a list stands for each of its values. */
-function keysOf(host: Host, keys: readonly string[], listAsAny: boolean): string[] {
+function keysOf(host: Described, keys: readonly string[], listAsAny: boolean): string[] {
   const fields = lbMetadataOf(host)
   let combinations: (readonly [string, unknown])[][] = [[]]
   for (const key of keys) {
@@ -56,7 +59,7 @@ function keysOf(host: Host, keys: readonly string[], listAsAny: boolean): string
 /** Keys of the subsets of a host, by selector; remembered by its metadata, since health changes far more often. */
 export type KnownKeys = WeakMap<object, readonly (readonly string[])[]>
 
-function keysBySelector(host: Host, plan: SubsetPlan, known: KnownKeys): readonly (readonly string[])[] {
+function keysBySelector(host: Described, plan: SubsetPlan, known: KnownKeys): readonly (readonly string[])[] {
   const { metadata } = host
   if (metadata === null) return []
   let keys = known.get(metadata)
@@ -64,6 +67,13 @@ function keysBySelector(host: Host, plan: SubsetPlan, known: KnownKeys): readonl
     keys = plan.selectors.map(selector => keysOf(host, selector.keys, plan.listAsAny))
     known.set(metadata, keys)
   }
+  return keys
+}
+
+/** Keys of all subsets that there are. */
+export function subsetKeysOf(hosts: Iterable<Described>, plan: SubsetPlan, known: KnownKeys): ReadonlySet<string> {
+  const keys = new Set<string>()
+  for (const host of hosts) for (const own of keysBySelector(host, plan, known)) for (const key of own) keys.add(key)
   return keys
 }
 
@@ -87,7 +97,7 @@ export function indexSubsets(hosts: Iterable<Host>, plan: SubsetPlan, known: Kno
 }
 
 /** Whether a host has all of `wanted`; a list in the host's metadata holds the value when `listAsAny`. */
-export function matchesMetadata(host: Host, wanted: Fields, listAsAny: boolean): boolean {
+export function matchesMetadata(host: Described, wanted: Fields, listAsAny: boolean): boolean {
   const fields = lbMetadataOf(host)
   return Object.entries(wanted).every(([key, value]) => {
     if (!Object.hasOwn(fields, key)) return false
