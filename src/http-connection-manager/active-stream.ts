@@ -276,7 +276,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   clearRouteCache(): void {
     this.routeCached = false
     this.cachedRoute = null
-    this.info.upstreamCluster = null
   }
 
   get httpStats(): StatBlock {

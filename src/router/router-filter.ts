@@ -121,8 +121,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   /** A filter before this one may answer: the log names the cluster all the same. */
   override onRouteSelected(): void {
     const { route, info, requestHeaders } = this.callbacks
-    if (route === null || route.kind !== 'cluster' || requestHeaders === null) return
-    info.upstreamCluster = this.findCluster(route, requestHeaders)?.observabilityName ?? null
+    if (requestHeaders === null) return
+    info.upstreamCluster = null
+    if (route?.kind === 'cluster')
+      info.upstreamCluster = this.findCluster(route, requestHeaders)?.observabilityName ?? null
   }
 
   private findCluster(route: Route, headers: HeaderMap): Cluster | undefined {

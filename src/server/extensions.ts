@@ -22,6 +22,10 @@ import {
   grpcHttp1ReverseBridgeFactory,
   grpcHttp1ReverseBridgePerRouteFactory,
 } from '../extensions/http-filters/grpc_http1_reverse_bridge/index.ts'
+import {
+  grpcJsonTranscoderFactory,
+  grpcJsonTranscoderPerRouteFactory,
+} from '../extensions/http-filters/grpc_json_transcoder/index.ts'
 import { grpcStatsFactory } from '../extensions/http-filters/grpc_stats/index.ts'
 import { grpcWebFactory } from '../extensions/http-filters/grpc_web/index.ts'
 import {
@@ -118,6 +122,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   grpcHttp1BridgeFactory,
   grpcHttp1ReverseBridgeFactory,
   grpcHttp1ReverseBridgePerRouteFactory,
+  grpcJsonTranscoderFactory,
+  grpcJsonTranscoderPerRouteFactory,
   grpcStatsFactory,
   grpcWebFactory,
   headerMutationFactory,

@@ -11,9 +11,20 @@ const ENCODERS: Readonly<Record<string, (bytes: string) => Buffer>> = {
   zstd: bytes => zstdCompressSync(bytes),
 }
 
-/** Bodies by one word: `{x*500}` is 500 times x, `{gzip:text}` the text compressed. */
+function frame(message: Buffer): Buffer {
+  const header = Buffer.alloc(5)
+  header.writeUInt32BE(message.length, 1)
+  return Buffer.concat([header, message])
+}
+
+/**
+ * Bodies by one word: `{x*500}` is 500 times x, `{gzip:text}` the text compressed, `{hex:0a0b}` these bytes,
+ * `{frame:0a0b}` a gRPC frame of them.
+ */
 const grow = (text: string): string =>
   text
+    .replace(/\{hex:([0-9a-f]*)\}/g, (_, digits: string) => Buffer.from(digits, 'hex').toString('latin1'))
+    .replace(/\{frame:([0-9a-f]*)\}/g, (_, digits: string) => frame(Buffer.from(digits, 'hex')).toString('latin1'))
     .replace(/\{(gzip|br|zstd):(.*?)\}/g, (_, name: string, plain: string) => ENCODERS[name]!(plain).toString('latin1'))
     .replace(/\{(.+?)\*(\d+)\}/g, (_, unit: string, times: string) => unit.repeat(Number(times)))
 
