@@ -73,7 +73,8 @@ interface Entry {
   readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
   readonly balancer: BalancerPlan
   readonly healthyPanicThreshold: number
-  readonly memory: BalancerMemory
+  /** Null where there are no subsets to count. */
+  readonly memory: BalancerMemory | null
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   readonly dns: DnsCluster | null
@@ -102,7 +103,7 @@ function assignmentOf({ dns, assignment }: Entry, cluster: ClusterJson): Assignm
 
 /** As in Envoy, main counts the subsets too: n workers show each of them n + 1 times. */
 function countSubsetsOf({ balancer, memory, stats }: Entry, endpoints: readonly EndpointPlan[]): void {
-  if (balancer.kind !== 'subset') return
+  if (balancer.kind !== 'subset' || memory === null) return
   countSubsets({ stats, memory }, subsetKeysOf(endpoints, balancer, memory.subsetKeys))
 }
 
@@ -156,7 +157,7 @@ export class ClusterDirectory implements HostReports {
       limitsPlan: plan.limits,
       balancer: plan.balancer,
       healthyPanicThreshold: plan.healthyPanicThreshold,
-      memory: { subsets: new Set(), subsetKeys: new WeakMap() },
+      memory: plan.balancer.kind === 'subset' ? { subsets: new Set(), subsetKeys: new WeakMap() } : null,
       limits: this.limits.allot(),
       stats,
       dns: this.dnsCluster(plan, cluster, stats),

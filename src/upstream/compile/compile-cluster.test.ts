@@ -137,6 +137,13 @@ test('balancing policies in both forms', () => {
   assert.deepEqual(plan({ name: 'c', lbPolicy: 'MAGLEV', commonLbConfig: hostname }).balancer, table)
 })
 
+const aggregate = (clusters: string[]) => ({
+  lbPolicy: 'CLUSTER_PROVIDED',
+  clusterType: {
+    name: 'envoy.clusters.aggregate',
+    typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig', clusters },
+  },
+})
 const RANDOM = {
   policies: [{ typedExtensionConfig: { name: 'r', typedConfig: { '@type': `${POLICIES}.random.v3.Random` } } }],
 }
@@ -155,6 +162,8 @@ test('what cannot work is said, with its place', () => {
     [{ commonHttpProtocolOptions: { maxStreamDuration: '1s' } }, /^common_http_protocol_options.max_stream_duration: /],
     [{ lbPolicy: 'LOAD_BALANCING_POLICY_CONFIG' }, /^lb_policy: /],
     [{ lbPolicy: 'CLUSTER_PROVIDED' }, /^lb_policy: .*no policy of its own/],
+    [aggregate(['c']), /clusters\[0\]: a cluster cannot consist of itself/],
+    [{ ...aggregate(['x']), lbPolicy: 'RANDOM' }, /^lb_policy: .*CLUSTER_PROVIDED only/],
     [{ lbPolicy: 'RANDOM', ringHashLbConfig: {} }, /^ring_hash_lb_config: has no effect/],
     [{ loadBalancingPolicy: RANDOM, lbSubsetConfig: { subsetSelectors: [] } }, /^lb_subset_config: belongs/],
     [{ loadBalancingPolicy: RANDOM, commonLbConfig: { zoneAwareLbConfig: {} } }, /zone_aware_lb_config: belongs/],
