@@ -10,6 +10,7 @@ class Bench implements RateLimitedStream {
   readonly seen: string[] = []
   readonly bufferLimitBytes = 100
   readonly limiter: StreamRateLimiter
+  onPass: () => void = () => {}
   private nowMs = 0
   private tick: () => void = () => {}
 
@@ -17,7 +18,7 @@ class Bench implements RateLimitedStream {
     const clock = new Clock({ monotonicMs: () => this.nowMs, wallMs: () => this.nowMs })
     const timers = new TimerWheel(clock, { start: (_ms, tick) => (this.tick = tick), stop: () => {} })
     const thread: ThreadContext = { ...testThread(), clock, timers }
-    this.limiter = new StreamRateLimiter(thread, this, new ByteBucket(1000, 0), 50, firstBytes)
+    this.limiter = new StreamRateLimiter(thread, this, new ByteBucket(1000, firstBytes), 50)
   }
 
   advance(ms: number): void {
@@ -33,6 +34,7 @@ class Bench implements RateLimitedStream {
 
   passData(_data: Buffer, start: number, end: number, endStream: boolean): void {
     this.seen.push(`${end - start}${endStream ? ' end' : ''}`)
+    this.onPass()
   }
 
   passTrailers(): void {
@@ -88,8 +90,17 @@ test('an end without bytes passes; nothing does after the stream is over', () =>
   assert.deepEqual(other.seen, ['50', 'pause', 'resume'])
 })
 
+test('a stream that ends while its bytes pass gets no more of them', () => {
+  const bench = new Bench(0)
+  bench.write(30)
+  bench.write(30)
+  bench.onPass = () => bench.limiter.destroy()
+  bench.advance(1000)
+  assert.deepEqual(bench.seen, ['30'])
+})
+
 test('a shared bucket lets through what all streams together may', () => {
-  const bucket = new ByteBucket(1000, 0)
+  const bucket = new ByteBucket(1000, 1000)
   assert.equal(bucket.take(600, 0), 600)
   assert.equal(bucket.take(600, 0), 400)
   assert.equal(bucket.take(600, 100), 100)

@@ -8,6 +8,10 @@ import { zstdCompressorFactory, zstdDecompressorFactory } from '../extensions/co
 import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
+import {
+  bandwidthLimitFactory,
+  bandwidthLimitPerRouteFactory,
+} from '../extensions/http-filters/bandwidth_limit/index.ts'
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
@@ -82,6 +86,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  bandwidthLimitFactory,
+  bandwidthLimitPerRouteFactory,
   cookieSessionStateFactory,
   headerSessionStateFactory,
   statefulSessionFactory,

@@ -159,9 +159,9 @@ class Player {
   private async stats({ slug }: Placed, { stats }: AnswersCase): Promise<ReadonlyMap<string, number>> {
     if (stats === undefined) return new Map()
     const wanted = new RegExp(stats)
-    const all = [...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.|http_local_rate_limit`))].map(
-      ([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const,
-    )
+    const all = [
+      ...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.|http_local_rate_limit|http_bandwidth_limit`)),
+    ].map(([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const)
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 }

@@ -143,8 +143,8 @@ export class FaultFilter extends HttpFilter implements TimerOwner, RateLimitedSt
     if (kbps === 0 || !this.begin()) return
     this.stats.cells[RATE_LIMITED]! += 1
     const bytesPerSecond = kbps * 1024
-    const bucket = new ByteBucket(bytesPerSecond, this.thread.clock.now)
-    this.limiter = new StreamRateLimiter(this.thread, this, bucket, SLICE_MS, (bytesPerSecond * SLICE_MS) / 1000)
+    const bucket = new ByteBucket(bytesPerSecond, (bytesPerSecond * SLICE_MS) / 1000)
+    this.limiter = new StreamRateLimiter(this.thread, this, bucket, SLICE_MS)
   }
 
   override encodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
