@@ -14,15 +14,14 @@ import {
   reasonPhrase,
   HttpStats as S,
 } from '../http/index.ts'
-import { type CloseEvent, type Connection, type ThreadContext, writeAccessLogs } from '../net/index.ts'
+import { type CloseEvent, CloseFlushAndHold, type Connection, type ThreadContext, writeAccessLogs } from '../net/index.ts'
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
-import { AuthorityMissing, AuthorityValid, checkAuthority } from './authority.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
-import { dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
+import { dropInternalOnly, EdgeRequest, hasEmptyForwardedProto, mutateForwarded, setRequestId } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import type { ChainedFilter } from './plan.ts'
-import { acceptPath, acceptUpgrade, answerExpect } from './request-admission.ts'
+import { acceptPath, acceptUpgrade, asksToGoOn, problemOf } from './request-admission.ts'
 import {
   addUserAgent,
   addVia,
@@ -33,7 +32,7 @@ import {
   upgradeType,
 } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
-import { chargeResponse } from './response-stats.ts'
+import { chargeInterim, chargeResponse } from './response-stats.ts'
 import { TimedStream } from './timed-stream.ts'
 
 const NO_FILTERS: readonly HttpFilter[] = []
@@ -64,7 +63,9 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   private pauses = 0
   private upgrade: string | null = null
   private upgraded = false
-  private localReplyBody = ''
+  private interimSent = false
+  /** The reply does not show the flag that the log shows (Envoy). */
+  private codecFailed = false
   /** A filter's own limit; -1: none. */
   private ownBufferLimit = -1
   /** Whether the request came as gRPC; null: not asked yet, and no filter could have changed it. */
@@ -76,6 +77,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.connection = manager.connection
     const { now } = manager.thread.clock
     this.info = new StreamInfo(manager.info, now)
+    this.info.downstreamBytes = encoder.meter
     this.routes = manager.plan.routes.current
   }
 
@@ -92,23 +94,21 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (http10 || hasHopByHop(headers)) {
       if (asksForClose(headers, http10)) manager.endAfterResponse()
       this.upgrade = http10 ? null : upgradeType(headers)
-      if (!removeHopByHop(headers, this.upgrade !== null)) {
-        this.rejectRequest(400, 'http1.connection_header_rejected')
-        return
-      }
+      removeHopByHop(headers, this.upgrade !== null)
     }
-    if (headers.has(http.EXPECT) && !plan.proxy100Continue) answerExpect(this.encoder, headers)
+    if (headers.has(http.EXPECT) && !plan.proxy100Continue && asksToGoOn(headers)) this.sendContinue()
     this.startTimers(plan.requestTimeoutMs, endStream)
-    const authority = checkAuthority(headers)
-    if (authority !== AuthorityValid) {
-      this.rejectRequest(400, authority === AuthorityMissing ? 'missing_host_header' : 'http.invalid_authority')
+    const problem = problemOf(headers)
+    if (problem !== null) {
+      this.rejectRequest(400, problem)
       return
     }
     if (headers.method !== 'CONNECT' && !acceptPath(this, headers)) return
     if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, manager.identity.localPort)
     const origin = mutateForwarded(plan, manager.identity, headers, info)
     if (origin >= 100) {
-      this.sendLocalReply(origin, '', 'rejected_via_ip_detection', null)
+      manager.cells[S.RQ_REJECTED_VIA_IP_DETECTION]! += 1
+      this.sendLocalReply(origin, '', 'rejecting_because_detection_failed', null)
       return
     }
     if (plan.addUserAgent) addUserAgent(plan, headers)
@@ -167,6 +167,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const next = new StreamInfo(manager.info, thread.clock.now)
     next.protocol = info.protocol
     next.filterState = info.filterState
+    next.downstreamBytes = info.downstreamBytes
     next.lastDownstreamRxByteUs = 0
     this.info = next
     this.createChain()
@@ -222,7 +223,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       this.resetStream()
       return
     }
-    this.info.flags |= ResponseFlag.DownstreamProtocolError
+    this.codecFailed = true
     this.sendLocalReply(error.status, reasonPhrase(error.status), error.details, null)
   }
 
@@ -242,12 +243,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       return
     }
     info.flags |= ResponseFlag.DownstreamConnectionTermination
-    info.responseCodeDetails ??=
+    info.responseCodeDetails =
       this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
-    if (!this.responseStarted || this.upgrade !== null || this.upgraded) {
-      info.responseCodeDetails =
-        this.closedBy === 'local' ? 'downstream_local_disconnect' : 'downstream_remote_disconnect'
-    }
     this.finish()
   }
 
@@ -257,7 +254,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (!this.routeCached) {
       this.routeCached = true
       const { routes, requestHeaders } = this
-      if (routes !== null && requestHeaders !== null) {
+      if (routes !== null && requestHeaders !== null && !hasEmptyForwardedProto(requestHeaders)) {
         if (this.random < 0) this.random = drawNumber(this.thread)
         this.cachedRoute = routes.route(requestHeaders, this.info, this.random)
         const route = this.cachedRoute
@@ -352,8 +349,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const { localReply } = manager.plan
     const grpc = this.isGrpc(requestHeaders) ? { status: grpcStatus } : null
     const reply = buildLocalReply(localReply, this.thread, info, requestHeaders, status, body, modify, grpc)
-    // A direct response is the route's answer, not one of the proxy's own.
-    if (details !== 'direct_response') this.localReplyBody = reply.body
+    if (this.codecFailed) info.flags |= ResponseFlag.DownstreamProtocolError
     const { headers } = reply
     const bytes = requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1')
     const empty = bytes.length === 0
@@ -369,8 +365,28 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   encode1xxHeaders(headers: HeaderMap): void {
-    if (this.manager.plan.proxy100Continue && headers.status === 100) this.encoder.encode1xxHeaders(headers)
+    // The first one only, and of these (Envoy).
+    const { status } = headers
+    const known = status === 100 || status === 102 || status === 103
+    if (known && this.manager.plan.proxy100Continue && !this.interimSent) {
+      removeHopByHop(headers, false)
+      this.sendInterim(headers)
+    }
     HeaderMap.release(headers)
+  }
+
+  private sendContinue(): void {
+    const interim = HeaderMap.acquire()
+    interim.status = 100
+    this.sendInterim(interim)
+    HeaderMap.release(interim)
+  }
+
+  private sendInterim(headers: HeaderMap): void {
+    if (this.info.protocol === 'HTTP/1.0') return
+    this.interimSent = true
+    chargeInterim(this.manager)
+    this.encoder.encode1xxHeaders(headers)
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
@@ -471,7 +487,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.manager.cells[S.RQ_RX_RESET]! += 1
     this.encoder.resetStream('local_reset')
     this.finish()
-    if (!this.manager.multiplexed) this.connection.close(2)
+    const { multiplexed, plan } = this.manager
+    if (!multiplexed) this.connection.close(CloseFlushAndHold, plan.delayedCloseTimeoutMs)
   }
 
   // ---- flow control
@@ -534,7 +551,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       responseHeaders: this.responseHeaders,
       responseTrailers: this.responseTrailers,
       info: this.info,
-      localReplyBody: this.localReplyBody,
       accessLogType,
     }
     writeAccessLogs(this.manager.accessLogs, context)

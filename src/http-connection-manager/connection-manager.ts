@@ -171,6 +171,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     return this.codecMade ? this.codec.hasPartialRequest : this.held !== null
   }
 
+  private get hasPartialHttp1(): boolean {
+    return this.codecMade && !this.multiplexed && this.codec.hasPartialRequest
+  }
+
   /** request_headers_timeout: from the first byte of a head to its last. */
   private watchHead(): void {
     if (!this.hasPartialRequest) {
@@ -188,6 +192,9 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     cells[S.CX_ACTIVE]! -= 1
     if (this.connection.ssl !== null) cells[S.CX_SSL_ACTIVE]! -= 1
     if (this.codecMade) cells[this.multiplexed ? S.CX_HTTP2_ACTIVE : S.CX_HTTP1_ACTIVE]! -= 1
+    if (this.connection.closeTimedOut) cells[S.CX_DELAYED_CLOSE_TIMEOUT]! += 1
+    // A head that stays incomplete is a request too, and logged as one.
+    const unfinished = this.streams === null && this.hasPartialHttp1 ? this.beginPartialStream() : null
     if (this.streams !== null) {
       cells[S.CX_DESTROY_ACTIVE_RQ]! += 1
       cells[event === 'local' ? S.CX_DESTROY_LOCAL_ACTIVE_RQ : S.CX_DESTROY_REMOTE_ACTIVE_RQ]! += 1
@@ -200,6 +207,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     if (this.headersTimer !== null) thread.timers.disarm(this.headersTimer)
     if (this.drainTimer !== null) thread.timers.disarm(this.drainTimer)
     if (this.codecMade) this.codec.onConnectionClosed()
+    unfinished?.onResetStream('connection_termination', null)
   }
 
   onAboveWriteBufferHighWatermark(): void {
@@ -280,9 +288,14 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       this.goAway()
       return
     }
+    this.beginPartialStream().sendLocalReply(408, 'request header timeout', 'request_header_timeout', null)
+  }
+
+  /** A stream for a request whose head has not arrived in full. */
+  private beginPartialStream(): ActiveStream {
     const stream = this.beginStream(this.codec as unknown as ResponseEncoder)
     stream.info.protocol = this.codec.protocol
-    stream.sendLocalReply(408, 'request header timeout', 'request_header_timeout', null)
+    return stream
   }
 
   // ---- streams
@@ -352,6 +365,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     else if (connection.closing) return
     else if (this.upgraded) connection.close(CloseFlush)
     else if (!requestComplete) {
+      this.cells[S.RQ_RX_RESET]! += 1
       this.codec.stop()
       connection.close(CloseFlushAndHold, this.plan.delayedCloseTimeoutMs)
     } else if (this.closing) {

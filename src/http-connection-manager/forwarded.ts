@@ -1,11 +1,12 @@
 // HOT FILE (docs/hot-path.md): who the client is, and which headers it may send (Envoy's ConnectionManagerUtility).
+import { isIP } from 'node:net'
 import type { HeaderMap, HeaderName } from '../http/index.ts'
 import * as http from '../http/index.ts'
 import { ownAddress } from '../net/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
 import { ForwardedClientCert } from './forwarded-client-cert.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
-import { appendRandomRequestId, clearTraceReason } from './request-id.ts'
+import { appendRandomRequestId, clearTraceReason, randomRequestId } from './request-id.ts'
 
 /** Names that steer the proxy: an external client's are dropped. */
 const EXTERNAL_FORBIDDEN: readonly HeaderName[] = [
@@ -22,13 +23,14 @@ const EXTERNAL_FORBIDDEN: readonly HeaderName[] = [
   http.X_ENVOY_FORCE_TRACE,
   http.X_ENVOY_IP_TAGS,
   http.X_ENVOY_ORIGINAL_URL,
-  http.X_ENVOY_ORIGINAL_PATH,
   http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
 ]
 const EDGE_FORBIDDEN: readonly HeaderName[] = [
   http.X_ENVOY_DECORATOR_OPERATION,
   http.X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER,
   http.X_ENVOY_DOWNSTREAM_SERVICE_NODE,
+  http.X_ENVOY_ORIGINAL_PATH,
+  http.X_ENVOY_ORIGINAL_HOST,
 ]
 const bitsOf = (names: readonly HeaderName[], word: 0 | 1): number =>
   names.reduce((bits, name) => (name.word === word ? bits | name.bit : bits), 0)
@@ -87,11 +89,7 @@ export function lastAddress(forwardedFor: string, fromRight: number): { address:
   const index = parts.length - 1 - fromRight
   if (index < 0) return null
   const address = (parts[index] as string).trim()
-  return isIp(address) ? { address, single: parts.length === 1 } : null
-}
-
-function isIp(text: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || (text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text))
+  return isIP(address) === 0 ? null : { address, single: parts.length === 1 }
 }
 
 export const InternalRequest = 0
@@ -180,7 +178,7 @@ function trustedPeer(
 
 function appendForwardedFor(identity: ConnectionIdentity, headers: HeaderMap, present: string | undefined): void {
   if (present === undefined) headers.appendPrepared(identity.forwardedForLine, http.X_FORWARDED_FOR.text.length)
-  else headers.set(http.X_FORWARDED_FOR, `${present},${identity.forwardedFor}`)
+  else headers.set(http.X_FORWARDED_FOR, present === '' ? identity.forwardedFor : `${present},${identity.forwardedFor}`)
 }
 
 /** RouteConfiguration.internal_only_headers: external requests lose them. */
@@ -198,14 +196,23 @@ function dropForbidden(headers: HeaderMap, internal: boolean, edge: boolean): vo
 
 /** Gives the request its id; an edge does not believe a client's own. */
 export function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap, edge: boolean): void {
-  if (headers.has(http.X_REQUEST_ID)) {
+  const index = headers.find(http.X_REQUEST_ID, 0)
+  if (index < 0) {
+    if (plan.generateRequestId) appendRandomRequestId(headers)
+    return
+  }
+  if (headers.valueLengthAt(index) > 0) {
     if (!edge) return
     if (plan.preserveExternalRequestId) {
       if (plan.packTraceReason) clearTraceReason(headers)
       return
     }
-    if (plan.generateRequestId) headers.remove(http.X_REQUEST_ID)
-    else return
   }
-  if (plan.generateRequestId) appendRandomRequestId(headers)
+  if (plan.generateRequestId) headers.set(http.X_REQUEST_ID, randomRequestId())
+}
+
+/** Somebody in front has said that there is no scheme: nothing is routed then (Envoy). */
+export function hasEmptyForwardedProto(headers: HeaderMap): boolean {
+  const index = headers.find(http.X_FORWARDED_PROTO, 0)
+  return index >= 0 && headers.valueLengthAt(index) === 0
 }

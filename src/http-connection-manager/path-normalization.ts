@@ -47,14 +47,15 @@ function rewrite(headers: HeaderMap, plan: PathNormalization): PathOutcome {
   }
   if (plan.normalize) path = canonical(path)
   if (path === null) return PathRejected
-  if (plan.mergeSlashes) path = path.replace(/\/{2,}/g, '/')
+  // Nothing but slashes stays two of them (Envoy).
+  if (plan.mergeSlashes) path = /^\/{2,}$/.test(path) ? '//' : path.replace(/\/{2,}/g, '/')
   if (path + tail !== whole) headers.path = path + tail
   return redirect ? PathRedirected : PathOk
 }
 
 /** Decodes unreserved escapes, turns backslashes, resolves dot segments; null: no valid path. */
 function canonical(path: string): string | null {
-  if (/%00/.test(path) || /%(?![0-9a-fA-F]{2})/.test(path)) return null
+  if (/%00/.test(path)) return null
   const decoded = path
     .replace(/%([0-9a-fA-F]{2})/g, (encoded, hex: string) => {
       const char = String.fromCharCode(Number.parseInt(hex, 16))

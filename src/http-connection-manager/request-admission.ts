@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): what a request must be before it is routed, and what is answered where it is not.
 import * as http from '../http/index.ts'
-import { HeaderMap, type ResponseEncoder, HttpStats as S } from '../http/index.ts'
+import { type HeaderMap, HttpStats as S } from '../http/index.ts'
 import type { ActiveStream } from './active-stream.ts'
 import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
 
@@ -27,14 +27,19 @@ export function acceptPath(stream: ActiveStream, headers: HeaderMap): boolean {
   return false
 }
 
-/** Lets a client that waits go on by itself (RFC 9110, 10.1.1). */
-export function answerExpect(encoder: ResponseEncoder, headers: HeaderMap): void {
-  if (headers.get(http.EXPECT)?.toLowerCase() !== '100-continue') return
+/** Whether the client waits for leave to send its body (RFC 9110, 10.1.1): it is told by us, so the origin is not asked. */
+export function asksToGoOn(headers: HeaderMap): boolean {
+  if (headers.get(http.EXPECT)?.toLowerCase() !== '100-continue') return false
   headers.remove(http.EXPECT)
-  const interim = HeaderMap.acquire()
-  interim.status = 100
-  encoder.encode1xxHeaders(interim)
-  HeaderMap.release(interim)
+  return true
+}
+
+/** What is wrong with a request that came in good order, as response code details. */
+export function problemOf(headers: HeaderMap): string | null {
+  if (!headers.has(http.HOST)) return 'missing_host_header'
+  // What is asked for stands in the body, which says its type.
+  if (headers.method === 'QUERY' && (headers.get(http.CONTENT_TYPE) ?? '') === '') return 'query_missing_content_type'
+  return null
 }
 
 /** Upgrades and CONNECT pass where the connection manager or the route says so. */

@@ -11,17 +11,6 @@ const HOP_BITS =
   http.UPGRADE.bit |
   http.TRANSFER_ENCODING.bit
 
-/** Names that a `connection` field must not take away (RFC 9110, 7.6.1 leaves it to us; smuggling lives here). */
-const PROTECTED = new Set([
-  'host',
-  'content-length',
-  'transfer-encoding',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'te',
-])
-
 /** Whether any hop-by-hop field is there at all: the straight path ends here. */
 export function hasHopByHop(headers: HeaderMap): boolean {
   return (headers.known0 & HOP_BITS) !== 0
@@ -42,17 +31,13 @@ export function upgradeType(headers: HeaderMap): string | null {
   return headers.get(http.UPGRADE)?.toLowerCase() ?? null
 }
 
-/** Removes fields that end at this hop, and those that the `connection` field names. False: it names what it must not. */
-export function removeHopByHop(headers: HeaderMap, upgrade: boolean): boolean {
+/** Removes fields that end at this hop, and those that the `connection` field names: the codec has checked which. */
+export function removeHopByHop(headers: HeaderMap, upgrade: boolean): void {
   const connection = headers.get(http.CONNECTION)
   if (connection !== undefined && !upgrade) {
     for (const part of connection.split(',')) {
       const name = part.trim().toLowerCase()
-      if (name === '' || name === 'close' || name === 'keep-alive' || name === 'upgrade') continue
-      if (PROTECTED.has(name)) {
-        if (name === 'te') continue
-        return false
-      }
+      if (name === '' || name === 'close' || name === 'keep-alive' || name === 'upgrade' || name === 'te') continue
       // A name from outside is looked up, never interned: clients must not grow the table of names.
       removeByText(headers, name)
     }
@@ -62,11 +47,13 @@ export function removeHopByHop(headers: HeaderMap, upgrade: boolean): boolean {
     headers.remove(http.UPGRADE)
   }
   const te = headers.get(http.TE)
-  if (te !== undefined && !hasToken(te, 'trailers')) headers.remove(http.TE)
+  if (te !== undefined && te !== 'trailers') {
+    if (te.split(',').some(coding => coding.trim() === 'trailers')) headers.set(http.TE, 'trailers')
+    else headers.remove(http.TE)
+  }
   headers.remove(http.KEEP_ALIVE)
   headers.remove(http.PROXY_CONNECTION)
   headers.remove(http.TRANSFER_ENCODING)
-  return true
 }
 
 function removeByText(headers: HeaderMap, name: string): void {

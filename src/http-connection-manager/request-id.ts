@@ -14,6 +14,17 @@ export const TRACE_REASON_INDEX = 14
 
 /** Appends `x-request-id` with a random UUIDv4 (RFC 9562, 5.4). */
 export function appendRandomRequestId(headers: HeaderMap): void {
+  renewLine()
+  headers.appendPrepared(LINE, NAME_LENGTH)
+}
+
+/** A random UUIDv4 as text: the rare path, where it takes the place of another. */
+export function randomRequestId(): string {
+  renewLine()
+  return LINE.latin1Slice(VALUE_START, LINE.length - 2)
+}
+
+function renewLine(): void {
   if (position === POOL_BYTES) {
     randomFillSync(pool)
     position = 0
@@ -27,7 +38,6 @@ export function appendRandomRequestId(headers: HeaderMap): void {
     LINE[at++] = HEX[byte & 15]!
     if (k === 3 || k === 5 || k === 7 || k === 9) at++
   }
-  headers.appendPrepared(LINE, NAME_LENGTH)
 }
 
 /** An id from outside must not bring its own sampling decision: its version digit becomes 4. */

@@ -15,9 +15,9 @@ export class HeaderName {
   /** 'name: ' as bytes, ready to be written. */
   readonly prefix: Uint8Array
   readonly print: number
-  /** Bit in HeaderMap.known0 (word 0) or known1 (word 1); 0 for names the proxy does not look for itself. */
+  /** Bit in HeaderMap.known0, known1 or known2, as `word` says; 0 for names the proxy does not look for itself. */
   readonly bit: number
-  readonly word: 0 | 1
+  readonly word: 0 | 1 | 2
 
   private constructor(text: string, knownIndex: number) {
     this.text = text
@@ -25,7 +25,7 @@ export class HeaderName {
     this.prefix = Buffer.from(`${text}: `, 'latin1')
     this.print = text.length === 0 ? 0 : fingerprint(this.bytes, 0, this.bytes.length)
     this.bit = knownIndex < 0 ? 0 : 1 << (knownIndex & 31)
-    this.word = knownIndex >= 32 ? 1 : 0
+    this.word = knownIndex >= 64 ? 2 : knownIndex >= 32 ? 1 : 0
   }
 
   /** Plan time only: interns `name` in lower case. */

@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): heads are kept as the bytes they came in; strings are made when somebody asks.
 import { fingerprint, HeaderName } from './header-name.ts'
-import { HOST, knownName } from './known-headers.ts'
+import { HOST, joinsLines, knownName } from './known-headers.ts'
 
 const NAME_END = 1
 const VALUE_END = 2
@@ -37,6 +37,7 @@ export class HeaderMap {
   /** Presence bits of known names, see known-headers.ts. */
   known0 = 0
   known1 = 0
+  known2 = 0
   /** A known name came more than once: see joinRepeated. */
   repeated = false
   /** 'GET'; '' in responses. */
@@ -69,6 +70,7 @@ export class HeaderMap {
     this.length = 0
     this.known0 = 0
     this.known1 = 0
+    this.known2 = 0
     this.repeated = false
     this.method = ''
     this.scheme = ''
@@ -161,9 +163,12 @@ export class HeaderMap {
     if (name.word === 0) {
       if ((this.known0 & name.bit) !== 0) this.repeated = true
       this.known0 |= name.bit
-    } else {
+    } else if (name.word === 1) {
       if ((this.known1 & name.bit) !== 0) this.repeated = true
       this.known1 |= name.bit
+    } else {
+      if ((this.known2 & name.bit) !== 0) this.repeated = true
+      this.known2 |= name.bit
     }
   }
 
@@ -174,7 +179,7 @@ export class HeaderMap {
       if (this.isRemoved(i)) continue
       const at = i * WIDTH
       const name = knownName(this.bytes, this.entries[at]!, this.entries[at + NAME_END]!, this.entries[at + PRINT]!)
-      if (name === undefined || this.find(name, i + 1) < 0) continue
+      if (name === undefined || this.find(name, i + 1) < 0 || !joinsLines(name, this.status > 0)) continue
       this.set(name, this.getAll(name).join(','))
     }
   }
@@ -192,7 +197,7 @@ export class HeaderMap {
 
   /** Index of the first entry at or after `from` with that name, or -1. */
   find(name: HeaderName, from: number): number {
-    if (name.bit !== 0 && ((name.word === 0 ? this.known0 : this.known1) & name.bit) === 0) return -1
+    if (name.bit !== 0 && (this.wordOf(name) & name.bit) === 0) return -1
     const { entries, bytes, length } = this
     const { print } = name
     for (let i = from; i < length; i++) {
@@ -202,6 +207,10 @@ export class HeaderMap {
       }
     }
     return -1
+  }
+
+  private wordOf({ word }: HeaderName): number {
+    return word === 0 ? this.known0 : word === 1 ? this.known1 : this.known2
   }
 
   /** Value of entry `index`, as latin1. */
@@ -372,7 +381,8 @@ export class HeaderMap {
     if (index < 0) return false
     for (; index >= 0; index = this.find(name, index + 1)) this.removeAt(index)
     if (name.word === 0) this.known0 &= ~name.bit
-    else this.known1 &= ~name.bit
+    else if (name.word === 1) this.known1 &= ~name.bit
+    else this.known2 &= ~name.bit
     return true
   }
 
@@ -421,6 +431,7 @@ export class HeaderMap {
     copy.live = this.live
     copy.known0 = this.known0
     copy.known1 = this.known1
+    copy.known2 = this.known2
     copy.method = this.method
     copy.scheme = this.scheme
     copy.status = this.status

@@ -72,9 +72,38 @@ const WORD_1 = [
   'origin',
 ] as const
 
-type KnownText = (typeof WORD_0)[number] | (typeof WORD_1)[number]
+// Word 2: nothing here asks for them; several lines of one become one line, see `joinsLines`.
+const WORD_2 = [
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+  'access-control-allow-private-network',
+  'access-control-expose-headers',
+  'access-control-max-age',
+  'access-control-request-headers',
+  'access-control-request-method',
+  'access-control-request-private-network',
+  'age',
+  'cdn-loop',
+  'content-encoding',
+  'etag',
+  'expires',
+  'grpc-accept-encoding',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'pragma',
+  'proxy-status',
+] as const
 
-const padded = [...WORD_0, ...new Array<string>(32 - WORD_0.length).fill(''), ...WORD_1]
+type KnownText = (typeof WORD_0)[number] | (typeof WORD_1)[number] | (typeof WORD_2)[number]
+
+const word = (names: readonly string[]): string[] => [...names, ...new Array<string>(32 - names.length).fill('')]
+const padded = [...word(WORD_0), ...word(WORD_1), ...word(WORD_2)]
 const all = HeaderName.known(padded)
 const byText = new Map(all.map(name => [name.text, name]))
 const named = (text: KnownText): HeaderName => byText.get(text) as HeaderName
@@ -138,10 +167,75 @@ export const GRPC_TIMEOUT = named('grpc-timeout')
 export const GRPC_STATUS = named('grpc-status')
 export const GRPC_MESSAGE = named('grpc-message')
 
+// Envoy joins several lines of a name it knows, of requests and of responses each their own.
+const RESPONSE_ONLY: readonly KnownText[] = [
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+  'access-control-allow-private-network',
+  'access-control-expose-headers',
+  'access-control-max-age',
+  'age',
+  'date',
+  'etag',
+  'expires',
+  'grpc-message',
+  'grpc-status',
+  'last-modified',
+  'location',
+  'server',
+  'vary',
+  'x-envoy-degraded',
+  'x-envoy-immediate-health-check-fail',
+  'x-envoy-ratelimited',
+  'x-envoy-upstream-canary',
+  'x-envoy-upstream-service-time',
+]
+const REQUEST_ONLY: readonly KnownText[] = [
+  'accept',
+  'accept-encoding',
+  'access-control-request-headers',
+  'access-control-request-method',
+  'access-control-request-private-network',
+  'authorization',
+  'cdn-loop',
+  'expect',
+  'grpc-accept-encoding',
+  'grpc-timeout',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'origin',
+  'pragma',
+  'referer',
+  'te',
+  'user-agent',
+  'x-client-trace-id',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-ip-tags',
+  'x-envoy-original-path',
+  'x-envoy-overloaded',
+  'x-forwarded-client-cert',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+]
+const apartInRequests = new Set(RESPONSE_ONLY.map(named))
+const apartInResponses = new Set(REQUEST_ONLY.map(named))
+
+/** Whether several lines of `name` become one line, their values behind commas. */
+export function joinsLines(name: HeaderName, inResponse: boolean): boolean {
+  return !(inResponse ? apartInResponses : apartInRequests).has(name)
+}
+
 // Open addressing over the fingerprints: one probe for nearly every name.
-const SLOTS = 256
+const SLOTS = 512
 const table: (HeaderName | undefined)[] = new Array(SLOTS)
-const spread = (print: number): number => (Math.imul(print, 0x9e3779b1) >>> 24) & (SLOTS - 1)
+const spread = (print: number): number => (Math.imul(print, 0x9e3779b1) >>> 23) & (SLOTS - 1)
 for (const name of all) {
   if (name.text === '') continue
   let slot = spread(name.print)

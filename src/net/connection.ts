@@ -17,7 +17,7 @@ export const CloseFlush = 1
 export const CloseFlushAndDelay = 2
 /** Reset the connection. */
 export const CloseAbort = 3
-/** Send what is buffered, read nothing more, and close after the delay: for a peer that is still sending. */
+/** Send what is buffered, but no FIN, and discard what comes until the peer closes or the delay ends (Envoy). */
 export const CloseFlushAndHold = 4
 export type CloseKind =
   | typeof CloseNoFlush
@@ -132,6 +132,8 @@ export class Connection {
   statCells: Float64Array | null = null
   rxSlot = 0
   txSlot = 0
+  /** close() waited for the peer until its delay was over. */
+  closeTimedOut = false
   bytesRead = 0
   bytesWritten = 0
   private state: number
@@ -222,7 +224,8 @@ export class Connection {
     this.peerEnded = true
     if (this.state === Closing) {
       // Both sides are done: nothing is left to linger for.
-      if (this.closeKind === CloseFlushAndDelay && this.socket.writableFinished) this.socket.destroy()
+      if (this.closeKind === CloseFlushAndHold) this.socket.end()
+      else if (this.closeKind === CloseFlushAndDelay && this.socket.writableFinished) this.socket.destroy()
       return
     }
     this.thread.clock.update()
@@ -445,12 +448,7 @@ export class Connection {
     }
     this.discardTimer = new Timer(this, DISCARD_TIMER)
     this.thread.timers.arm(this.discardTimer, Math.max(delayMs, 1))
-    if (kind === CloseFlushAndHold) {
-      this.state = Closing
-      this.socket.pause()
-      return
-    }
-    this.endAfterFlush = true
+    this.endAfterFlush = kind !== CloseFlushAndHold
     // What still arrives is read and dropped, so that unread bytes do not turn the close into a reset.
     if (this.readDisableCount > 0) {
       this.readDisableCount = 0
@@ -477,6 +475,7 @@ export class Connection {
   }
 
   onTimer(_kind: number): void {
+    this.closeTimedOut = true
     this.socket.destroy()
   }
 

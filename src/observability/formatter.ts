@@ -1,4 +1,5 @@
 // Substitution formats: text with %OPERATORS%, and JSON objects of such texts. Compiled once, run per log line.
+import { isUtf8 } from 'node:buffer'
 import type { Field, FieldValue, FormatContext } from './format-context.ts'
 import { compileOperator, operatorNames } from './operators/compile-operator.ts'
 
@@ -151,7 +152,22 @@ export function compileJsonFormat(
 ): Formatter | FormatError {
   const field = compileObject(object, omitEmpty)
   if (typeof field !== 'function') return field
-  return { format: context => `${JSON.stringify(field(context))}\n` }
+  return { format: context => `${jsonText(field(context))}\n` }
+}
+
+const NOT_ASCII = /[\x80-\xff]/
+const ASIDE = 0xe000
+
+/** JSON as bytes. A text that is UTF-8 stands as it is; of any other each byte beyond ASCII is escaped, as in Envoy. */
+function jsonText(value: FieldValue): string {
+  let escapes = false
+  const json = JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'string' || !NOT_ASCII.test(part) || isUtf8(Buffer.from(part, 'latin1'))) return part
+    escapes = true
+    return part.replace(/[\x80-\xff]/g, char => String.fromCharCode(ASIDE + char.charCodeAt(0)))
+  })
+  if (!escapes) return json
+  return json.replace(/[\ue080-\ue0ff]/g, char => `\\u00${(char.charCodeAt(0) - ASIDE).toString(16)}`)
 }
 
 /** Envoy's default line. */

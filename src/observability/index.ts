@@ -1,3 +1,4 @@
+export { BytesMeter } from './bytes-meter.ts'
 export { type MetadataStruct, mergeStructs, setDynamicMetadata } from './dynamic-metadata.ts'
 export * from './format-context.ts'
 export * from './formatter.ts'

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): one object per stream, all fields set here in one order.
+import type { BytesMeter } from './bytes-meter.ts'
 
 import type { SslConnectionInfo } from './ssl-connection-info.ts'
 
@@ -83,14 +84,9 @@ export class StreamInfo {
   /** The client's address after X-Forwarded-For and the like ('ip:port' or 'ip:0'); null: the connection's. */
   remoteAddress: string | null = null
   streamId: string | null = null
-  downstreamWireBytesReceived = 0
-  downstreamWireBytesSent = 0
-  downstreamHeaderBytesReceived = 0
-  downstreamHeaderBytesSent = 0
-  upstreamWireBytesSent = 0
-  upstreamWireBytesReceived = 0
-  upstreamHeaderBytesSent = 0
-  upstreamHeaderBytesReceived = 0
+  downstreamBytes: BytesMeter | null = null
+  /** Of the newest attempt. */
+  upstreamBytes: BytesMeter | null = null
   healthCheck = false
   cause: ResponseCause | null = null
   /** namespace -> Struct as plain JSON; made by the first filter that writes. */

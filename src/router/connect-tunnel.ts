@@ -1,6 +1,7 @@
 // RouteAction.UpgradeConfig.connect_config: CONNECT ends here, and its bytes go to a plain TCP connection.
 import { HeaderMap, type RequestEncoder, type ResponseDecoder } from '../http/index.ts'
 import { CloseFlush, CloseNoFlush, type Connection, type ThreadContext } from '../net/index.ts'
+import { BytesMeter } from '../observability/index.ts'
 import {
   type Cluster,
   type Host,
@@ -16,6 +17,7 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
   /** No HTTP is spoken upstream. */
   readonly protocol = null
   readonly idleMs = 0
+  readonly meter = new BytesMeter()
   private readonly decoder: ResponseDecoder
   private readonly callbacks: PoolCallbacks
   private upstream: TcpUpstream | null = null
@@ -68,6 +70,7 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
   }
 
   onUpstreamData(data: Buffer, start: number, end: number): void {
+    this.meter.wireReceived += end - start
     if (!this.over) this.decoder.decodeData(data, start, end, false)
   }
 
@@ -103,6 +106,7 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
 
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.over) return
+    this.meter.wireSent += end - start
     if (end > start) this.connection.write(data, start, end)
     if (endStream) this.connection.endWrite()
   }

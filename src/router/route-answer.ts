@@ -9,7 +9,7 @@ export function answerFromRoute(route: Route, headers: HeaderMap, callbacks: Htt
     if (route.hasResponseMutations) route.finalizeResponse(reply, headers, callbacks.info)
   }
   if (route.kind === 'redirect') {
-    cells[HttpStats.RQ_REDIRECT]! += 1
+    cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
     const { status, location } = route.redirect(headers)
     callbacks.sendLocalReply(status, '', 'direct_response', reply => {
       reply.append(http.LOCATION, location)

@@ -36,7 +36,7 @@ import { setServiceTime } from './service-time.ts'
 import { Shadows } from './shadows.ts'
 import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
-import { findVirtualCluster, type VirtualClusterStats } from './virtual-cluster.ts'
+import { findVirtualCluster, loggedName, type VirtualClusterStats } from './virtual-cluster.ts'
 
 const GLOBAL_TIMER = 0
 const BACK_OFF_TIMER = 1
@@ -158,7 +158,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
     if (route.virtualHost.virtualClusters.length > 0) {
       this.virtualCluster = findVirtualCluster(this.thread.stats, route.virtualHost, headers)
-      this.info.virtualClusterName = this.virtualCluster.name
+      this.info.virtualClusterName = loggedName(this.virtualCluster)
     }
     this.retry = RetryState.create(cluster, route, headers, random)
     // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
@@ -406,7 +406,6 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.responseStarted) {
       this.info.flags |= failure.flag
       this.info.responseCodeDetails = `upstream_reset_after_response_started{${failure.text}}`
-      this.callbacks.httpStats.cells[HttpStats.RQ_RESET_AFTER_RESPONSE]! += 1
       this.callbacks.resetStream()
       return
     }

@@ -134,6 +134,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.upstreamSsl = stream.connection.ssl
     info.upstreamHostAddress = host.addressText
     info.upstreamProtocol = stream.protocol
+    info.upstreamBytes = encoder.meter
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
     if (this.headersEnd) this.requestSent()
     else if (!this.holdsBody) this.sendWaiting(encoder)

@@ -18,6 +18,11 @@ const RQ_TOTAL = TEMPLATE.slot('upstream_rq_total')
 const RQ_TIMEOUT = TEMPLATE.slot('upstream_rq_timeout')
 const OTHER = 'other'
 
+/** As logs name it: what no virtual cluster matches has no name there. */
+export function loggedName({ name }: VirtualClusterStats): string | null {
+  return name === OTHER ? null : name
+}
+
 /** The stats of one virtual cluster on one thread. */
 export class VirtualClusterStats {
   readonly name: string

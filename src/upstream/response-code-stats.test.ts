@@ -36,14 +36,20 @@ test('a response counts plain, by origin, and again for canaries; discarded ones
   for (const [name, count] of Object.entries(expected)) assert.equal(value(name), count, name)
 })
 
-test('any status from 100 to 999 is counted once', () => {
+test('any status from 100 to 999 is counted once, those of no class as unknown', () => {
   const store = new StatStore()
   const stats = new ResponseCodeStats(store, 'c.', store.counter('c.upstream_rq_completed'))
   for (let status = 999; status >= 100; status--) stats.charge(status, false, false)
-  for (const name of ['upstream_rq_999', 'upstream_rq_100', 'upstream_rq_418']) {
+  for (const name of ['upstream_rq_599', 'upstream_rq_100', 'upstream_rq_418']) {
     const cell = store.counter(`c.${name}`)
     assert.equal(cell.cells[cell.slot], 1, name)
   }
-  const group = store.counter('c.upstream_rq_9xx')
-  assert.equal(group.cells[group.slot], 100)
+  for (const [name, count] of [
+    ['upstream_rq_5xx', 100],
+    ['upstream_rq_unknown', 400],
+    ['upstream_rq_completed', 900],
+  ] as const) {
+    const group = store.counter(`c.${name}`)
+    assert.equal(group.cells[group.slot], count, name)
+  }
 })

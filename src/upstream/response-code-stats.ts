@@ -6,8 +6,10 @@ export class CodeFamily {
   private readonly stats: StatStore
   private readonly prefix: string
   private completed: StatCell | null
-  private readonly classes: (StatCell | null)[] = [null, null, null, null, null, null, null, null, null, null]
+  private readonly classes: (StatCell | null)[] = [null, null, null, null, null, null]
   private readonly codes: (StatCell | undefined)[] = []
+  /** Beyond HTTP's five classes. */
+  private unknown: StatCell | null = null
 
   constructor(stats: StatStore, prefix: string, completed: StatCell | null = null) {
     this.stats = stats
@@ -16,11 +18,13 @@ export class CodeFamily {
   }
 
   charge(status: number): void {
-    const index = status - 100
-    const code = this.codes[index] ?? this.resolve(status)
+    const known = status < 600
+    const code = (known ? this.codes[status - 100] : this.unknown) ?? this.resolve(status)
     code.cells[code.slot]! += 1
-    const group = this.classes[(status / 100) | 0] as StatCell
-    group.cells[group.slot]! += 1
+    if (known) {
+      const group = this.classes[(status / 100) | 0] as StatCell
+      group.cells[group.slot]! += 1
+    }
     const completed = this.completed as StatCell
     completed.cells[completed.slot]! += 1
   }
@@ -36,6 +40,7 @@ export class CodeFamily {
     const { stats, prefix } = this
     const group = Math.floor(status / 100)
     this.completed ??= stats.counter(`${prefix}upstream_rq_completed`)
+    if (status >= 600) return (this.unknown ??= stats.counter(`${prefix}upstream_rq_unknown`))
     this.classes[group] ??= stats.counter(`${prefix}upstream_rq_${group}xx`)
     const code = stats.counter(`${prefix}upstream_rq_${status}`)
     // Filled up to the code, so that the array never turns into a hash table.

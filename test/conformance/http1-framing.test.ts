@@ -298,6 +298,10 @@ test('HTTP/1.0 and 0.9', async t => {
   await t.test('are served when accepted: default host, no chunks, close', async () => {
     fixture.origin.reset(answering('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'))
     const [response] = await fixture.ask('GET /x HTTP/1.0\r\n\r\n', 'http10')
+    for (const line of ['GET /x', 'GET /x HTTP/1.2', 'GET /x HTTP/2.5']) {
+      const [other] = await fixture.ask(`${line}\r\n\r\n`, 'http10')
+      assert.equal(other?.status, 200, line)
+    }
     assert.equal(response?.status, 200)
     assert.equal(response.body, 'ok')
     assert.equal(headerOf(response.headers, 'transfer-encoding'), undefined)

@@ -1,4 +1,5 @@
 // The codec contract: what HTTP/1.1 and HTTP/2 share. Bytes in on one side, decoder callbacks out; encoders back.
+import type { BytesMeter } from '../../observability/index.ts'
 import type { HeaderMap } from '../headers.ts'
 
 /** Why a stream ended before its time. */
@@ -40,6 +41,8 @@ export interface ResponseDecoder extends StreamCallbacks {
 
 /** What both encoders can do. */
 export interface StreamEncoder {
+  /** Counts what the stream moves; one object per stream, so that logs may read it later. */
+  readonly meter: BytesMeter
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void
   encodeTrailers(trailers: HeaderMap): void

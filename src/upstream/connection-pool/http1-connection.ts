@@ -5,7 +5,7 @@ import {
   type RequestEncoder,
   type ResponseDecoder,
 } from '../../http/index.ts'
-import { type CloseEvent, CloseNoFlush, type Connection } from '../../net/index.ts'
+import { type CloseEvent, CloseFlushAndDelay, CloseNoFlush, type Connection } from '../../net/index.ts'
 import { CLUSTER_SLOTS as C } from '../stats.ts'
 import type { PooledStream } from './connection-pool.ts'
 import type { Http1Pool } from './http1-pool.ts'
@@ -42,6 +42,9 @@ export class Http1Connection extends PooledConnection<Http1Pool> implements Clie
     if (this.decoder === null) return
     this.decoder = null
     this.codec.resetStream('local_reset')
+    const { cells } = this.pool.cluster.stats
+    cells[C.upstream_cx_destroy_with_active_rq]! += 1
+    cells[C.upstream_cx_destroy_local_with_active_rq]! += 1
     this.pool.releaseRequest()
     this.connection.close(CloseNoFlush)
   }
@@ -78,7 +81,8 @@ export class Http1Connection extends PooledConnection<Http1Pool> implements Clie
       cells[C.upstream_cx_destroy_with_active_rq]! += 1
       cells[C.upstream_cx_destroy_local_with_active_rq]! += 1
       this.pool.releaseRequest()
-      this.connection.close(CloseNoFlush)
+      // What the origin is still sending is read and dropped for a moment: unread bytes would make the close a reset.
+      this.connection.close(CloseFlushAndDelay)
       decoder.onResetStream('protocol_error', details)
     } else this.connection.close(CloseNoFlush)
   }

@@ -105,9 +105,9 @@ export abstract class PooledConnection<Pool extends ConnectionPool = ConnectionP
     const { cells } = cluster.stats
     cells[C.upstream_cx_active]! -= 1
     host.cells[HOST_CX_ACTIVE]! -= 1
+    cells[C.upstream_cx_destroy]! += 1
+    cells[event === 'local' ? C.upstream_cx_destroy_local : C.upstream_cx_destroy_remote]! += 1
     if (this.connected) {
-      cells[C.upstream_cx_destroy]! += 1
-      cells[event === 'local' ? C.upstream_cx_destroy_local : C.upstream_cx_destroy_remote]! += 1
       cluster.stats.histogram(C.upstream_cx_length_ms).record(thread.clock.now - this.startMs)
       cluster.stats.histogram(C.upstream_rq_per_cx).record(this.requests)
     } else {

@@ -22,7 +22,8 @@ const VALID: readonly [bytes: Buffer, source: string | null, destination: string
   [v2(0x21, 0x11, `${IPV4_BODY}010002abcd`), '10.0.0.1:1000', '10.0.0.2:80'],
   [v2(0x21, 0x21, IPV6_BODY), '[2001:db8::1]:1000', '[fe80::2]:80'],
   [v2(0x20, 0x00, ''), null, null],
-  [v2(0x21, 0x00, 'aabb'), null, null],
+  [v2(0x21, 0x00, 'aa0001bb'), null, null],
+  [v2(0x21, 0x12, IPV4_BODY), '10.0.0.1:1000', '10.0.0.2:80'],
 ]
 
 test('both versions, with and without addresses', () => {
@@ -58,7 +59,9 @@ test('broken headers are told from absent ones', () => {
   assert.equal(parseProxyHeader(v2(0x29, 0x11, IPV4_BODY)), 'error2')
   assert.equal(parseProxyHeader(v2(0x11, 0x11, IPV4_BODY)), 'error2')
   assert.equal(parseProxyHeader(v2(0x21, 0x11, '0a000001')), 'error2')
-  assert.equal(parseProxyHeader(v2(0x21, 0x12, IPV4_BODY)), 'error2')
+  assert.equal(parseProxyHeader(v2(0x21, 0x13, IPV4_BODY)), 'error2')
+  assert.equal(parseProxyHeader(v2(0x21, 0x11, `${IPV4_BODY}040009aa`)), 'error2')
+  assert.equal(parseProxyHeader(v2(0x21, 0x00, 'aabb')), 'error2')
   assert.equal(parseProxyHeader(v1('GET / HTTP/1.1\r\n')), 'none')
   assert.equal(parseProxyHeader(v1(`PROXY UNKNOWN ${'x'.repeat(120)}\r\n`)), 'none')
 })

@@ -16,6 +16,7 @@ const SIGNATURE_V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const PREFIX_V1 = Buffer.from('PROXY ', 'latin1')
 const MAX_V1_BYTES = 107
 const V2_FIXED_BYTES = 16
+const TLV_HEAD_BYTES = 3
 
 /** Reads the header at the front of `bytes`. */
 export function parseProxyHeader(bytes: Buffer): ProxyHeaderResult {
@@ -59,10 +60,22 @@ function parseV2(bytes: Buffer): ProxyHeaderResult {
   if ((command & 0xf) > 1) return 'error2'
   if (bytes.length < length) return 'more'
   if ((command & 0xf) === 0) return { version: 2, length, addresses: null }
-  if (transport !== 1) return family === 0 && transport === 0 ? { version: 2, length, addresses: null } : 'error2'
-  if (family === 1 && size >= 12) return withAddresses(bytes, length, 4)
-  if (family === 2 && size >= 36) return withAddresses(bytes, length, 16)
-  return 'error2'
+  const addressBytes = [0, 12, 36][family]
+  if (addressBytes === undefined || size < addressBytes) return 'error2'
+  if (family === 0 ? transport !== 0 : transport !== 1 && transport !== 2) return 'error2'
+  if (!areTlvs(bytes, V2_FIXED_BYTES + addressBytes, length)) return 'error2'
+  if (family === 0) return { version: 2, length, addresses: null }
+  return withAddresses(bytes, length, family === 1 ? 4 : 16)
+}
+
+/** Whether what follows the addresses is a row of types, lengths and values. */
+function areTlvs(bytes: Buffer, start: number, end: number): boolean {
+  let at = start
+  while (at < end) {
+    if (end - at < TLV_HEAD_BYTES) return false
+    at += TLV_HEAD_BYTES + bytes.readUInt16BE(at + 1)
+  }
+  return at === end
 }
 
 function withAddresses(bytes: Buffer, length: number, ipBytes: 4 | 16): ProxyHeader {

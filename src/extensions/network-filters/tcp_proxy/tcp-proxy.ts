@@ -17,7 +17,7 @@ import {
   type WatermarkCallbacks,
   writeAccessLogs,
 } from '../../../net/index.ts'
-import { ResponseFlag, type StatBlock, type StreamInfo } from '../../../observability/index.ts'
+import { BytesMeter, ResponseFlag, type StatBlock, type StreamInfo } from '../../../observability/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
@@ -296,8 +296,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     const { info, upstream } = this
     if (this.flushing) this.endFlush()
     if (upstream !== null) {
-      info.upstreamWireBytesReceived = upstream.bytesRead
-      info.upstreamWireBytesSent = upstream.bytesWritten
+      info.upstreamBytes = wireBytes(upstream)
     }
     if (this.downstreamClosed) return
     if (isReset(errno)) {
@@ -322,8 +321,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     if (this.backoffTimer !== null) thread.timers.disarm(this.backoffTimer)
     if (this.logTimer !== null) thread.timers.disarm(this.logTimer)
     if (upstream !== null && !upstream.closed) {
-      info.upstreamWireBytesReceived = upstream.bytesRead
-      info.upstreamWireBytesSent = upstream.bytesWritten
+      info.upstreamBytes = wireBytes(upstream)
       this.closeUpstream(upstream, event, downstream.errno)
     }
     info.endUs = info.sinceStartUs(thread.clock.now)
@@ -382,8 +380,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     const { downstream, info } = this
     info.bytesReceived = downstream.bytesRead
     info.bytesSent = downstream.bytesWritten
-    info.downstreamWireBytesReceived = downstream.bytesRead
-    info.downstreamWireBytesSent = downstream.bytesWritten
+    info.downstreamBytes = wireBytes(downstream)
     writeAccessLogs(accessLogs, {
       requestHeaders: null,
       responseHeaders: null,
@@ -413,4 +410,11 @@ class DownstreamWatermarks implements WatermarkCallbacks {
   onBelowWriteBufferLowWatermark(): void {
     this.proxy.onDownstreamBelowLowWatermark()
   }
+}
+
+function wireBytes({ bytesRead, bytesWritten }: Pick<Connection, 'bytesRead' | 'bytesWritten'>): BytesMeter {
+  const meter = new BytesMeter()
+  meter.wireReceived = bytesRead
+  meter.wireSent = bytesWritten
+  return meter
 }

@@ -16,7 +16,7 @@ for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
 for (let i = 0; i < 256; i++) {
   LOWER[i] = i >= 65 && i <= 90 ? i + 32 : i
   IS_BAD_VALUE[i] = (i < 32 && i !== 9) || i === 127 ? 1 : 0
-  IS_BAD_TARGET[i] = i <= 32 || i === 127 ? 1 : 0
+  IS_BAD_TARGET[i] = i <= 32 || i >= 127 ? 1 : 0
 }
 for (let i = 0; i < 16; i++) {
   HEX_VALUE['0123456789abcdef'.charCodeAt(i)] = i

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): the client half of HTTP/1.1 (RFC 9112): one request at a time, its response back.
 import type { Connection } from '../../../net/index.ts'
+import { BytesMeter } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import { CONNECTION, CONTENT_LENGTH, HOST, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
 import type { ClientCodecCallbacks, RequestEncoder, ResetReason, ResponseDecoder } from '../codec.ts'
@@ -15,7 +16,7 @@ import {
   writeChunk,
   writeTrailers,
 } from './encode.ts'
-import { contentLengthOf, hasToken, isExactlyChunked } from './framing.ts'
+import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
@@ -42,6 +43,7 @@ const MAX_INFORMATIONAL = 32
 export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   /** `timeout` of the last response's Keep-Alive field in ms; 0: none was given. */
   keepAliveTimeoutMs = 0
+  meter = new BytesMeter()
   private readonly connection: Connection
   private readonly callbacks: ClientCodecCallbacks
   private readonly options: Http1Options
@@ -59,6 +61,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   private responseComplete = false
   private closeAfterResponse = false
   private informational = 0
+  private startLineBytes = 0
 
   constructor(connection: Connection, callbacks: ClientCodecCallbacks, options: Http1Options) {
     this.connection = connection
@@ -69,6 +72,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   /** Begins a request; the response goes to `decoder`. Only one at a time. */
   newStream(decoder: ResponseDecoder): RequestEncoder {
     this.decoder = decoder
+    this.meter = new BytesMeter()
     this.state = StartLine
     this.requestComplete = false
     this.responseComplete = false
@@ -106,31 +110,38 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
     if (headerCase !== null) {
       const start = `${method} ${this.connectRequest ? headers.authority : headers.path} HTTP/1.1\r\n`
-      writeCasedHead(connection, Buffer.from(start, 'latin1'), headers, line, headerCase)
+      writeCasedHead(connection, Buffer.from(start, 'latin1'), headers, line, headerCase, this.meter)
     } else {
       const pathBytes = headers.pathIsBytes ? 0 : headers.path.length
       const at = connection.reserve(headers.encodedSize + pathBytes + 192)
       const { output } = connection.thread.buffers
       let p = put(methodPrefix(method), output, at)
       p = this.connectRequest ? p + output.latin1Write(headers.authority, p) : putPath(headers, output, p)
-      p = headers.encodeLines(output, put(HTTP_1_1, output, p))
+      const lines = put(HTTP_1_1, output, p)
+      p = headers.encodeLines(output, lines)
       if (line !== null) p = put(line, output, p)
-      connection.commit(put(CRLF, output, p))
+      this.meter.headerSent += p - lines
+      p = put(CRLF, output, p)
+      this.meter.wireSent += p - at
+      connection.commit(p)
     }
     if (endStream) this.onRequestComplete()
   }
 
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.requestChunked) {
-      if (end > start || endStream) writeChunk(this.connection, data, start, end, endStream)
-    } else if (end > start) this.connection.write(data, start, end)
+      if (end > start || endStream) this.meter.wireSent += writeChunk(this.connection, data, start, end, endStream)
+    } else if (end > start) {
+      this.meter.wireSent += end - start
+      this.connection.write(data, start, end)
+    }
     // The end of a tunnel's bytes is told as TCP tells it.
     if (endStream && this.state === Tunnel) this.connection.endWrite()
     if (endStream) this.onRequestComplete()
   }
 
   encodeTrailers(trailers: HeaderMap): void {
-    if (this.requestChunked) writeTrailers(this.connection, this.options.enableTrailers ? trailers : null)
+    if (this.requestChunked) writeTrailers(this.connection, this.options.enableTrailers ? trailers : null, this.meter)
     this.onRequestComplete()
   }
 
@@ -161,6 +172,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       this.fail('unsolicited_response')
       return
     }
+    this.meter.wireReceived += end - start
     const { partial } = this
     if (partial === null || partial.empty) {
       const position = this.run(data, start, end)
@@ -238,14 +250,17 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       if (status !== ScanDone) return statusLine.position
       if (statusLine.minor === 0) this.closeAfterResponse = true
       this.state = Fields
+      this.startLineBytes = statusLine.length + 2
       position = statusLine.position
     }
     if (this.options.preserveCase) fields.originalNames = headers.originalNames ??= new Map()
+    fields.otherBytes = this.startLineBytes
     const status = fields.scan(headers, data, position, end, this.options.limits)
     fields.originalNames = null
     if (status === ScanFailed) return this.fail(`http1.${fields.failure}`)
     if (status !== ScanDone) return fields.position
     const next = fields.position
+    this.meter.headerReceived += lineBytes(headers.size, headers)
     this.headers = null
     return this.onHeadComplete(headers, next < end) ? next : -1
   }
@@ -256,7 +271,11 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     if (status < 200 && status !== 101) return this.onInformational(headers)
     const length = contentLengthOf(headers)
     const transferEncoding = headers.has(TRANSFER_ENCODING)
-    if (length === -2 || (transferEncoding && (length >= 0 || !isExactlyChunked(headers)))) {
+    if (
+      length === -2 ||
+      (transferEncoding && status === 204) ||
+      (transferEncoding && (length >= 0 || !isExactlyChunked(headers)))
+    ) {
       if (!(transferEncoding && length >= 0 && this.options.allowChunkedLength && isExactlyChunked(headers))) {
         HeaderMap.release(headers)
         this.fail('http1.codec_error')
@@ -341,6 +360,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     if (!chunks.done) return next
     const { trailers } = chunks
     this.chunks = null
+    if (trailers !== null) this.meter.headerReceived += lineBytes(trailers.size, trailers)
     if (next < end) this.closeAfterResponse = true
     const decoder = this.decoder as ResponseDecoder
     this.onResponseEnd()

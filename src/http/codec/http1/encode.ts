@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): heads and chunk frames as bytes, prepared once.
 import type { Connection } from '../../../net/index.ts'
+import type { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { REASON_PHRASES } from './reason-phrases.ts'
 
@@ -56,27 +57,35 @@ function putChunkSize(size: number, out: Buffer, at: number): number {
   return at
 }
 
-/** Sends bytes [start, end) as one chunk; with `last` also the end of the body. */
-export function writeChunk(connection: Connection, data: Buffer, start: number, end: number, last: boolean): void {
+/** Sends bytes [start, end) as one chunk; with `last` also the end of the body. Returns the bytes that makes. */
+export function writeChunk(connection: Connection, data: Buffer, start: number, end: number, last: boolean): number {
   const size = end - start
+  let framing = 0
   if (size > 0) {
     const at = connection.reserve(12)
-    connection.commit(putChunkSize(size, connection.thread.buffers.output, at))
+    const behind = putChunkSize(size, connection.thread.buffers.output, at)
+    connection.commit(behind)
+    framing = behind - at
     connection.write(data, start, end)
   }
   const at = connection.reserve(8)
   const { output } = connection.thread.buffers
-  const behind = size > 0 ? put(CRLF, output, at) : at
-  connection.commit(last ? put(LAST_CHUNK, output, behind) : behind)
+  let behind = size > 0 ? put(CRLF, output, at) : at
+  if (last) behind = put(LAST_CHUNK, output, behind)
+  connection.commit(behind)
+  return framing + size + behind - at
 }
 
 /** Ends a chunked body with trailers (RFC 9112, 7.1.2). */
-export function writeTrailers(connection: Connection, trailers: HeaderMap | null): void {
+export function writeTrailers(connection: Connection, trailers: HeaderMap | null, meter: BytesMeter): void {
   const at = connection.reserve((trailers?.encodedSize ?? 0) + 16)
   const { output } = connection.thread.buffers
-  let p = put(LAST_CHUNK_LINE, output, at)
-  if (trailers !== null) p = trailers.encodeLines(output, p)
-  connection.commit(put(CRLF, output, p))
+  const lines = put(LAST_CHUNK_LINE, output, at)
+  const behind = trailers === null ? lines : trailers.encodeLines(output, lines)
+  const end = put(CRLF, output, behind)
+  connection.commit(end)
+  meter.headerSent += behind - lines
+  meter.wireSent += end - at
 }
 
 /** Path and query of a request. */

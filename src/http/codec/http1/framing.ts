@@ -41,3 +41,8 @@ export function hasToken(value: string, token: string): boolean {
   for (const part of value.split(',')) if (part.trim().toLowerCase() === token) return true
   return false
 }
+
+/** Field lines of `size` bytes as BytesMeter counts received ones: three bytes beside name and value, once at least. */
+export function lineBytes(size: number, { count }: HeaderMap): number {
+  return count === 0 ? 3 : size - count
+}

@@ -44,6 +44,8 @@ export class FieldScanner {
   failure = ''
   /** Position behind what was consumed: the next line, or the first byte behind the head. */
   position = 0
+  /** What the head has beside its lines and the target: it counts towards `maxBytes`. */
+  otherBytes = 0
   /** Lines dropped for their underscore. */
   droppedUnderscores = 0
   /** Where asked for: lower-case name -> the name as it came. */
@@ -59,13 +61,9 @@ export class FieldScanner {
       if (c === CR) {
         if (i + 1 >= end) return ScanIncomplete
         if (input[i + 1] !== LF) return this.fail('codec_error')
-        this.position = i + 2
-        return ScanDone
+        return this.finish(headers, i + 2, limits)
       }
-      if (c === LF) {
-        this.position = i + 1
-        return ScanDone
-      }
+      if (c === LF) return this.finish(headers, i + 1, limits)
       // The normalised line needs at most three bytes more than its source: ': ' for ':', CRLF for LF.
       headers.ensure(Math.min(end - i, 256) + 8)
       let out = headers.bytes
@@ -130,11 +128,19 @@ export class FieldScanner {
       headers.addLine(start, nameEnd, p)
       if (this.originalNames !== null) {
         const raw = input.latin1Slice(this.position, this.position + nameEnd - start)
-        this.originalNames.set(raw.toLowerCase(), raw)
+        const name = raw.toLowerCase()
+        // The first line of a name decides for all (Envoy).
+        if (!this.originalNames.has(name)) this.originalNames.set(name, raw)
       }
       if (p > limits.maxBytes) return this.fail('headers_too_large')
       if (headers.length > limits.maxCount) return this.fail('too_many_headers')
     }
+  }
+
+  private finish(headers: HeaderMap, position: number, limits: HeadLimits): ScanStatus {
+    if (headers.size + this.otherBytes > limits.maxBytes) return this.fail('headers_too_large')
+    this.position = position
+    return ScanDone
   }
 
   private tooLong(headers: HeaderMap, lineBytes: number, limits: HeadLimits): ScanStatus {

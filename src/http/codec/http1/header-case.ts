@@ -1,4 +1,5 @@
 import type { Connection } from '../../../net/index.ts'
+import type { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import type { HeaderCase } from './options.ts'
 
@@ -21,6 +22,7 @@ export function writeCasedHead(
   headers: HeaderMap,
   framingLine: Uint8Array | null,
   headerCase: HeaderCase,
+  meter: BytesMeter,
 ): void {
   let text = Buffer.from(startLine).toString('latin1')
   const host = headers.method === '' ? undefined : headers.lookup('host')
@@ -34,4 +36,6 @@ export function writeCasedHead(
     text += headerCase.format(line.slice(0, colon)) + line.slice(colon)
   }
   connection.writeString(`${text}\r\n`)
+  meter.headerSent += text.length - startLine.length
+  meter.wireSent += text.length + 2
 }

@@ -118,7 +118,6 @@ const GOOD_REQUESTS: readonly string[] = [
 const BAD_REQUESTS: readonly (readonly [text: string, status: number, details: string])[] = [
   ['hello\r\n\r\n', 400, 'http1.codec_error'],
   ['GE(T / HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
-  ['GET / HTTP/2.5\r\nhost: a\r\n\r\n', 426, 'low_version'],
   ['GET / http/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
   ['GET  / HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],
   ['GET\t/ HTTP/1.1\r\nhost: a\r\n\r\n', 400, 'http1.codec_error'],

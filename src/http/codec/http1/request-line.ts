@@ -28,6 +28,7 @@ const METHODS = new Set([
   'PROPPATCH',
   'PURGE',
   'PUT',
+  'QUERY',
   'REBIND',
   'REPORT',
   'SEARCH',
@@ -40,6 +41,7 @@ const METHODS = new Set([
   'UNSUBSCRIBE',
 ]) // the methods that Envoy's parser knows
 const MAX_METHOD = 16
+const DELETE = 127
 const HTTP = Buffer.from('HTTP/')
 
 /** The request line (RFC 9112, 3): method and target go into the HeaderMap, the version stands here. */
@@ -50,11 +52,14 @@ export class RequestLine {
   minor = 1
   /** An HTTP version that this codec does not speak. */
   otherVersion = false
+  /** The line ends behind the target: HTTP/0.9, which has no fields. */
+  noVersion = false
 
   scan(headers: HeaderMap, input: Buffer, position: number, end: number, maxBytes: number): ScanStatus {
     let i = position
     this.position = position
     this.otherVersion = false
+    this.noVersion = false
     // Empty lines before a request are skipped (RFC 9112, 2.2).
     while (i < end && (input[i] === CR || input[i] === LF)) {
       if (input[i] === CR && i + 1 < end && input[i + 1] !== LF) return this.fail('codec_error')
@@ -76,8 +81,11 @@ export class RequestLine {
     const target = i
     while (i < end && IS_BAD_TARGET[input[i]!] === 0) i++
     if (i >= end) return i - target > maxBytes ? this.fail('headers_too_large') : ScanIncomplete
-    if (input[i] !== SPACE || i === target) return this.fail('codec_error')
+    if (input[i] === DELETE) return this.fail('invalid_characters')
+    if (i === target) return this.fail('codec_error')
     if (i - target > maxBytes) return this.fail('headers_too_large')
+    if (input[i] === CR || input[i] === LF) return this.endWithoutVersion(headers, input, target, i, end)
+    if (input[i] !== SPACE) return this.fail('codec_error')
     const targetEnd = i++
     // HTTP/1.1 and its line end
     if (end - i < 9) return this.partialVersion(input, i, end)
@@ -94,6 +102,23 @@ export class RequestLine {
     }
     if (input[i] !== LF) return this.fail('codec_error')
     this.position = i + 1
+    this.keepTarget(headers, input, target, targetEnd)
+    return ScanDone
+  }
+
+  private endWithoutVersion(headers: HeaderMap, input: Buffer, target: number, at: number, end: number): ScanStatus {
+    if (input[at] === CR) {
+      if (at + 1 >= end) return ScanIncomplete
+      if (input[at + 1] !== LF) return this.fail('codec_error')
+    }
+    this.noVersion = true
+    this.minor = 0
+    this.position = at + (input[at] === CR ? 2 : 1)
+    this.keepTarget(headers, input, target, at)
+    return ScanDone
+  }
+
+  private keepTarget(headers: HeaderMap, input: Buffer, target: number, targetEnd: number): void {
     const size = targetEnd - target
     headers.ensure(size + 2)
     const at = headers.size
@@ -103,7 +128,6 @@ export class RequestLine {
     headers.pathStart = at
     headers.pathEnd = at + size
     headers.size = at + size
-    return ScanDone
   }
 
   private methodOf(input: Buffer, start: number, end: number): string {

@@ -1,7 +1,9 @@
 // HOT FILE (docs/hot-path.md): the server half of HTTP/1.1 (RFC 9112): request bytes in, response bytes out.
 import type { Connection } from '../../../net/index.ts'
+import { BytesMeter } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import { CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE } from '../../known-headers.ts'
+import { isValidAuthority } from '../authority.ts'
 import type {
   CodecError,
   RequestDecoder,
@@ -11,8 +13,9 @@ import type {
   ServerCodecCallbacks,
 } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
+import { acceptsNominated, ignoreH2cUpgrade } from './connection-field.ts'
 import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, put, statusLine, writeChunk, writeTrailers } from './encode.ts'
-import { contentLengthOf, hasToken, isExactlyChunked } from './framing.ts'
+import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
@@ -43,19 +46,26 @@ const CODEC_ERROR: CodecError = { status: 400, details: 'http1.codec_error' }
 const LOW_VERSION: CodecError = { status: 426, details: 'low_version' }
 const LENGTH_AND_CHUNKED: CodecError = { status: 400, details: 'http1.content_length_and_chunked_not_allowed' }
 const BAD_TRANSFER_ENCODING: CodecError = { status: 501, details: 'http1.invalid_transfer_encoding' }
-const INVALID_URL: CodecError = { status: 400, details: 'http1.invalid_url' }
+const BODY_DISALLOWED: CodecError = { status: 400, details: 'http1.body_disallowed' }
+const BAD_CONNECTION: CodecError = { status: 400, details: 'http1.connection_header_rejected' }
+const BAD_AUTHORITY: CodecError = { status: 400, details: 'http.invalid_authority' }
 
 /** Pipelined bytes kept at most while a response is under way; beyond, reading pauses. */
 const MAX_PIPELINED_BYTES = 65536
+/** Two blanks, 'HTTP/1.1', the line's end and the empty line behind the head: what is neither method, target nor field. */
+const START_LINE_REST = 14
 
 export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink {
   protocol: 'HTTP/1.0' | 'HTTP/1.1' = 'HTTP/1.1'
+  meter = new BytesMeter()
   private readonly connection: Connection
   private readonly callbacks: ServerCodecCallbacks
   private readonly options: Http1Options
   private state = StartLine
   private headers: HeaderMap | null = null
   private decoder: RequestDecoder | null = null
+  /** The meter is that of a stream which has ended: what comes next counts anew. */
+  private meterOver = false
   /** A decoded request whose response has not ended. */
   private streamOpen = false
   private remaining = 0
@@ -65,6 +75,10 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private responseFraming = FramingNone
   private headRequest = false
   private connectRequest = false
+  private headBytes = 0
+  /** Bytes at hand when the head began. */
+  private available = 0
+  private startLineBytes = 0
   private dispatching = false
 
   constructor(connection: Connection, callbacks: ServerCodecCallbacks, options: Http1Options) {
@@ -78,6 +92,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   }
 
   get hasPartialRequest(): boolean {
+    if (this.state === Dead) return false
     return this.headers !== null || (!this.streamOpen && this.partial !== null && !this.partial.empty)
   }
 
@@ -89,6 +104,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   // ---- decoding
 
   dispatch(data: Buffer, start: number, end: number): void {
+    if (this.meterOver) this.renewMeter()
+    this.meter.wireReceived += end - start
     const { partial } = this
     if (partial === null || partial.empty) {
       this.dispatching = true
@@ -101,6 +118,11 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (this.state === Complete) this.limitPipelining()
     else if (partial.worthScanning || partial.length >= this.options.limits.maxBytes || this.state > Fields)
       this.runPartial()
+  }
+
+  private renewMeter(): void {
+    this.meterOver = false
+    this.meter = new BytesMeter()
   }
 
   /** Goes on with bytes that were kept; what completes a request leaves the buffer before its response can end. */
@@ -179,6 +201,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     const headers = (this.headers ??= HeaderMap.acquire())
     const { limits } = this.options
     if (this.state === StartLine) {
+      this.available = end - position
       const status = requestLine.scan(headers, data, position, end, limits.maxBytes)
       if (status === ScanFailed) return this.failHead(requestLine.failure)
       if (status !== ScanDone) {
@@ -186,16 +209,28 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         if (requestLine.position === end) this.forgetHeaders()
         return requestLine.position
       }
-      if (requestLine.otherVersion) return this.refuseVersion()
-      this.protocol = requestLine.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
+      // Where old versions are welcome, all others pass for HTTP/1.0, as with Envoy.
+      const other = requestLine.otherVersion || requestLine.noVersion
+      if (other && !this.options.acceptHttp10) return this.refuseVersion()
+      this.protocol = requestLine.minor === 1 && !other ? 'HTTP/1.1' : 'HTTP/1.0'
       this.state = Fields
+      this.startLineBytes = headers.method.length + START_LINE_REST
       position = requestLine.position
+      if (requestLine.noVersion) {
+        fields.position = position
+        this.onHeadComplete(headers)
+        return (this.state as number) === Dead ? -1 : position
+      }
     }
     if (this.options.preserveCase) fields.originalNames = headers.originalNames ??= new Map()
+    fields.otherBytes = this.startLineBytes
     const status = fields.scan(headers, data, position, end, limits)
     fields.originalNames = null
     if (status === ScanFailed) return this.failHead(fields.failure)
-    if (status === ScanDone) this.onHeadComplete(headers)
+    if (status === ScanDone) {
+      this.headBytes = lineBytes(headers.size - (headers.pathEnd - headers.pathStart), headers)
+      this.onHeadComplete(headers)
+    }
     return this.state === Dead ? -1 : fields.position
   }
 
@@ -205,13 +240,23 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
       if (!options.acceptHttp10) return void this.refuseVersion()
       if (options.defaultHostForHttp10 !== '' && !headers.has(HOST)) headers.append(HOST, options.defaultHostForHttp10)
     }
-    if (!applyTarget(headers, options.allowAbsoluteUrl)) return void this.fail(INVALID_URL)
+    const http11 = this.protocol === 'HTTP/1.1'
+    if (headers.method === 'CONNECT' && !headers.repeated && contentLengthOf(headers) > 0) {
+      return void this.fail(BODY_DISALLOWED)
+    }
+    const problem = applyTarget(headers, options.allowAbsoluteUrl)
+    if (problem !== null) return void this.fail({ status: 400, details: `http1.${problem}` })
     if (headers.repeated) {
       // Two authorities are a request for two readers (RFC 9112, 3.2).
       if (headers.find(HOST, headers.find(HOST, 0) + 1) >= 0) return void this.fail(CODEC_ERROR)
       if (contentLengthOf(headers) === -2) return void this.fail(CODEC_ERROR)
       if (headers.has(TRANSFER_ENCODING) && !isExactlyChunked(headers)) return void this.fail(BAD_TRANSFER_ENCODING)
       headers.joinRepeated()
+    }
+    if (!isValidAuthority(headers)) return void this.fail(BAD_AUTHORITY)
+    if (headers.has(CONNECTION)) {
+      if (!acceptsNominated(headers)) return void this.fail(BAD_CONNECTION)
+      if (http11 && headers.has(UPGRADE)) ignoreH2cUpgrade(headers)
     }
     const length = contentLengthOf(headers)
     if (length === -2) return void this.fail(CODEC_ERROR)
@@ -222,15 +267,21 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         headers.remove(CONTENT_LENGTH)
       }
       if (!isExactlyChunked(headers) || headers.method === 'CONNECT') return void this.fail(BAD_TRANSFER_ENCODING)
-      if (this.protocol === 'HTTP/1.0') return void this.fail(BAD_TRANSFER_ENCODING)
+      if (!http11) return void this.fail(BAD_TRANSFER_ENCODING)
     }
     this.headers = null
     this.streamOpen = true
+    // Pipelined bytes count again for the request they belong to (Envoy).
+    if (this.meterOver) {
+      this.renewMeter()
+      this.meter.wireReceived += this.available
+    }
+    this.meter.headerReceived += this.headBytes
     this.headRequest = headers.method === 'HEAD'
     this.connectRequest = headers.method === 'CONNECT'
     this.responseFraming = FramingNone
     this.decoder = this.callbacks.newStream(this)
-    if (headers.method === 'CONNECT' || (headers.has(UPGRADE) && !chunked && length <= 0)) {
+    if (headers.method === 'CONNECT' || (http11 && headers.has(UPGRADE) && !chunked && length <= 0)) {
       // What follows is no HTTP and no body: it waits until the upstream has agreed (upgradeToTunnel).
       this.state = Complete
       this.decoder.decodeHeaders(headers, headers.method !== 'CONNECT' && !asksForUpgrade(headers))
@@ -260,6 +311,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (!chunks.done) return next
     const { trailers } = chunks
     this.chunks = null
+    if (trailers !== null) this.meter.headerReceived += lineBytes(trailers.size, trailers)
     this.state = Complete
     this.connection.expectBulk = false
     const { decoder } = this
@@ -310,9 +362,13 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   // ---- encoding
 
   encode1xxHeaders(headers: HeaderMap): void {
+    // An older client would take it for the answer (RFC 9110, 15.2).
+    if (this.protocol === 'HTTP/1.0') return
     const at = this.connection.reserve(headers.encodedSize + 128)
     const { output } = this.connection.thread.buffers
-    const p = headers.encodeLines(output, put(statusLine(1, headers.status), output, at))
+    const lines = put(statusLine(1, headers.status), output, at)
+    const p = headers.encodeLines(output, lines)
+    this.countHead(at, lines, p)
     this.connection.commit(put(CRLF, output, p))
   }
 
@@ -321,6 +377,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     const { status } = headers
     const minor = this.protocol === 'HTTP/1.1' ? 1 : 0
     const bodiless = this.headRequest || status === 204 || status === 304
+    // RFC 9110, 8.6: 204 says no length.
+    if (status === 204) headers.remove(CONTENT_LENGTH)
     const hasLength = headers.has(CONTENT_LENGTH)
     const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
     if (headerCase !== null) {
@@ -331,17 +389,26 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         headers,
         this.framingLine(status, endStream, bodiless, hasLength),
         headerCase,
+        this.meter,
       )
     } else {
       const at = connection.reserve(headers.encodedSize + 192)
       const { output } = connection.thread.buffers
-      let p = headers.encodeLines(output, put(statusLine(minor, status), output, at))
+      const lines = put(statusLine(minor, status), output, at)
+      let p = headers.encodeLines(output, lines)
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
       const line = this.framingLine(status, endStream, bodiless, hasLength)
       if (line !== null) p = put(line, output, p)
+      this.countHead(at, lines, p)
       connection.commit(put(CRLF, output, p))
     }
     if (endStream) this.onResponseComplete()
+  }
+
+  /** A head from `start` on whose lines are [lines, end); an empty line follows. */
+  private countHead(start: number, lines: number, end: number): void {
+    this.meter.headerSent += end - lines
+    this.meter.wireSent += end + CRLF.length - start
   }
 
   private frame(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): number {
@@ -363,14 +430,17 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
 
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.responseFraming === FramingChunked) {
-      if (end > start || endStream) writeChunk(this.connection, data, start, end, endStream)
-    } else if (end > start && this.responseFraming !== FramingNone) this.connection.write(data, start, end)
+      if (end > start || endStream) this.meter.wireSent += writeChunk(this.connection, data, start, end, endStream)
+    } else if (end > start && this.responseFraming !== FramingNone) {
+      this.meter.wireSent += end - start
+      this.connection.write(data, start, end)
+    }
     if (endStream) this.onResponseComplete()
   }
 
   encodeTrailers(trailers: HeaderMap): void {
     if (this.responseFraming === FramingChunked)
-      writeTrailers(this.connection, this.options.enableTrailers ? trailers : null)
+      writeTrailers(this.connection, this.options.enableTrailers ? trailers : null, this.meter)
     this.onResponseComplete()
   }
 
@@ -383,6 +453,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   }
 
   private onResponseComplete(): void {
+    this.meterOver = true
     this.streamOpen = false
     this.decoder = null
     if (this.state !== Complete) {

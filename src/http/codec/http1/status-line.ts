@@ -11,6 +11,8 @@ const isDigit = (c: number): boolean => c >= 48 && c <= 57
 /** The status line (RFC 9112, 4). The reason phrase is checked and forgotten. */
 export class StatusLine {
   position = 0
+  /** Of the whole line. */
+  length = 0
   minor = 1
 
   scan(headers: HeaderMap, input: Buffer, position: number, end: number): ScanStatus {
@@ -43,6 +45,7 @@ export class StatusLine {
       if (IS_BAD_VALUE[x] !== 0 && x !== TAB) return ScanFailed
     }
     this.position = i
+    this.length = i - position
     return ScanDone
   }
 

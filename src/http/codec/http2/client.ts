@@ -111,6 +111,7 @@ export class Http2ClientCodec extends Http2Session {
     const at = this.writer.beginBlock(blockBound(headers))
     const end = encodeRequest(this.encoder, headers, protocol, this.connection.thread.buffers.output, at)
     this.writer.endBlock(id, at, end, endStream)
+    stream.countHeadSent(end - at)
     this.guard.openedStreams++
     stream.headSent = true
     if (endStream) stream.onLocalEnd()

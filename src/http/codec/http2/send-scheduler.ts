@@ -2,7 +2,7 @@
 import type { Connection } from '../../../net/index.ts'
 import { HeaderMap } from '../../headers.ts'
 import { HTTP2_PENDING_SEND_BYTES } from '../../http2-stats.ts'
-import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES } from './constants.ts'
+import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES, FRAME_HEADER_BYTES } from './constants.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { blockBound, encodeTrailers } from './head-encoder.ts'
@@ -177,6 +177,7 @@ export class SendScheduler {
     this.guard.dataFramesSent++
     stream.sendWindow -= end - start
     this.window -= end - start
+    stream.meter.wireSent += end - start + FRAME_HEADER_BYTES
     this.writer.data(stream.id, data, start, end, endStream)
   }
 
@@ -185,7 +186,10 @@ export class SendScheduler {
     const end = encodeTrailers(this.encoder, trailers, this.connection.thread.buffers.output, at)
     // Without fields an empty DATA frame says the same (RFC 9113, 8.1).
     if (end === at) this.writeData(stream, EMPTY, 0, 0, true)
-    else this.writer.endBlock(stream.id, at, end, true)
+    else {
+      this.writer.endBlock(stream.id, at, end, true)
+      stream.countHeadSent(end - at)
+    }
   }
 
   private enqueue(stream: Http2Stream): void {

@@ -98,6 +98,7 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
       return
     }
     const request = this.openStream(id)
+    request.countHeadReceived(this.blockBytes)
     request.remoteEnded = endStream
     request.headReceived = true
     request.expectedBytes = length
@@ -196,6 +197,7 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
     const at = this.writer.beginBlock(blockBound(headers))
     const end = encodeResponse(this.encoder, headers, status, this.connection.thread.buffers.output, at)
     this.writer.endBlock(stream.id, at, end, endStream)
+    stream.countHeadSent(end - at)
   }
 
   onLocalEnd(stream: Http2Stream): void {

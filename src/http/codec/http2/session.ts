@@ -20,6 +20,8 @@ const PRIORITY_BYTES = 5
 export const assembler = new HeadAssembler()
 
 export abstract class Http2Session extends SessionCore {
+  /** Of the head that is being taken apart. */
+  protected blockBytes = 0
   private dataStream: Http2Stream | null = null
   private dataEndsStream = false
   private dataBytes = 0
@@ -127,6 +129,8 @@ export abstract class Http2Session extends SessionCore {
     from: number,
     to: number,
   ): void {
+    this.blockBytes = to - from
+    stream?.countHeadReceived(to - from)
     this.beginHead(stream)
     if (!this.decoder.decode(data, from, to, assembler)) {
       HeaderMap.release(assembler.headers)
@@ -163,6 +167,7 @@ export abstract class Http2Session extends SessionCore {
       return
     }
     stream.receiveWindow -= length
+    stream.meter.wireReceived += length + H2.FRAME_HEADER_BYTES
     const code = this.judgeData(stream, dataBytes, endStream)
     if (code !== H2.NoError) {
       this.returnToConnection(length)

@@ -1,9 +1,10 @@
 // HOT FILE (docs/hot-path.md): one stream of either half (RFC 9113, 5): its states, its windows, its encoder.
 import { Timer, type TimerOwner } from '../../../base/index.ts'
+import { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { HTTP2_FLUSH_TIMEOUT } from '../../http2-stats.ts'
 import type { RequestDecoder, RequestEncoder, ResetReason, ResponseDecoder, ResponseEncoder } from '../codec.ts'
-import { NoError, ProtocolError, RefusedStream } from './constants.ts'
+import { FRAME_HEADER_BYTES, NoError, ProtocolError, RefusedStream } from './constants.ts'
 import type { PendingSend } from './pending-send.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -21,6 +22,7 @@ const LocalEnded = 2
 export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner {
   /** 0: not on the wire yet. */
   id: number
+  readonly meter = new BytesMeter()
   decoder: RequestDecoder | ResponseDecoder | null = null
   /** What the peer allows; negative after its SETTINGS shrank it. */
   sendWindow: number
@@ -79,6 +81,18 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner 
 
   get localEnded(): boolean {
     return this.local === LocalEnded
+  }
+
+  /** A head or trailers came in as a block of so many bytes. */
+  countHeadReceived(blockBytes: number): void {
+    this.meter.headerReceived += blockBytes + FRAME_HEADER_BYTES
+    this.meter.wireReceived += blockBytes + FRAME_HEADER_BYTES
+  }
+
+  /** A head or trailers went out as a block of so many bytes. */
+  countHeadSent(blockBytes: number): void {
+    this.meter.headerSent += blockBytes + FRAME_HEADER_BYTES
+    this.meter.wireSent += blockBytes + FRAME_HEADER_BYTES
   }
 
   // ---- encoding

@@ -52,7 +52,7 @@ for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 for (const c of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.') IS_SCHEME[c.charCodeAt(0)] = 1
 
 /** Kinds of the names that have a presence bit, by word and number of the bit. */
-const KNOWN_KINDS = [new Uint8Array(32), new Uint8Array(32)] as const
+const KNOWN_KINDS = [new Uint8Array(32), new Uint8Array(32), new Uint8Array(32)] as const
 for (const name of ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te', 'host']) {
   markKind(name)
 }
