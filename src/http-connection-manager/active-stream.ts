@@ -14,7 +14,13 @@ import {
   reasonPhrase,
   HttpStats as S,
 } from '../http/index.ts'
-import { type CloseEvent, CloseFlushAndHold, type Connection, type ThreadContext, writeAccessLogs } from '../net/index.ts'
+import {
+  type CloseEvent,
+  CloseFlushAndHold,
+  type Connection,
+  type ThreadContext,
+  writeAccessLogs,
+} from '../net/index.ts'
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
