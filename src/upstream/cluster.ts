@@ -174,6 +174,7 @@ export class Cluster {
 
   /** Goes on with new hosts, by a slice of `limit`; true when all have been seen. */
   advanceHosts(loader: HostLoader, limit: number): boolean {
+    this.surroundings.thread.clock.update()
     const done = loader.advance(limit)
     const fresh = loader.takeFresh()
     if (fresh.length > 0) this.surroundings.memory.report(this.name, fresh)
@@ -183,8 +184,8 @@ export class Cluster {
   private makeHost(key: string, endpoint: EndpointPlan, place: HostPlace, rowNumber: number): Host {
     const { memory, rows, thread, monitors } = this.surroundings
     const { locality, priority } = place
-    const { now } = thread.clock
     const row = rows.row(rowNumber)
+    const { now } = thread.clock
     const host = new Host(this.name, key, endpoint, locality, priority, memory.allot(), row, now)
     host.monitor = monitors?.create(this.plan, key, row) ?? null
     return host
@@ -192,7 +193,7 @@ export class Cluster {
 
   /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
   finishHosts(shared: SharedHosts, loader: HostLoader): void {
-    const { thread } = this.surroundings
+    const now = this.surroundings.thread.clock.update()
     this.advanceHosts(loader, Number.POSITIVE_INFINITY)
     const before = this.hostsByRow
     this.groups = loader.finish()
@@ -203,7 +204,7 @@ export class Cluster {
     for (const [rowNumber, host] of before) {
       // What discovery says of a host's health is in its row already; it ends no connection.
       if (this.hostsByRow.get(rowNumber) === host) {
-        host.noteHealth(thread.clock.now)
+        host.noteHealth(now)
         if (!all) continue
       }
       host.pools?.drain()
@@ -214,6 +215,7 @@ export class Cluster {
 
   /** The hosts of a cluster that discovers none. */
   private setStaticHosts(assignment: AssignmentPlan, rowNumbers: readonly number[]): void {
+    this.surroundings.thread.clock.update()
     const keys = new HostKeys()
     const hosts: Host[] = []
     this.groups = assignment.localities.map(({ endpoints, ...place }) => {
@@ -233,7 +235,8 @@ export class Cluster {
   /** Health flags in the rows of hosts have changed: the next request finds a balancer that knows. */
   onHostHealthChanged(): void {
     this.snapshot = null
-    const { now } = this.surroundings.thread.clock
+    // What main posts comes outside of the turns that move the clock on.
+    const now = this.surroundings.thread.clock.update()
     for (const host of this.hostsByRow.values()) {
       if (!host.noteHealth(now)) continue
       // Requests under way finish; idle connections to a failed host are not worth keeping.

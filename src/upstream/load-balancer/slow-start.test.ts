@@ -58,3 +58,16 @@ test('a host that recovers climbs to its full share, under round robin and least
 test('without slow start a host that recovers gets its share at once', () => {
   assert.equal(sharesAfterRecovery({})[0], 0.5)
 })
+
+test('a host that comes while the worker is idle starts slowly too: the clock is asked', () => {
+  const worker = new TestWorker()
+  const roundRobinLbConfig = { slowStartConfig: { slowStartWindow: '5s' } }
+  worker.add({ name: 'c', type: 'STRICT_DNS', loadAssignment: {}, roundRobinLbConfig })
+  worker.main.setHosts('c', { endpoints: [{ lbEndpoints: [endpointJson(1)] }] } as never)
+  worker.tally('c', 1)
+  // Nothing has moved the thread's clock for a minute.
+  worker.nowMs += 60_000
+  worker.main.setHosts('c', EVEN as never)
+  const share = (worker.tally('c', 1100)[2] ?? 0) / 1100
+  assert.ok(Math.abs(share - 0.1 / 1.1) < 0.01, String(share))
+})
