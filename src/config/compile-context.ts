@@ -11,7 +11,7 @@ export interface CompileContext {
   readonly node: NodeJson
   readonly runtime: RuntimeSnapshot
   readonly stats?: StatStore
-  /** What is compiled, such as 'listener in': with the config path it names a place, alike on all threads. */
+  /** What is compiled, such as 'listener in': with the config path it names a place, alike on all threads. Set only where what is compiled will serve, not where it is merely checked. */
   readonly resource?: string
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */

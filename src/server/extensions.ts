@@ -46,6 +46,7 @@ import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
+import { rateLimitFactory, rateLimitPerRouteFactory } from '../extensions/http-filters/ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
 import { setMetadataFactory } from '../extensions/http-filters/set_metadata/index.ts'
 import {
@@ -97,6 +98,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   headerToMetadataPerRouteFactory,
   setMetadataFactory,
   cdnLoopFactory,
+  rateLimitFactory,
+  rateLimitPerRouteFactory,
   decompressorFactory,
   extAuthzFactory,
   extAuthzPerRouteFactory,

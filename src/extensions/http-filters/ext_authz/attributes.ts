@@ -39,7 +39,6 @@ function timeOf(wallMs: number): object {
 
 function httpOf({ headers, info, body, partial }: CheckSubject, { sends, asBytes }: AttributeSettings): object {
   const sent = headersOf({ headers, info, body, partial }, sends)
-  const length = headers.lookup('content-length')
   return {
     id: String(info.connection.connectionId),
     method: headers.method,

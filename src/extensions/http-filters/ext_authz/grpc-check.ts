@@ -56,6 +56,8 @@ export class GrpcCheckService implements CheckService {
     this.namespaces = filter.metadataContextNamespaces ?? []
     this.routeNamespaces = filter.routeMetadataContextNamespaces ?? []
     this.asBytes = filter.withRequestBody?.packAsBytes === true
+    // Where requests will come, none of them shall wait for it; main only checks.
+    if (context.resource !== undefined) this.prepare()
   }
 
   prepare(): void {

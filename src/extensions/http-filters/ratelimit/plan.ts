@@ -1,0 +1,88 @@
+import type {
+  RateLimitJson,
+  RateLimitPerRouteJson,
+} from '#api/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts'
+import { type CompileContext, type ConfigPath, durationMs } from '../../../config/index.ts'
+import {
+  compileHeaderMutations,
+  compileRateLimits,
+  type HeaderMutations,
+  httpStatusCode,
+  type RateLimitPolicy,
+} from '../../../http/index.ts'
+import { RuntimeFraction } from '../../../net/index.ts'
+import { compileGrpcService } from '../../../upstream/index.ts'
+import { METHOD, RateLimitService } from './service.ts'
+
+const DEFAULT_TIMEOUT_MS = 20
+const ALL = { defaultValue: { numerator: 100 } } as const
+
+export interface RoutePlan {
+  readonly vhRateLimits: 'OVERRIDE' | 'INCLUDE' | 'IGNORE'
+  /** '': the filter's. */
+  readonly domain: string
+}
+
+export class RateLimitPlan {
+  readonly service: RateLimitService
+  readonly domain: string
+  readonly stage: number
+  readonly requestType: string
+  readonly rateLimits: RateLimitPolicy
+  readonly resourceExhausted: boolean
+  readonly rateLimitedStatus: number
+  readonly statusOnError: number
+  readonly xRateLimitHeaders: boolean
+  readonly envoyRateLimitedHeader: boolean
+  readonly retryAfterHeader: boolean
+  readonly responseHeaders: HeaderMutations
+  /** 'ratelimit.' or 'ratelimit.<stat_prefix>.' */
+  readonly statRoot: string
+  readonly enabled: RuntimeFraction
+  readonly enforced: RuntimeFraction
+  readonly denyOnError: RuntimeFraction | boolean
+  readonly metadataNamespace: string
+
+  constructor(json: RateLimitJson, context: CompileContext, path: ConfigPath) {
+    this.service = compileService(json, context, path)
+    this.domain = json.domain ?? ''
+    this.stage = json.stage ?? 0
+    this.requestType = json.requestType ?? ''
+    this.rateLimits = compileRateLimits(json.rateLimits, 'filter', context, path.field('rate_limits'))
+    this.resourceExhausted = json.rateLimitedAsResourceExhausted === true
+    const limited = httpStatusCode(json.rateLimitedStatus, 429)
+    this.rateLimitedStatus = limited < 400 ? 429 : limited
+    this.statusOnError = httpStatusCode(json.statusOnError, 500)
+    this.xRateLimitHeaders = json.enableXRatelimitHeaders === 'DRAFT_VERSION_03'
+    this.envoyRateLimitedHeader = json.disableXEnvoyRatelimitedHeader !== true
+    this.retryAfterHeader = json.enableRetryAfterHeader === true
+    const at = path.field('response_headers_to_add')
+    this.responseHeaders = compileHeaderMutations(json.responseHeadersToAdd, undefined, context, at)
+    const { statPrefix = '' } = json
+    this.statRoot = statPrefix === '' ? 'ratelimit.' : `ratelimit.${statPrefix}.`
+    this.enabled = new RuntimeFraction(json.filterEnabled ?? { ...ALL, runtimeKey: 'ratelimit.http_filter_enabled' })
+    this.enforced = new RuntimeFraction(
+      json.filterEnforced ?? { ...ALL, runtimeKey: 'ratelimit.http_filter_enforcing' },
+    )
+    const percent = json.failureModeDenyPercent
+    this.denyOnError = percent === undefined ? json.failureModeDeny === true : new RuntimeFraction(percent)
+    this.metadataNamespace =
+      json.metadataNamespace === undefined || json.metadataNamespace === ''
+        ? 'envoy.filters.http.ratelimit'
+        : json.metadataNamespace
+  }
+}
+
+function compileService(json: RateLimitJson, context: CompileContext, path: ConfigPath): RateLimitService {
+  const at = path.field('rate_limit_service').field('grpc_service')
+  const options = compileGrpcService(json.rateLimitService?.grpcService ?? {}, METHOD, 0, context, at)
+  // The filter's timeout holds, whatever the service's own says.
+  const service = new RateLimitService({ ...options, timeoutMs: durationMs(json.timeout, DEFAULT_TIMEOUT_MS) })
+  // Where requests will come, none of them shall wait for it; main only checks.
+  if (context.resource !== undefined) service.prepare()
+  return service
+}
+
+export function compileRoutePlan(json: RateLimitPerRouteJson): RoutePlan {
+  return { vhRateLimits: json.vhRateLimits ?? 'OVERRIDE', domain: json.domain ?? '' }
+}

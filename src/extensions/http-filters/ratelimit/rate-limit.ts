@@ -1,0 +1,205 @@
+// One request that waits for the rate limit service.
+import {
+  FilterContinue,
+  FilterStopAndWatermark,
+  type HeaderMap,
+  HeaderName,
+  HttpFilter,
+  type HttpFilterStatus,
+  overwriteHeader,
+  type RateLimitDescriptor,
+  type RateLimitSubject,
+  X_ENVOY_INTERNAL,
+  X_ENVOY_RATELIMITED,
+} from '../../../http/index.ts'
+import { ResponseFlag } from '../../../observability/index.ts'
+import type { Cluster, GrpcCall, UpstreamThread } from '../../../upstream/index.ts'
+import type { RateLimitPlan, RoutePlan } from './plan.ts'
+import { CodeOverLimit, headerValue, type RateLimitAnswer, type RateLimitCallbacks } from './service.ts'
+import { addRateLimitHeaders, secondsUntilReset } from './x-ratelimit-headers.ts'
+
+const RETRY_AFTER = HeaderName.of('retry-after')
+const GRPC_RESOURCE_EXHAUSTED = 8
+
+const Idle = 0
+const Calling = 1
+const Answered = 2
+
+export class RateLimit extends HttpFilter implements RateLimitCallbacks {
+  private readonly plan: RateLimitPlan
+  private state = Idle
+  private headers: HeaderMap | null = null
+  private cluster: Cluster | null = null
+  private call: GrpcCall | null = null
+  private answer: RateLimitAnswer | null = null
+  /** The service answered within the call that asked it. */
+  private inCall = false
+  private refused = false
+
+  constructor(plan: RateLimitPlan) {
+    super()
+    this.plan = plan
+  }
+
+  private get thread(): UpstreamThread {
+    return this.callbacks.thread as UpstreamThread
+  }
+
+  override decodeHeaders(headers: HeaderMap): HttpFilterStatus {
+    const { plan, callbacks } = this
+    this.headers = headers
+    if (!this.concerns(headers) || !plan.enabled.enabled(callbacks.thread)) return FilterContinue
+    const cluster = this.routeCluster(headers)
+    if (cluster === undefined) return FilterContinue
+    this.cluster = cluster
+    const descriptors = this.describe(headers, false)
+    if (descriptors.length === 0) return FilterContinue
+    this.state = Calling
+    this.inCall = true
+    const call = plan.service.ask(this.thread, this.domain, descriptors, this)
+    this.inCall = false
+    if ((this.state as number) === Calling) this.call = call
+    return (this.state as number) === Calling || this.refused ? FilterStopAndWatermark : FilterContinue
+  }
+
+  private concerns(headers: HeaderMap): boolean {
+    const { requestType } = this.plan
+    if (requestType === '' || requestType === 'both') return true
+    return headers.has(X_ENVOY_INTERNAL) === (requestType === 'internal')
+  }
+
+  private get domain(): string {
+    const own = (this.routePlan() as RoutePlan | null)?.domain ?? ''
+    return own === '' ? this.plan.domain : own
+  }
+
+  private routeCluster(headers: HeaderMap): Cluster | undefined {
+    const { route } = this.callbacks
+    if (route === null || route.kind !== 'cluster') return undefined
+    const header = route.clusterHeader
+    const name = route.clusterName ?? (header === null ? undefined : headers.get(header))
+    return name === undefined ? undefined : this.thread.clusters.get(name)
+  }
+
+  private describe(headers: HeaderMap, onStreamDone: boolean): RateLimitDescriptor[] {
+    const { plan, callbacks } = this
+    const { route, info, thread } = callbacks
+    const descriptors: RateLimitDescriptor[] = []
+    if (route === null) return descriptors
+    const { snapshot } = thread.runtime
+    const subject: RateLimitSubject = { headers, info, route, serviceCluster: thread.node.cluster ?? '' }
+    if (!plan.rateLimits.isEmpty) {
+      plan.rateLimits.populate(descriptors, 0, onStreamDone, snapshot, subject)
+      return descriptors
+    }
+    route.rateLimits.populate(descriptors, plan.stage, onStreamDone, snapshot, subject)
+    const configured = (this.routePlan() as RoutePlan | null)?.vhRateLimits ?? 'OVERRIDE'
+    const vh = route.includeVirtualHostRateLimits ? 'INCLUDE' : configured
+    if (vh === 'INCLUDE' || (vh === 'OVERRIDE' && route.rateLimits.isEmpty)) {
+      route.virtualHost.rateLimits.populate(descriptors, plan.stage, onStreamDone, snapshot, subject)
+    }
+    return descriptors
+  }
+
+  onRateLimitAnswer(answer: RateLimitAnswer | null): void {
+    this.state = Answered
+    this.call = null
+    const { plan, callbacks } = this
+    if (answer === null) {
+      this.onError()
+      return
+    }
+    this.answer = answer
+    if (answer.dynamicMetadata !== undefined && Object.keys(answer.dynamicMetadata).length > 0) {
+      ;(callbacks.info.dynamicMetadata ??= new Map()).set(plan.metadataNamespace, answer.dynamicMetadata)
+    }
+    if (answer.overallCode !== CodeOverLimit) {
+      this.count('ok')
+      this.pass(answer)
+      return
+    }
+    this.count('over_limit')
+    ;(this.cluster as Cluster).codeStats.charge(plan.rateLimitedStatus, true, false)
+    if (plan.enforced.enabled(callbacks.thread)) this.refuse(answer)
+    else this.pass(answer)
+  }
+
+  private pass(answer: RateLimitAnswer | null): void {
+    for (const field of answer?.requestHeadersToAdd ?? []) {
+      overwriteHeader(this.headers as HeaderMap, HeaderName.of(field.key), headerValue(field))
+    }
+    if (!this.inCall) this.callbacks.continueDecoding(this)
+  }
+
+  private refuse(answer: RateLimitAnswer): void {
+    const { plan, callbacks, headers } = this
+    this.refused = true
+    callbacks.info.flags |= ResponseFlag.RateLimited
+    const modify = (reply: HeaderMap): void => {
+      this.addResponseHeaders(reply)
+      this.answer = null
+      const first = answer.statuses.find(({ currentLimit }) => currentLimit !== undefined)
+      if (plan.retryAfterHeader && first !== undefined) reply.append(RETRY_AFTER, secondsUntilReset(first))
+      plan.responseHeaders.apply(reply, headers, reply, callbacks.info)
+    }
+    const grpcStatus = plan.resourceExhausted ? GRPC_RESOURCE_EXHAUSTED : -1
+    const body = Buffer.from(answer.rawBody).toString('latin1')
+    callbacks.sendLocalReply(plan.rateLimitedStatus, body, 'request_rate_limited', modify, grpcStatus)
+  }
+
+  private onError(): void {
+    const { plan, callbacks } = this
+    this.count('error')
+    const { denyOnError } = plan
+    const denies = typeof denyOnError === 'boolean' ? denyOnError : denyOnError.enabled(callbacks.thread)
+    if (!denies) {
+      this.count('failure_mode_allowed')
+      this.pass(null)
+      return
+    }
+    this.refused = true
+    callbacks.info.flags |= ResponseFlag.RateLimitServiceError
+    callbacks.sendLocalReply(plan.statusOnError, '', 'rate_limiter_error')
+  }
+
+  override encodeHeaders(headers: HeaderMap): HttpFilterStatus {
+    this.addResponseHeaders(headers)
+    return FilterContinue
+  }
+
+  private addResponseHeaders(headers: HeaderMap): void {
+    const { answer, plan } = this
+    if (answer === null) return
+    for (const field of answer.responseHeadersToAdd) headers.append(HeaderName.of(field.key), headerValue(field))
+    if (answer.overallCode === CodeOverLimit && plan.envoyRateLimitedHeader) headers.set(X_ENVOY_RATELIMITED, 'true')
+    if (plan.xRateLimitHeaders) addRateLimitHeaders(headers, answer.statuses)
+  }
+
+  private count(name: string): void {
+    const prefix = (this.cluster as Cluster).stats.prefix
+    const { cells, slot } = this.thread.stats.counter(`${prefix}${this.plan.statRoot}${name}`)
+    cells[slot]! += 1
+  }
+
+  /** Descriptors that wait for the end, such as those that count bytes: nobody waits for their answer. */
+  override onStreamComplete(): void {
+    const { headers, plan } = this
+    if (headers === null || this.cluster === null) return
+    const { route } = this.callbacks
+    const late =
+      plan.rateLimits.hasStreamDone ||
+      route?.rateLimits.hasStreamDone === true ||
+      route?.virtualHost.rateLimits.hasStreamDone === true
+    if (!late) return
+    const descriptors = this.describe(headers, true)
+    if (descriptors.length > 0) plan.service.ask(this.thread, this.domain, descriptors, NOBODY)
+  }
+
+  override onDestroy(): void {
+    this.call?.cancel()
+    this.call = null
+    this.headers = null
+  }
+}
+
+const NOBODY: RateLimitCallbacks = { onRateLimitAnswer: () => undefined }

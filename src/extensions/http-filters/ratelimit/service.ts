@@ -1,0 +1,84 @@
+// envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit.
+import { type MessageCodec, messageCodec } from '../../../config/index.ts'
+import type { RateLimitDescriptor } from '../../../http/index.ts'
+import { GrpcCall, type GrpcCallOptions, type UpstreamThread } from '../../../upstream/index.ts'
+
+export const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
+export const CodeOverLimit = 2
+
+export interface DescriptorStatus {
+  readonly currentLimit: { readonly name: string; readonly requestsPerUnit: number; readonly unit: number } | undefined
+  readonly limitRemaining: number
+  readonly durationUntilReset: { readonly seconds: bigint } | undefined
+}
+
+interface HeaderField {
+  readonly key: string
+  readonly value: string
+  readonly rawValue: Uint8Array
+}
+
+/** RateLimitResponse as the codec gives it. */
+export interface RateLimitAnswer {
+  readonly overallCode: number
+  readonly statuses: readonly DescriptorStatus[]
+  readonly responseHeadersToAdd: readonly HeaderField[]
+  readonly requestHeadersToAdd: readonly HeaderField[]
+  readonly rawBody: Uint8Array
+  readonly dynamicMetadata: Record<string, unknown> | undefined
+}
+
+export interface RateLimitCallbacks {
+  /** Null: there was no answer. */
+  onRateLimitAnswer(answer: RateLimitAnswer | null): void
+}
+
+const UNITS: Readonly<Record<string, number>> = { SECOND: 1, MINUTE: 2, HOUR: 3, DAY: 4, MONTH: 5, YEAR: 6, WEEK: 7 }
+
+export class RateLimitService {
+  private readonly options: GrpcCallOptions
+  private request: MessageCodec | null = null
+  private response: MessageCodec | null = null
+
+  constructor(options: GrpcCallOptions) {
+    this.options = options
+  }
+
+  /** Loads the messages; once per thread, before the first request. */
+  prepare(): void {
+    this.request ??= messageCodec('envoy.service.ratelimit.v3.RateLimitRequest')
+    this.response ??= messageCodec('envoy.service.ratelimit.v3.RateLimitResponse')
+  }
+
+  /** The callback may come before this returns. */
+  ask(
+    thread: UpstreamThread,
+    domain: string,
+    descriptors: readonly RateLimitDescriptor[],
+    callbacks: RateLimitCallbacks,
+  ): GrpcCall {
+    this.prepare()
+    const message = (this.request as MessageCodec).encode({ domain, descriptors: descriptors.map(asMessage) })
+    return GrpcCall.start(thread.asyncClient, this.options, message, {
+      onGrpcSuccess: bytes =>
+        callbacks.onRateLimitAnswer((this.response as MessageCodec).decode(bytes) as RateLimitAnswer | null),
+      onGrpcFailure: () => callbacks.onRateLimitAnswer(null),
+    })
+  }
+}
+
+function asMessage({ entries, limit, hitsAddend, isNegativeHits }: RateLimitDescriptor): object {
+  return {
+    entries: entries.map(({ key, value }) => ({ key: text(key), value: text(value) })),
+    ...(limit === null ? {} : { limit: { requestsPerUnit: limit.requestsPerUnit, unit: UNITS[limit.unit] ?? 0 } }),
+    ...(hitsAddend === null ? {} : { hitsAddend: BigInt(hitsAddend) }),
+    isNegativeHits,
+  }
+}
+
+/** Protobuf texts are UTF-8. */
+const text = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
+
+export function headerValue({ value, rawValue }: HeaderField): string {
+  return rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : Buffer.from(value, 'utf8').toString('latin1')
+}

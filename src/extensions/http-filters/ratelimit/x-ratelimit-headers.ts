@@ -1,0 +1,33 @@
+// x-ratelimit-limit, -remaining and -reset: draft-ietf-httpapi-ratelimit-headers-03, as Envoy writes them.
+import { type HeaderMap, HeaderName } from '../../../http/index.ts'
+import type { DescriptorStatus } from './service.ts'
+
+const LIMIT = HeaderName.of('x-ratelimit-limit')
+const REMAINING = HeaderName.of('x-ratelimit-remaining')
+const RESET = HeaderName.of('x-ratelimit-reset')
+
+/** Seconds by RateLimitResponse.RateLimit.Unit. */
+const WINDOW_SECONDS = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800]
+
+/** The descriptor with the least left speaks; the limits of all follow the first number. */
+export function addRateLimitHeaders(headers: HeaderMap, statuses: readonly DescriptorStatus[]): void {
+  let tightest: DescriptorStatus | null = null
+  let policy = ''
+  for (const status of statuses) {
+    const limit = status.currentLimit
+    if (limit === undefined) continue
+    if (tightest === null || status.limitRemaining < tightest.limitRemaining) tightest = status
+    const seconds = WINDOW_SECONDS[limit.unit] ?? 0
+    if (seconds === 0) continue
+    policy += `, ${limit.requestsPerUnit};w=${seconds}`
+    if (limit.name !== '') policy += `;name="${limit.name}"`
+  }
+  if (tightest === null) return
+  headers.append(LIMIT, `${tightest.currentLimit?.requestsPerUnit ?? 0}${policy}`)
+  headers.append(REMAINING, String(tightest.limitRemaining))
+  headers.append(RESET, secondsUntilReset(tightest))
+}
+
+export function secondsUntilReset({ durationUntilReset }: DescriptorStatus): string {
+  return String(durationUntilReset?.seconds ?? 0n)
+}
