@@ -47,8 +47,7 @@ function httpOf({ headers, info, body, partial }: CheckSubject, { sends, asBytes
     host: text(headers.authority),
     scheme: headers.scheme,
     query: '',
-    size:
-      length !== undefined && /^\d{1,15}$/.test(length) ? BigInt(length) : body === null ? -1n : BigInt(body.length),
+    size: BigInt(info.bytesReceived),
     protocol: info.protocol ?? '',
     body: body !== null && !asBytes ? body.toString('utf8') : '',
     rawBody: body !== null && asBytes ? body : new Uint8Array(0),
