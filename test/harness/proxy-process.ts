@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const READY_TIMEOUT_MS = 15_000
+const STAT_TIMEOUT_MS = 3000
 const STOP_TIMEOUT_MS = 10_000
 
 export interface ProxyOptions {
@@ -97,6 +98,17 @@ export class ProxyProcess {
       return name === undefined ? [] : [[name, Number(value)] as const]
     })
     return new Map(lines)
+  }
+
+  /** Resolves once a counter or gauge has that value: what a worker has just counted takes a moment to be seen. */
+  async untilStat(name: string, value: number): Promise<void> {
+    const deadline = performance.now() + STAT_TIMEOUT_MS
+    for (;;) {
+      const found = (await this.stats(name)).get(name)
+      if (found === value) return
+      if (performance.now() > deadline) throw new Error(`${name} is ${found}, not ${value}`)
+      await new Promise(resolve => setImmediate(resolve))
+    }
   }
 
   /** Sends a signal and waits for the end; a proxy that does not end in time is killed and reported. */

@@ -137,7 +137,7 @@ test('the service gets the domain and the descriptors; its headers go both ways'
   assert.equal(headers['content-type'], 'application/grpc')
   assert.equal(headers['te'], 'trailers')
   assert.equal(headers['x-envoy-internal'], 'true')
-  assert.equal((await proxy.stats('ratelimit.mine')).get('cluster.origin.ratelimit.mine.ok'), 1)
+  await proxy.untilStat('cluster.origin.ratelimit.mine.ok', 1)
 })
 
 test('over the limit: 429, the headers of the tightest limit, and the counts', async () => {
@@ -173,7 +173,7 @@ test('over the limit: 429, the headers of the tightest limit, and the counts', a
     [['x-said', 'no']],
   )
   assert.equal(origin.received, '')
-  assert.equal((await proxy.stats('ratelimit.mine')).get('cluster.origin.ratelimit.mine.over_limit'), 1)
+  await proxy.untilStat('cluster.origin.ratelimit.mine.over_limit', 1)
 })
 
 test('another status, no header of Envoy, headers of the configuration', async () => {
@@ -194,9 +194,8 @@ test('a service that fails or is silent: refused or let through, as configured',
   service.answer = () => null
   assert.equal((await get(1)).status, 502)
   assert.equal((await get(4)).status, 200)
-  const stats = await proxy.stats('cluster.origin.ratelimit')
-  assert.equal(stats.get('cluster.origin.ratelimit.error'), 4)
-  assert.equal(stats.get('cluster.origin.ratelimit.failure_mode_allowed'), 2)
+  await proxy.untilStat('cluster.origin.ratelimit.error', 4)
+  await proxy.untilStat('cluster.origin.ratelimit.failure_mode_allowed', 2)
 })
 
 test('who has no descriptor, or is of the other kind, is not asked about', async () => {
@@ -212,6 +211,5 @@ test('a client that leaves while the service thinks leaves nothing behind', asyn
   client.send('GET /p HTTP/1.1\r\nhost: svc.test\r\n\r\n')
   while (service.requests.length === 0) await new Promise(resolve => setImmediate(resolve))
   client.close()
-  const gauge = 'cluster.limits.upstream_rq_active'
-  while ((await proxy.stats(gauge)).get(gauge) !== 0) await new Promise(resolve => setImmediate(resolve))
+  await proxy.untilStat('cluster.limits.upstream_rq_active', 0)
 })

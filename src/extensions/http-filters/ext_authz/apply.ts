@@ -6,6 +6,7 @@ import {
   AppendHeader,
   type CheckResult,
   type HeaderChange,
+  JoinHeader,
   SetHeader,
   SetIfPresent,
 } from './check.ts'
@@ -27,6 +28,9 @@ export function applyChanges(headers: HeaderMap, changes: readonly HeaderChange[
       case AppendHeader:
         // Only where the request has that header already.
         if (headers.has(name)) headers.append(name, value)
+        break
+      case JoinHeader:
+        if (headers.has(name)) headers.set(name, `${headers.getAll(name).join(',')},${value}`)
         break
       case AddHeader:
         headers.append(name, value)

@@ -19,11 +19,19 @@ export const AddHeader = 1
 export const AppendHeader = 2
 export const SetIfPresent = 3
 export const AddIfAbsent = 4
+/** Behind the value that is there, with a comma; nothing where there is none. */
+export const JoinHeader = 5
 
 export interface HeaderChange {
   readonly name: HeaderName
   readonly value: string
-  readonly kind: typeof SetHeader | typeof AddHeader | typeof AppendHeader | typeof SetIfPresent | typeof AddIfAbsent
+  readonly kind:
+    | typeof SetHeader
+    | typeof AddHeader
+    | typeof AppendHeader
+    | typeof SetIfPresent
+    | typeof AddIfAbsent
+    | typeof JoinHeader
 }
 
 export interface CheckResult {

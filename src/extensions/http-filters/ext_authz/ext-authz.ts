@@ -15,7 +15,7 @@ import { ResponseFlag } from '../../../observability/index.ts'
 import type { Cluster, UpstreamThread } from '../../../upstream/index.ts'
 import { applyChanges, changesAreValid, rewriteQuery } from './apply.ts'
 import type { CheckCallbacks, CheckResult, CheckService, HeaderChange } from './check.ts'
-import { type BodyPlan, EXT_AUTHZ_STATS, type ExtAuthzPlan, type RoutePlan } from './plan.ts'
+import { type BodyPlan, CLUSTER_AUTHZ_STATS, EXT_AUTHZ_STATS, type ExtAuthzPlan, type RoutePlan } from './plan.ts'
 
 const slot = (name: string): number => EXT_AUTHZ_STATS.slot(name)
 const OK = slot('ok')
@@ -26,6 +26,11 @@ const FAILURE_MODE_ALLOWED = slot('failure_mode_allowed')
 const INVALID = slot('invalid')
 const SHADOW_DENIED = slot('shadow_denied')
 const SHADOW_ERROR = slot('shadow_error')
+
+/** Where the four counts that clusters have too stand there, by the filter's slot. */
+const CLUSTER_SLOTS: Readonly<Record<number, number>> = Object.fromEntries(
+  CLUSTER_AUTHZ_STATS.counters.map((name, i) => [slot(name), i]),
+)
 
 const FAILURE_MODE_HEADER = HeaderName.of('x-envoy-auth-failure-mode-allowed')
 const METADATA = 'envoy.filters.http.ext_authz'
@@ -224,9 +229,8 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
     plan.stats.cells[which]! += 1
     const cluster = this.routeCluster()
     if (cluster === undefined) return
-    const name = EXT_AUTHZ_STATS.counters[which] as string
-    const { cells, slot: at } = this.thread.stats.counter(`${cluster.stats.prefix}ext_authz.${plan.statPrefix}${name}`)
-    cells[at]! += 1
+    const at = CLUSTER_SLOTS[which]
+    if (at !== undefined) plan.clusterStats(this.thread, cluster).cells[at]! += 1
   }
 
   private routeCluster(): Cluster | undefined {

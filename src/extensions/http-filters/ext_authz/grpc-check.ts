@@ -22,6 +22,7 @@ import {
   type CheckSubject,
   checkResult,
   type HeaderChange,
+  JoinHeader,
   SetHeader,
   SetIfPresent,
 } from './check.ts'
@@ -125,7 +126,7 @@ function textOf({ header }: HeaderOption): string {
 function requestChange(option: HeaderOption): HeaderChange[] {
   if (option.header === undefined || !isSendable(option.header.key)) return []
   const append = option.append === true
-  return [{ name: HeaderName.of(option.header.key), value: textOf(option), kind: append ? AddHeader : SetHeader }]
+  return [{ name: HeaderName.of(option.header.key), value: textOf(option), kind: append ? JoinHeader : SetHeader }]
 }
 
 const ACTIONS = [AddHeader, AddIfAbsent, SetHeader, SetIfPresent] as const

@@ -13,6 +13,7 @@ import {
 import { httpStatusCode } from '../../../http/index.ts'
 import { RuntimeFraction, type ThreadContext } from '../../../net/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
+import type { Cluster } from '../../../upstream/index.ts'
 import type { CheckService } from './check.ts'
 import { GrpcCheckService } from './grpc-check.ts'
 import { HttpCheckService } from './http-check.ts'
@@ -20,6 +21,8 @@ import { HttpCheckService } from './http-check.ts'
 export const EXT_AUTHZ_STATS = statTemplate({
   counters: ['ok', 'denied', 'error', 'disabled', 'failure_mode_allowed', 'invalid', 'shadow_denied', 'shadow_error'],
 })
+
+export const CLUSTER_AUTHZ_STATS = statTemplate({ counters: ['ok', 'denied', 'error', 'failure_mode_allowed'] })
 
 export interface BodyPlan {
   readonly maxBytes: number
@@ -52,6 +55,7 @@ export class ExtAuthzPlan {
   readonly chargesCluster: boolean
   readonly statPrefix: string
   stats!: StatBlock
+  private readonly byCluster = new WeakMap<Cluster, StatBlock>()
   private readonly enabled: RuntimeFraction | null
   private readonly enabledMetadata: MetadataPredicate | null
   private readonly denyKey: string
@@ -81,6 +85,15 @@ export class ExtAuthzPlan {
   start(thread: ThreadContext, prefix: string): void {
     this.stats = thread.stats.block(`${prefix}ext_authz.${this.statPrefix}`, EXT_AUTHZ_STATS)
     this.service?.prepare()
+  }
+
+  clusterStats(thread: ThreadContext, cluster: Cluster): StatBlock {
+    let stats = this.byCluster.get(cluster)
+    if (stats === undefined) {
+      stats = thread.stats.block(`${cluster.stats.prefix}ext_authz.${this.statPrefix}`, CLUSTER_AUTHZ_STATS)
+      this.byCluster.set(cluster, stats)
+    }
+    return stats
   }
 
   isEnabled(thread: ThreadContext, metadata: Parameters<MetadataPredicate>[0]): boolean {

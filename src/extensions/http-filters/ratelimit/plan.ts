@@ -10,12 +10,15 @@ import {
   httpStatusCode,
   type RateLimitPolicy,
 } from '../../../http/index.ts'
-import { RuntimeFraction } from '../../../net/index.ts'
-import { compileGrpcService } from '../../../upstream/index.ts'
+import { RuntimeFraction, type ThreadContext } from '../../../net/index.ts'
+import { type StatBlock, statTemplate } from '../../../observability/index.ts'
+import { type Cluster, compileGrpcService } from '../../../upstream/index.ts'
 import { METHOD, RateLimitService } from './service.ts'
 
 const DEFAULT_TIMEOUT_MS = 20
 const ALL = { defaultValue: { numerator: 100 } } as const
+
+export const RATE_LIMIT_STATS = statTemplate({ counters: ['ok', 'error', 'over_limit', 'failure_mode_allowed'] })
 
 export interface RoutePlan {
   readonly vhRateLimits: 'OVERRIDE' | 'INCLUDE' | 'IGNORE'
@@ -42,6 +45,7 @@ export class RateLimitPlan {
   readonly enforced: RuntimeFraction
   readonly denyOnError: RuntimeFraction | boolean
   readonly metadataNamespace: string
+  private readonly byCluster = new WeakMap<Cluster, StatBlock>()
 
   constructor(json: RateLimitJson, context: CompileContext, path: ConfigPath) {
     this.service = compileService(json, context, path)
@@ -70,6 +74,15 @@ export class RateLimitPlan {
       json.metadataNamespace === undefined || json.metadataNamespace === ''
         ? 'envoy.filters.http.ratelimit'
         : json.metadataNamespace
+  }
+
+  clusterStats(thread: ThreadContext, cluster: Cluster): StatBlock {
+    let stats = this.byCluster.get(cluster)
+    if (stats === undefined) {
+      stats = thread.stats.block(cluster.stats.prefix + this.statRoot, RATE_LIMIT_STATS)
+      this.byCluster.set(cluster, stats)
+    }
+    return stats
   }
 }
 

@@ -14,10 +14,14 @@ import {
 } from '../../../http/index.ts'
 import { ResponseFlag } from '../../../observability/index.ts'
 import type { Cluster, GrpcCall, UpstreamThread } from '../../../upstream/index.ts'
-import type { RateLimitPlan, RoutePlan } from './plan.ts'
+import { RATE_LIMIT_STATS, type RateLimitPlan, type RoutePlan } from './plan.ts'
 import { CodeOverLimit, headerValue, type RateLimitAnswer, type RateLimitCallbacks } from './service.ts'
 import { addRateLimitHeaders, secondsUntilReset } from './x-ratelimit-headers.ts'
 
+const OK = RATE_LIMIT_STATS.slot('ok')
+const ERROR = RATE_LIMIT_STATS.slot('error')
+const OVER_LIMIT = RATE_LIMIT_STATS.slot('over_limit')
+const FAILURE_MODE_ALLOWED = RATE_LIMIT_STATS.slot('failure_mode_allowed')
 const RETRY_AFTER = HeaderName.of('retry-after')
 const GRPC_RESOURCE_EXHAUSTED = 8
 
@@ -114,11 +118,11 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
       ;(callbacks.info.dynamicMetadata ??= new Map()).set(plan.metadataNamespace, answer.dynamicMetadata)
     }
     if (answer.overallCode !== CodeOverLimit) {
-      this.count('ok')
+      this.count(OK)
       this.pass(answer)
       return
     }
-    this.count('over_limit')
+    this.count(OVER_LIMIT)
     ;(this.cluster as Cluster).codeStats.charge(plan.rateLimitedStatus, true, false)
     if (plan.enforced.enabled(callbacks.thread)) this.refuse(answer)
     else this.pass(answer)
@@ -149,11 +153,11 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
 
   private onError(): void {
     const { plan, callbacks } = this
-    this.count('error')
+    this.count(ERROR)
     const { denyOnError } = plan
     const denies = typeof denyOnError === 'boolean' ? denyOnError : denyOnError.enabled(callbacks.thread)
     if (!denies) {
-      this.count('failure_mode_allowed')
+      this.count(FAILURE_MODE_ALLOWED)
       this.pass(null)
       return
     }
@@ -175,10 +179,8 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     if (plan.xRateLimitHeaders) addRateLimitHeaders(headers, answer.statuses)
   }
 
-  private count(name: string): void {
-    const prefix = (this.cluster as Cluster).stats.prefix
-    const { cells, slot } = this.thread.stats.counter(`${prefix}${this.plan.statRoot}${name}`)
-    cells[slot]! += 1
+  private count(slot: number): void {
+    this.plan.clusterStats(this.thread, this.cluster as Cluster).cells[slot]! += 1
   }
 
   /** Descriptors that wait for the end, such as those that count bytes: nobody waits for their answer. */
