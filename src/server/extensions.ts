@@ -42,6 +42,7 @@ import {
 } from '../extensions/http-filters/header_to_metadata/index.ts'
 import { healthCheckFactory } from '../extensions/http-filters/health_check/index.ts'
 import { ipTaggingFactory } from '../extensions/http-filters/ip_tagging/index.ts'
+import { jsonToMetadataFactory } from '../extensions/http-filters/json_to_metadata/index.ts'
 import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
@@ -87,6 +88,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  jsonToMetadataFactory,
   bandwidthLimitFactory,
   bandwidthLimitPerRouteFactory,
   cookieSessionStateFactory,

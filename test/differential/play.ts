@@ -160,7 +160,9 @@ class Player {
     if (stats === undefined) return new Map()
     const wanted = new RegExp(stats)
     const all = [
-      ...(await this.proxy.stats(`http.${slug}\\.|cluster.origin\\.|http_local_rate_limit|http_bandwidth_limit`)),
+      ...(await this.proxy.stats(
+        `http.${slug}\\.|cluster.origin\\.|http_local_rate_limit|http_bandwidth_limit|json_to_metadata`,
+      )),
     ].map(([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const)
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
   }
