@@ -119,6 +119,8 @@ export interface RuntimeStatus {
 }
 
 export interface CertificateStatus {
+  /** Why newer certificates are not in force. */
+  readonly problems: readonly string[]
   readonly caCerts: readonly CertificateDetails[]
   readonly certChain: readonly CertificateDetails[]
 }

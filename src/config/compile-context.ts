@@ -3,6 +3,7 @@ import type { StatStore } from '../observability/index.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { ExtensionRegistry } from './extension-registry.ts'
 import type { RuntimeSnapshot } from './runtime-snapshot.ts'
+import type { Secrets } from './secrets.ts'
 
 /** What a compile function may ask for besides its resource. */
 export interface CompileContext {
@@ -11,6 +12,8 @@ export interface CompileContext {
   readonly node: NodeJson
   readonly runtime: RuntimeSnapshot
   readonly stats?: StatStore
+  /** Without it secrets are read once, where they stand. */
+  readonly secrets?: Secrets
   /** What is compiled, such as 'listener in': with the config path it names a place, alike on all threads. Set only where what is compiled will serve, not where it is merely checked. */
   readonly resource?: string
   hasCluster(name: string): boolean

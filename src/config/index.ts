@@ -16,6 +16,7 @@ export {
   loadBootstrap,
 } from './load/load-bootstrap.ts'
 export { loadResource } from './load/load-resource.ts'
+export { type ParsedText, parseResourceText } from './load/load-resource-text.ts'
 export { renderDiagnostic, renderDiagnostics, sortDiagnostics } from './load/render.ts'
 export {
   compileRegexMatcher,
@@ -38,6 +39,7 @@ export { type MessageCodec, messageCodec } from './message-codec.ts'
 export { nearestName, typeName } from './names.ts'
 export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapshot } from './runtime-snapshot.ts'
 export { schemaTable } from './schema/table.ts'
+export * from './secrets.ts'
 export { declaredMessages, declareSupport, type MessageSupport, type SupportDeclaration, supportOf } from './support.ts'
 export { supportGaps } from './support-gaps.ts'
 export { compileTokenBucket } from './token-bucket.ts'

@@ -19,6 +19,7 @@ export const LOG_COMPONENTS = [
   'pool',
   'router',
   'runtime',
+  'secret',
   'server',
   'stats',
   'upstream',

@@ -11,6 +11,7 @@ import { packageVersion } from '../base/index.ts'
 import { schemaTable } from '../config/index.ts'
 import { currentLogLevels, type LogLevel, setLogLevel } from '../observability/index.ts'
 import { commandLineOptions } from './command-line-options.ts'
+import { certificateStatus } from './secrets/certificate-status.ts'
 import type { Server } from './server.ts'
 
 /** What the admin interface sees of a running server. */
@@ -110,7 +111,7 @@ export class AdminView implements AdminSources {
   }
 
   certs() {
-    return []
+    return certificateStatus(this.server.configuration!.secrets)
   }
 
   runtime(): RuntimeStatus {

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
-import { type CompileContext, Diagnostics, type ExtensionRegistry, type RuntimeSnapshot } from '../config/index.ts'
+import {
+  type CompileContext,
+  Diagnostics,
+  type ExtensionRegistry,
+  type RuntimeSnapshot,
+  type Secrets,
+} from '../config/index.ts'
 
 /** The clusters a configuration may name; looked up late, since they come and go. */
 export interface KnownClusters {
@@ -14,6 +20,7 @@ export interface CompileContextParts {
   readonly runtime: RuntimeSnapshot
   readonly clusters: KnownClusters
   readonly diagnostics?: Diagnostics
+  readonly secrets: Secrets
 }
 
 /** The context of compile functions, with its own diagnostics unless some are given. */
@@ -26,6 +33,7 @@ export function compileContext(parts: CompileContextParts): CompileContext {
     runtime: parts.runtime,
     hasCluster: name => clusters.has(name),
     clusterNames: () => clusters.names(),
+    secrets: parts.secrets,
     readFile: path => readFileSync(path),
   }
 }

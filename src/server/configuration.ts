@@ -22,6 +22,7 @@ import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
+import { SecretHub } from './secrets/secret-hub.ts'
 import { compileStatsConfig } from './stats-config.ts'
 
 /** A configuration that has passed every check. */
@@ -33,6 +34,7 @@ export interface Configuration {
   readonly statsSettings: StatsSettings
   /** Of static_resources.clusters, in that order. */
   readonly clusterPlans: readonly ClusterPlan[]
+  readonly secrets: SecretHub
 }
 
 export interface ConfigurationOutcome {
@@ -81,7 +83,10 @@ function nodeOf({ node = {} }: BootstrapJson, options: ServerOptions): NodeJson 
 }
 
 /** Compiles everything once to find what only compiling shows; workers compile for themselves. */
-function compileAll(bootstrap: BootstrapJson, context: CompileContext): Omit<Configuration, 'bootstrap' | 'node'> {
+function compileAll(
+  bootstrap: BootstrapJson,
+  context: CompileContext,
+): Omit<Configuration, 'bootstrap' | 'node' | 'secrets'> {
   const { listeners = [], clusters = [] } = bootstrap.staticResources ?? {}
   const path = ConfigPath.root.field('static_resources')
   const [clustersPath, listenersPath] = [path.field('clusters'), path.field('listeners')]
@@ -107,7 +112,9 @@ export function diagnose(options: ServerOptions): Diagnosis {
   if (bootstrap === undefined) return { diagnostics: diagnostics.list, sources }
   const node = nodeOf(bootstrap, options)
   const names = new Set((bootstrap.staticResources?.clusters ?? []).map(cluster => cluster.name ?? ''))
+  const secrets = new SecretHub(bootstrap.staticResources?.secrets ?? [])
   const context = compileContext({
+    secrets,
     extensions: extensionRegistry(),
     node,
     runtime: runtimeSnapshot(staticRuntimeLayers(bootstrap)),
@@ -117,7 +124,7 @@ export function diagnose(options: ServerOptions): Diagnosis {
   checkBootstrap(bootstrap, diagnostics)
   const compiled = compileAll(bootstrap, context)
   const outcome = { diagnostics: diagnostics.list, sources }
-  return diagnostics.failed ? outcome : { ...outcome, configuration: { bootstrap, node, ...compiled } }
+  return diagnostics.failed ? outcome : { ...outcome, configuration: { bootstrap, node, secrets, ...compiled } }
 }
 
 /** The configuration that `options` name, with its findings ready to print. */

@@ -5,6 +5,7 @@ import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb
 import type { StatDefinition } from '../observability/index.ts'
 import type { ClusterUpdate, HostCellsReport, HostEvent, OutlierCellsReport } from '../upstream/index.ts'
 import type { LoggingOptions } from './options.ts'
+import type { SecretUpdate } from './secrets/worker-secrets.ts'
 
 export type ListenerUpdate =
   | { readonly kind: 'listener'; readonly name: string; readonly resource: ListenerJson }
@@ -23,6 +24,7 @@ export type ResourceUpdate =
   | ListenerUpdate
   | RouteUpdate
   | { readonly kind: 'runtime'; readonly layers: readonly object[] }
+  | ({ readonly kind: 'secret' } & SecretUpdate)
 
 /** A descriptor that came listening from whoever started this process. */
 export interface InheritedSocket {
@@ -44,6 +46,9 @@ export interface WorkerSettings {
   readonly inherited: readonly InheritedSocket[]
   readonly node: NodeJson
   readonly runtimeLayers: readonly object[]
+  readonly secrets: readonly SecretUpdate[]
+  /** Secrets.seed */
+  readonly secretSeed: Uint8Array
   readonly healthChecksFail: boolean
   /** The cluster that this proxy is a host of itself; null: none. */
   readonly localClusterName: string | null

@@ -71,6 +71,8 @@ export interface ServerGauges {
   readonly live: boolean
   readonly totalConnections: number
   readonly activeListeners: number
+  /** Null: no certificate is in use. */
+  readonly daysUntilFirstCertExpiring: number | null
 }
 
 /** `server.`, `listener_manager.` and `runtime.`: what main counts itself. */
@@ -113,6 +115,8 @@ export class ServerStats {
     set(server, S('uptime'), Math.floor(gauges.uptimeS))
     set(server, S('live'), gauges.live ? 1 : 0)
     set(server, S('total_connections'), gauges.totalConnections)
+    const days = gauges.daysUntilFirstCertExpiring
+    if (days !== null) set(server, S('days_until_first_cert_expiring'), days)
     this.updateMemory()
     set(this.listenerManager, L('total_listeners_active'), gauges.activeListeners)
   }

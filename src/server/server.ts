@@ -32,6 +32,8 @@ import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './
 import type { ServerOptions } from './options.ts'
 import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
+import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
+import type { SecretUpdate } from './secrets/worker-secrets.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
 import { shareResources } from './shared-resources.ts'
 import { startWorkers } from './start-workers.ts'
@@ -159,6 +161,8 @@ export class Server {
       inherited: this.inherited,
       node: this.configuration!.node,
       runtimeLayers: this.runtime.values(),
+      secrets: this.configuration!.secrets.snapshot(),
+      secretSeed: this.configuration!.secrets.seed,
       healthChecksFail: this.healthChecksFail,
       localClusterName: localClusterName(this.configuration!.bootstrap),
     }
@@ -175,6 +179,7 @@ export class Server {
     this.configuration = { ...configuration, clusterPlans: [] }
     this.runtime = new Runtime(bootstrap, layers => this.onRuntimeChange(layers))
     this.noteRuntime()
+    configuration.secrets.start(this.stats, updates => void this.pool.apply(secretUpdates(updates)))
     this.pool.configure()
     this.state = 'INITIALIZING'
     const problem = await this.startAdmin(configuration)
@@ -218,6 +223,7 @@ export class Server {
       node: this.configuration!.node,
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,
+      secrets: this.configuration!.secrets,
     })
   }
 
@@ -225,7 +231,7 @@ export class Server {
   async applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]> {
     const clusters = changes.filter(change => change.kind === 'cluster')
     const before = this.collect(() => this.addClusters(clusters, isStatic))
-    await this.pool.apply(before)
+    await this.pool.apply([...secretUpdates(this.configuration!.secrets.takeFresh()), ...before])
     // Listeners open once the clusters behind them have hosts.
     await this.clusters.ready()
     const others = changes.flatMap(change => (change.kind === 'cluster' ? [] : [this.noteChange(change, isStatic)]))
@@ -305,6 +311,8 @@ export class Server {
       live: this.state === 'LIVE',
       totalConnections: this.counters.counter(ALL_LISTENERS).total(),
       activeListeners: this.resources.listeners.size,
+      daysUntilFirstCertExpiring:
+        this.configuration === null ? null : daysUntilFirstExpiry(this.configuration.secrets, Date.now()),
     })
   }
 
@@ -372,6 +380,7 @@ export class Server {
 
   private async end(): Promise<void> {
     clearInterval(this.flushTimer)
+    this.configuration?.secrets.stop()
     this.clusters.stop()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
     await this.admin?.close()
@@ -384,6 +393,10 @@ export class Server {
 function localClusterName({ clusterManager }: BootstrapJson): string | null {
   const name = clusterManager?.localClusterName ?? ''
   return name === '' ? null : name
+}
+
+function secretUpdates(updates: readonly SecretUpdate[]): readonly ResourceUpdate[] {
+  return updates.map(update => ({ kind: 'secret' as const, ...update }))
 }
 
 function staticChanges({ bootstrap, clusterPlans }: Configuration): readonly ResourceChange[] {

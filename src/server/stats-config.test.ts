@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StatsConfigJson } from '#api/envoy/config/metrics/v3/stats_pb.ts'
-import { ConfigPath, Diagnostics, ExtensionRegistry, runtimeSnapshot } from '../config/index.ts'
+import { ConfigPath, Diagnostics, ExtensionRegistry, fixedSecrets, runtimeSnapshot } from '../config/index.ts'
 import { compileContext } from './compile-context.ts'
 import { compileStatsConfig } from './stats-config.ts'
 
@@ -12,6 +12,7 @@ function compiled(config: StatsConfigJson | undefined) {
     node: {},
     runtime: runtimeSnapshot([]),
     clusters: { has: () => false, names: () => [] },
+    secrets: fixedSecrets,
     diagnostics,
   })
   const settings = compileStatsConfig(config, context, ConfigPath.root.field('stats_config'))

@@ -19,6 +19,7 @@ import type {
 } from './messages.ts'
 import { listenerName } from './resource-store.ts'
 import { RouteTables } from './route-tables.ts'
+import { WorkerSecrets } from './secrets/worker-secrets.ts'
 import { workerThread } from './worker-thread.ts'
 
 /** One worker: applies what main posts, and otherwise serves traffic on its own. */
@@ -28,6 +29,7 @@ export class WorkerRuntime {
   private readonly listeners: ListenerManager
   private readonly routes = new RouteTables(compileRouteConfiguration)
   private readonly context: CompileContext
+  private readonly secrets: WorkerSecrets
   private readonly send: (message: FromWorker) => void
 
   constructor(settings: WorkerSettings, send: (message: FromWorker) => void) {
@@ -38,7 +40,9 @@ export class WorkerRuntime {
       threadName: `worker_${settings.workerIndex}`,
     })
     const shared = workerThread(settings, definitions => send({ type: 'stats', definitions }))
+    this.secrets = new WorkerSecrets(settings.secrets, settings.secretSeed)
     this.context = compileContext({
+      secrets: this.secrets,
       extensions: extensionRegistry((config, context, path) => this.routes.compile(config, context, path)),
       node: settings.node,
       runtime: shared.runtime.snapshot,
@@ -126,6 +130,9 @@ export class WorkerRuntime {
         return this.listeners.remove(update.name)
       case 'route_configuration':
         this.applyRoutes(update)
+        return undefined
+      case 'secret':
+        this.secrets.apply(update)
         return undefined
       case 'runtime':
         this.thread.runtime.snapshot = runtimeSnapshot(update.layers)

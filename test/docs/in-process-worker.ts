@@ -28,6 +28,8 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       inherited: [],
       node: loaded.bootstrap?.node ?? {},
       runtimeLayers: [],
+      secrets: [],
+      secretSeed: new Uint8Array(32),
       healthChecksFail: false,
       localClusterName: null,
     },

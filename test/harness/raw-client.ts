@@ -32,6 +32,11 @@ export class RawClient {
     return new RawClient(socket)
   }
 
+  /** The same over a socket that is connected or about to be, such as a TLS one. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket)
+  }
+
   send(bytes: string | Uint8Array): void {
     if (this.socket.writable) this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }

@@ -25,9 +25,11 @@ export const certs: Endpoint = {
   help: 'print certs on machine',
   handle: (_request, sources) => {
     const nowMs = Date.now()
-    const certificates = Array.from(sources.certs(), ({ caCerts, certChain }) => ({
+    const certificates = Array.from(sources.certs(), ({ caCerts, certChain, problems }) => ({
       ca_cert: caCerts.map(certificate => details(certificate, nowMs)),
       cert_chain: certChain.map(certificate => details(certificate, nowMs)),
+      // Ours: Envoy leaves it to the log that a newer certificate could not be used.
+      ...(problems.length > 0 && { problems }),
     }))
     return json({ certificates })
   },

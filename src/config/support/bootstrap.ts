@@ -1,5 +1,5 @@
 import { declareSupport } from '../support.ts'
-import { NO_TLS, NO_XDS } from './reasons.ts'
+import { NO_XDS } from './reasons.ts'
 
 const BOOTSTRAP = 'envoy.config.bootstrap.v3'
 
@@ -33,7 +33,7 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     config_sources: NO_XDS,
     default_config_source: NO_XDS,
     default_socket_interface: 'there is one socket interface; leave it out',
-    certificate_provider_instances: NO_TLS,
+    certificate_provider_instances: 'certificate provider plugins are not part of this release; use secrets',
     inline_headers: 'every header name is looked up alike here; leave it out',
     perf_tracing_file_path: 'Perfetto traces are not written; profile with node --cpu-prof',
     xds_delegate_extension: NO_XDS,
@@ -54,8 +54,7 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
 })
 
 declareSupport(`${BOOTSTRAP}.Bootstrap.StaticResources`, {
-  supported: ['listeners', 'clusters'],
-  refused: { secrets: NO_TLS },
+  supported: ['listeners', 'clusters', 'secrets'],
 })
 
 declareSupport(`${BOOTSTRAP}.ClusterManager`, {

@@ -76,3 +76,19 @@ declareSupport(`${CORE}.SocketOption`, {
 })
 
 declareSupport(`${CORE}.BackoffStrategy`, { supported: ['base_interval', 'max_interval'] })
+
+const NO_SUBSCRIPTION = 'only files (path_config_source) are read; subscriptions over gRPC and REST come with xDS'
+declareSupport(`${CORE}.ConfigSource`, {
+  supported: ['path', 'path_config_source'],
+  refused: { api_config_source: NO_SUBSCRIPTION, ads: NO_SUBSCRIPTION, self: NO_SUBSCRIPTION },
+  accepted: {
+    authorities: 'only xDS subscriptions have them',
+    initial_fetch_timeout: 'files are read before anything starts',
+    resource_api_version: 'there is one version of the API, v3',
+  },
+})
+declareSupport(`${CORE}.PathConfigSource`, {
+  supported: ['path'],
+  accepted: { watched_directory: 'the file is watched, whichever way it is replaced' },
+})
+declareSupport(`${CORE}.WatchedDirectory`, { supported: ['path'] })

@@ -16,6 +16,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   BAD_PACKET_LENGTH: 112,
   BAD_SIGNATURE: 114,
   CERTIFICATE_VERIFY_FAILED: 125,
+  CERT_CB_ERROR: 126,
   CLIENTHELLO_PARSE_FAILED: 131,
   DECODE_ERROR: 137,
   DECRYPTION_FAILED_OR_BAD_RECORD_MAC: 139,
@@ -102,6 +103,9 @@ function boringName(reason: string): string {
     .toUpperCase()
     .replaceAll(' ', '_')
 }
+
+/** The certificate may not be shown without an OCSP response, and there is none that holds. */
+export const stapleWords = words('CERT_CB_ERROR')
 
 /** The system's reason for a connection that broke off within its handshake. */
 export function systemWords(errno: number, text: string): string {

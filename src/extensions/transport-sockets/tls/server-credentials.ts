@@ -1,13 +1,21 @@
 import type { SecureContextOptions } from 'node:tls'
 import { type ClientHello, nativeContext } from '../../../net/index.ts'
-import { type CommonTls, makeSecureContext } from './common-context.ts'
-import type { KeyPair } from './key-pair.ts'
+import { makeSecureContext, type TlsMaterial } from './common-context.ts'
+import { Staple, type StaplePolicy } from './staple-policy.ts'
+import type { TlsParams } from './tls-params.ts'
 
 /** One certificate of a server, ready for handshakes. */
 export interface ServerCredential {
-  readonly pair: KeyPair
+  readonly isEcdsa: boolean
+  readonly staple: Staple
   /** The native context. */
   readonly context: unknown
+}
+
+export interface CredentialOptions {
+  readonly context: SecureContextOptions
+  readonly fullScan: boolean
+  readonly staplePolicy: StaplePolicy
 }
 
 /** Chooses a certificate by the name a client asks for and the keys it can take (Envoy: DefaultTlsCertificateSelector). */
@@ -16,16 +24,20 @@ export class ServerCredentials {
   private readonly byName = new Map<string, ServerCredential[]>()
   private readonly fullScan: boolean
 
-  constructor(common: CommonTls, options: SecureContextOptions, fullScan: boolean) {
-    this.fullScan = fullScan
-    this.all = common.keyPairs.map(pair => ({ pair, context: nativeContext(makeSecureContext(common, pair, options)) }))
-    for (const credential of this.all) {
-      for (const name of credential.pair.serverNames) {
+  constructor(params: TlsParams, { keyPairs, validation }: TlsMaterial, options: CredentialOptions) {
+    this.fullScan = options.fullScan
+    this.all = keyPairs.map(pair => ({
+      isEcdsa: pair.isEcdsa,
+      staple: new Staple(pair, options.staplePolicy),
+      context: nativeContext(makeSecureContext(params, pair, validation, options.context)),
+    }))
+    keyPairs.forEach(({ serverNames }, i) => {
+      for (const name of serverNames) {
         const list = this.byName.get(name)
-        if (list === undefined) this.byName.set(name, [credential])
-        else list.push(credential)
+        if (list === undefined) this.byName.set(name, [this.all[i]!])
+        else list.push(this.all[i]!)
       }
-    }
+    })
   }
 
   choose(hello: ClientHello | null): ServerCredential {
@@ -33,7 +45,8 @@ export class ServerCredentials {
     if (hello === null || all.length === 1) return all[0]!
     const name = hello.serverName
     if (name !== null) {
-      const matching = this.byName.get(name) ?? this.byName.get(`*${name.slice(name.indexOf('.') >>> 0)}`)
+      const dot = name.indexOf('.')
+      const matching = this.byName.get(name) ?? (dot > 0 ? this.byName.get(`*${name.slice(dot)}`) : undefined)
       if (matching !== undefined) return pick(matching, hello.acceptsEcdsa)
       if (!this.fullScan) return all[0]!
     }
@@ -43,6 +56,6 @@ export class ServerCredentials {
 
 /** A client that can take elliptic-curve keys gets one where there is one. */
 function pick(list: readonly ServerCredential[], acceptsEcdsa: boolean): ServerCredential {
-  for (const credential of list) if (credential.pair.isEcdsa === acceptsEcdsa) return credential
+  for (const credential of list) if (credential.isEcdsa === acceptsEcdsa) return credential
   return list[0]!
 }

@@ -1,3 +1,4 @@
+import type { SecretRef } from '../../../config/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
 import { type StatBlock, type StatCell, statTemplate } from '../../../observability/index.ts'
 
@@ -57,4 +58,19 @@ export class SslStats {
     }
     cell.cells[cell.slot]! += 1
   }
+}
+
+const FACTORY_STATS = statTemplate({
+  counters: ['downstream_context_secrets_not_ready', 'ssl_context_update_by_sds', 'upstream_context_secrets_not_ready'],
+})
+const UPDATE_BY_SDS = FACTORY_STATS.slot('ssl_context_update_by_sds')
+
+/** `<prefix>ssl_context_update_by_sds`: one worker counts for all, as it is one change. */
+export function noteSecretUse(thread: ThreadContext, prefix: string, refs: readonly SecretRef[]): void {
+  const { cells } = thread.stats.block(prefix, FACTORY_STATS)
+  if (thread.workerIndex === 0 && refs.some(({ fromFile }) => fromFile)) cells[UPDATE_BY_SDS]! += 1
+}
+
+export function noteSecretUpdate(thread: ThreadContext, prefix: string): void {
+  if (thread.workerIndex === 0) thread.stats.block(prefix, FACTORY_STATS).cells[UPDATE_BY_SDS]! += 1
 }

@@ -3,6 +3,7 @@ import { declareSupport } from '../../../config/index.ts'
 
 const TLS = 'envoy.extensions.transport_sockets.tls.v3'
 const PROVIDERS = 'certificate provider plugins are not part of this release; use files or SDS files'
+const WATCHED = 'every file of a secret is watched, whichever way it is replaced'
 const PLUGIN = 'plugins of the TLS library cannot be loaded into Node.js; leave it out'
 
 declareSupport(`${TLS}.DownstreamTlsContext`, {
@@ -13,30 +14,40 @@ declareSupport(`${TLS}.DownstreamTlsContext`, {
     'session_timeout',
     'full_scan_certs_on_sni_mismatch',
     'prefer_client_ciphers',
+    'session_ticket_keys',
+    'session_ticket_keys_sds_secret_config',
+    'ocsp_staple_policy',
   ],
   refused: {
     require_sni: 'Envoy does not implement it either; choose filter chains by server_names',
-    session_ticket_keys: 'later',
-    session_ticket_keys_sds_secret_config: 'later',
-    ocsp_staple_policy: 'later',
   },
   accepted: {
     disable_stateful_session_resumption: 'sessions are resumed by tickets only, whatever it says',
   },
 })
 declareSupport(`${TLS}.UpstreamTlsContext`, {
-  supported: ['common_tls_context', 'sni', 'auto_host_sni', 'auto_sni_san_validation', 'max_session_keys'],
-  values: { allow_renegotiation: { true: 'renegotiation is a feature of TLS 1.2 that only attackers use' } },
-  refused: {},
-  accepted: { allow_renegotiation: 'later', enforce_rsa_key_usage: 'OpenSSL always checks the key usage' },
+  supported: [
+    'common_tls_context',
+    'sni',
+    'auto_host_sni',
+    'auto_sni_san_validation',
+    'max_session_keys',
+    'allow_renegotiation',
+  ],
+  accepted: { enforce_rsa_key_usage: 'OpenSSL always checks the key usage' },
 })
 declareSupport(`${TLS}.CommonTlsContext`, {
-  supported: ['tls_params', 'tls_certificates', 'validation_context', 'alpn_protocols'],
+  supported: [
+    'tls_params',
+    'tls_certificates',
+    'tls_certificate_sds_secret_configs',
+    'validation_context',
+    'validation_context_sds_secret_config',
+    'combined_validation_context',
+    'alpn_protocols',
+    'key_log',
+  ],
   refused: {
-    tls_certificate_sds_secret_configs: 'later',
-    validation_context_sds_secret_config: 'later',
-    combined_validation_context: 'later',
-    key_log: 'later',
     tls_certificate_provider_instance: PROVIDERS,
     tls_certificate_certificate_provider: PROVIDERS,
     tls_certificate_certificate_provider_instance: PROVIDERS,
@@ -57,15 +68,13 @@ declareSupport(`${TLS}.TlsParameters`, {
   refused: { compliance_policies: 'the presets belong to BoringSSL; write out versions, ciphers and curves' },
 })
 declareSupport(`${TLS}.TlsCertificate`, {
-  supported: ['certificate_chain', 'private_key', 'password'],
+  supported: ['certificate_chain', 'private_key', 'pkcs12', 'password', 'ocsp_staple'],
   refused: {
-    pkcs12: 'later',
-    watched_directory: 'later',
-    ocsp_staple: 'later',
     private_key_provider: PLUGIN,
     signed_certificate_timestamp: 'Envoy does not implement it either',
     tls_params: 'parameters per certificate are not part of this release; set tls_params of the TLS context',
   },
+  accepted: { watched_directory: WATCHED },
 })
 declareSupport(`${TLS}.CertificateValidationContext`, {
   supported: [
@@ -78,6 +87,7 @@ declareSupport(`${TLS}.CertificateValidationContext`, {
     'crl',
     'trust_chain_verification',
     'max_verify_depth',
+    'custom_validator_config',
   ],
   values: {
     allow_expired_certificate: {
@@ -90,11 +100,10 @@ declareSupport(`${TLS}.CertificateValidationContext`, {
   },
   refused: {
     ca_certificate_provider_instance: PROVIDERS,
-    watched_directory: 'later',
     require_signed_certificate_timestamp: 'Envoy does not implement it either',
-    custom_validator_config: 'later',
   },
   accepted: {
+    watched_directory: WATCHED,
     allow_expired_certificate: 'only false is accepted',
     only_verify_leaf_cert_crl: 'only false is accepted',
     suppress_client_ca_list: 'only false is accepted',
@@ -105,4 +114,29 @@ declareSupport(`${TLS}.SubjectAltNameMatcher`, {
   supported: ['san_type', 'matcher'],
   values: { san_type: { OTHER_NAME: 'Node.js does not show the value of other names' } },
   refused: { oid: 'it belongs to OTHER_NAME, whose value Node.js does not show' },
+})
+
+declareSupport(`${TLS}.CommonTlsContext.CombinedCertificateValidationContext`, {
+  supported: ['default_validation_context', 'validation_context_sds_secret_config'],
+  refused: {
+    validation_context_certificate_provider: PROVIDERS,
+    validation_context_certificate_provider_instance: PROVIDERS,
+  },
+})
+declareSupport(`${TLS}.TlsKeyLog`, { supported: ['path', 'local_address_range', 'remote_address_range'] })
+declareSupport(`${TLS}.TlsSessionTicketKeys`, { supported: ['keys'] })
+declareSupport(`${TLS}.SdsSecretConfig`, { supported: ['name', 'sds_config'] })
+declareSupport(`${TLS}.Secret`, {
+  supported: ['name', 'tls_certificate', 'validation_context', 'session_ticket_keys'],
+  refused: { generic_secret: 'nothing in this release reads generic secrets' },
+})
+declareSupport(`${TLS}.SPIFFECertValidatorConfig`, {
+  supported: ['trust_domains'],
+  refused: {
+    trust_bundles: 'bundles in JSON are not part of this release; give a trust_bundle in PEM with each domain',
+  },
+})
+declareSupport(`${TLS}.SPIFFECertValidatorConfig.TrustDomain`, {
+  supported: ['name', 'trust_bundle'],
+  refused: { workload_trust_domain: 'it belongs to trust_bundles, which are not part of this release' },
 })

@@ -1,7 +1,6 @@
 import type { UpstreamTlsContextJson } from '#api/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts'
-import type { CompileContext, ConfigPath } from '../../../config/index.ts'
+import type { CompileContext, ConfigPath, SecretUser } from '../../../config/index.ts'
 import {
-  type CarrierHandle,
   type Connection,
   type ConnectOptions,
   connect,
@@ -19,11 +18,21 @@ import {
   type UpstreamTransportSocketFactory,
   type UpstreamTransportSocketPlan,
 } from '../../../net/index.ts'
-import { alpnWire, type CommonTls, compileCommonContext, makeSecureContext } from './common-context.ts'
+import {
+  alpnWire,
+  type CommonTls,
+  compileCommonContext,
+  currentMaterial,
+  makeSecureContext,
+  type TlsMaterial,
+  validationRefs,
+} from './common-context.ts'
+import { setExpiryGauges } from './expiry-gauges.ts'
 import { errorWords, helloErrorWords, systemWords, verifyWords } from './failure-words.ts'
+import { KeyLog } from './key-log.ts'
 import { SessionCache } from './session-cache.ts'
 import * as stats from './stats.ts'
-import { verifyPeer } from './validation.ts'
+import { isPinned, type ValidationPlan, verifyPeer } from './validation.ts'
 
 interface UpstreamTlsPlan {
   readonly common: CommonTls
@@ -32,6 +41,7 @@ interface UpstreamTlsPlan {
   readonly autoSniSanValidation: boolean
   /** 0: sessions are not resumed. */
   readonly maxSessionKeys: number
+  readonly secureOptions: number
 }
 
 /** Compiles UpstreamTlsContext. */
@@ -47,8 +57,10 @@ export function compileUpstreamTls(
     autoHostSni: json.autoHostSni ?? false,
     autoSniSanValidation: json.autoSniSanValidation ?? false,
     maxSessionKeys: json.maxSessionKeys ?? 1,
+    secureOptions:
+      json.allowRenegotiation === true ? 0 : process.getBuiltinModule('node:crypto').constants.SSL_OP_NO_RENEGOTIATION,
   }
-  if (common.keyPairs.length > 1) {
+  if (common.certificates.length > 1) {
     context.diagnostics.error(
       path.field('common_tls_context').field('tls_certificates'),
       'a client presents one certificate',
@@ -58,21 +70,43 @@ export function compileUpstreamTls(
 }
 
 /** The TLS of one cluster on one thread. */
-class UpstreamTls implements UpstreamTransportSocketFactory {
+class UpstreamTls implements UpstreamTransportSocketFactory, SecretUser {
   readonly plan: UpstreamTlsPlan
   readonly stats: stats.SslStats
-  readonly context: unknown
   readonly alpn: Buffer
-  readonly sessions: SessionCache
+  readonly keyLog: KeyLog | null
+  material!: TlsMaterial
+  context: unknown
+  sessions!: SessionCache
   private readonly thread: ThreadContext
+  private readonly statPrefix: string
 
   constructor(plan: UpstreamTlsPlan, thread: ThreadContext, statPrefix: string) {
+    const { common } = plan
     this.plan = plan
     this.thread = thread
+    this.statPrefix = statPrefix
     this.stats = new stats.SslStats(thread, statPrefix)
-    this.context = nativeContext(makeSecureContext(plan.common, plan.common.keyPairs[0] ?? null, {}))
-    this.alpn = alpnWire(plan.common.alpn)
-    this.sessions = new SessionCache(plan.maxSessionKeys)
+    this.alpn = alpnWire(common.alpn)
+    this.keyLog = common.keyLog === null ? null : new KeyLog(common.keyLog, thread)
+    this.loadSecrets()
+    const refs = [...common.certificates, ...validationRefs(common)]
+    for (const ref of refs) ref.addUser(this)
+    stats.noteSecretUse(thread, `${statPrefix}client_ssl_socket_factory.`, refs)
+  }
+
+  /** Connections that are open keep what they were made with; sessions begun under other secrets are not resumed. */
+  onSecretChange(): void {
+    this.loadSecrets()
+    stats.noteSecretUpdate(this.thread, `${this.statPrefix}client_ssl_socket_factory.`)
+  }
+
+  private loadSecrets(): void {
+    const { common, maxSessionKeys, secureOptions } = this.plan
+    const { keyPairs, validation } = (this.material = currentMaterial(common))
+    this.context = nativeContext(makeSecureContext(common.params, keyPairs[0] ?? null, validation, { secureOptions }))
+    this.sessions = new SessionCache(maxSessionKeys)
+    setExpiryGauges(common, this.thread, this.statPrefix)
   }
 
   connect(host: TransportSocketHost, options: ConnectOptions, overrides: TransportSocketOverrides | null): Connection {
@@ -84,7 +118,7 @@ class UpstreamTls implements UpstreamTransportSocketFactory {
   goUnder(connection: Connection, host: TransportSocketHost, overrides: TransportSocketOverrides | null): void {
     const handle = detachHandle(connection)
     if (handle === null) return
-    const role = new ClientRole(this, this.serverName(host, overrides), overrides)
+    const role = new ClientRole(this, this.serverName(host, overrides), host.address.toString(), overrides)
     const socket = new TlsSocket(this.thread, role, handle)
     connection.socket = socket
     connection.ssl = socket.info
@@ -100,32 +134,40 @@ class UpstreamTls implements UpstreamTransportSocketFactory {
 /** One connection of a client: each may speak to another name. */
 class ClientRole implements TlsRole {
   private readonly tls: UpstreamTls
+  /** As they were when the connection began. */
+  private readonly sessions: SessionCache
+  private readonly validation: ValidationPlan | null
+  private readonly remoteAddress: string
   private readonly serverName: string
   private readonly overrides: TransportSocketOverrides | null
   private verified = false
   private earlySession: Buffer | null = null
 
-  constructor(tls: UpstreamTls, serverName: string, overrides: TransportSocketOverrides | null) {
+  constructor(tls: UpstreamTls, serverName: string, remoteAddress: string, overrides: TransportSocketOverrides | null) {
     this.tls = tls
+    this.sessions = tls.sessions
+    this.validation = tls.material.validation
+    this.remoteAddress = remoteAddress
     this.serverName = serverName
     this.overrides = overrides
   }
 
-  engage(engine: TlsEngine, carrier: CarrierHandle): TlsHandle {
+  engage(engine: TlsEngine, socket: TlsSocket): TlsHandle {
     const { tls, serverName, overrides } = this
-    const handle = engine.wrap(carrier, tls.context, false, false)
+    const handle = engine.wrap(socket.carrier, tls.context, false, false)
     handle.setVerifyMode(true, false)
     if (serverName !== '') handle.setServername(serverName)
     const wanted = overrides?.alpnOverride ?? (tls.alpn.length > 0 ? undefined : overrides?.alpn)
     const alpn = wanted === undefined ? tls.alpn : alpnWire(wanted)
     if (alpn.length > 0) handle.setALPNProtocols(alpn)
-    tls.sessions.resume(handle, this.sessionKey, session => this.onSession(session))
+    this.sessions.resume(handle, this.sessionKey, session => this.onSession(session))
+    tls.keyLog?.attach(handle, `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`, this.remoteAddress)
     return handle
   }
 
   /** A resumed session is not checked again, so only a peer that has passed may be resumed. */
   private onSession(session: Buffer): void {
-    if (this.verified) this.tls.sessions.keep(this.sessionKey, session)
+    if (this.verified) this.sessions.keep(this.sessionKey, session)
     else this.earlySession = session
   }
 
@@ -145,7 +187,7 @@ class ClientRole implements TlsRole {
     const problem = this.verify(socket, handle)
     if (problem !== null) return problem
     this.verified = true
-    if (this.earlySession !== null) this.tls.sessions.keep(this.sessionKey, this.earlySession)
+    if (this.earlySession !== null) this.sessions.keep(this.sessionKey, this.earlySession)
     ssl.cells[stats.HANDSHAKE]! += 1
     ssl.count('versions', info.version)
     ssl.count('ciphers', info.cipher)
@@ -157,8 +199,8 @@ class ClientRole implements TlsRole {
   }
 
   private verify({ info }: TlsSocket, handle: TlsHandle): string | null {
+    const { validation } = this
     const { plan, stats: ssl } = this.tls
-    const { validation } = plan.common
     const certificate = info.peerCertificate
     if (validation === null) return null
     // Of a resumed session, which was checked when it began, OpenSSL need not have the certificate.
@@ -166,7 +208,7 @@ class ClientRole implements TlsRole {
     const san =
       this.overrides?.san ?? (plan.autoSniSanValidation && this.serverName !== '' ? this.serverName : undefined)
     const failure = verifyPeer(validation, handle, certificate, san)
-    info.peerCertificateValidated = failure === null && validation.trustedCas.length > 0
+    info.peerCertificateValidated = failure === null && (validation.trustedCas.length > 0 || isPinned(validation))
     if (failure === null) return null
     ssl.cells[failure.slot]! += 1
     if (validation.acceptUntrusted) return null

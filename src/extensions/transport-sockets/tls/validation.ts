@@ -6,11 +6,14 @@ import {
   type CompileContext,
   type ConfigPath,
   compileStringMatcher,
-  dataSourceBytes,
+  Diagnostics,
+  type SecretCheck,
   type StringPredicate,
 } from '../../../config/index.ts'
 import type { Certificate, TlsHandle } from '../../../net/index.ts'
 import { chainErrorWords } from './failure-words.ts'
+import { inlineBytes } from './key-pair.ts'
+import { allAuthorities, compileSpiffe, type SpiffeTrust, spiffeProblem } from './spiffe.ts'
 import * as stats from './stats.ts'
 
 type SanField = 'dnsSans' | 'uriSans' | 'emailSans' | 'ipSans'
@@ -38,6 +41,8 @@ export interface ValidationPlan {
   readonly hashes: ReadonlySet<string>
   /** Base64. */
   readonly spkis: ReadonlySet<string>
+  /** Null: every authority is good for every name. */
+  readonly spiffe: SpiffeTrust | null
   /** Most certificates between leaf and root; Infinity: any number. */
   readonly maxDepth: number
 }
@@ -48,7 +53,7 @@ export interface VerifyFailure {
   readonly text: string
 }
 
-/** Compiles CertificateValidationContext. */
+/** Compiles CertificateValidationContext, every data source inline. */
 export function compileValidation(
   json: CertificateValidationContextJson,
   context: CompileContext,
@@ -57,16 +62,14 @@ export function compileValidation(
   const { diagnostics } = context
   const trustedCas: (Buffer | string)[] = []
   if (json.trustedCa !== undefined) {
-    const bytes = dataSourceBytes(json.trustedCa, context, path.field('trusted_ca'))
-    if (bytes !== undefined) {
-      checkPem(bytes, 'CERTIFICATE', context, path.field('trusted_ca'))
-      trustedCas.push(bytes)
-    }
+    const bytes = inlineBytes(json.trustedCa) ?? Buffer.alloc(0)
+    checkAuthorities(bytes, context, path.field('trusted_ca'))
+    trustedCas.push(bytes)
   }
   if (json.systemRootCerts !== undefined) {
     trustedCas.push(...process.getBuiltinModule('node:tls').getCACertificates('system'))
   }
-  const crl = json.crl && dataSourceBytes(json.crl, context, path.field('crl'))
+  const crl = inlineBytes(json.crl)
   const sanMatchers = [
     ...(json.matchTypedSubjectAltNames ?? []).map((one, i) =>
       compileSanMatcher(one, context, path.field('match_typed_subject_alt_names').index(i)),
@@ -76,7 +79,11 @@ export function compileValidation(
       matches: compileStringMatcher(one, context, path.field('match_subject_alt_names').index(i)),
     })),
   ]
-  const trusts = trustedCas.length > 0 || json.trustedCa !== undefined
+  const validator = json.customValidatorConfig
+  const at = path.field('custom_validator_config')
+  const spiffe = validator === undefined ? undefined : compileSpiffe(validator.typedConfig, context, at)
+  if (spiffe !== undefined) trustedCas.push(...allAuthorities(spiffe))
+  const trusts = trustedCas.length > 0
   if (sanMatchers.length > 0 && !trusts) {
     diagnostics.error(path, 'a name in a certificate is worth nothing without a trusted_ca that vouches for it', {
       expected: 'trusted_ca or system_root_certs beside the name matchers',
@@ -84,7 +91,7 @@ export function compileValidation(
   }
   if (crl !== undefined) {
     if (!trusts) diagnostics.error(path.field('crl'), 'a revocation list needs the trusted_ca that issued it')
-    checkPem(crl, 'X509 CRL', context, path.field('crl'))
+    checkCrls(crl, context, path.field('crl'))
   }
   return {
     trustedCas,
@@ -93,6 +100,7 @@ export function compileValidation(
     sanMatchers,
     hashes: new Set((json.verifyCertificateHash ?? []).map(hash => hash.replaceAll(':', '').toLowerCase())),
     spkis: new Set(json.verifyCertificateSpki ?? []),
+    spiffe: spiffe ?? null,
     maxDepth: json.maxVerifyDepth ?? Number.POSITIVE_INFINITY,
   }
 }
@@ -121,10 +129,49 @@ function pemBlocks(pem: Buffer): readonly string[] {
   return pem.toString('latin1').match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? []
 }
 
-function checkPem(bytes: Buffer, kind: string, context: CompileContext, path: ConfigPath): void {
-  if (bytes.includes(`-----BEGIN ${kind}-----`) || (kind === 'CERTIFICATE' && bytes.includes('TRUSTED CERTIFICATE')))
+function checkAuthorities(bytes: Buffer, context: CompileContext, path: ConfigPath): void {
+  const { createSecureContext } = process.getBuiltinModule('node:tls')
+  if (!/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(bytes.toString('latin1'))) {
+    context.diagnostics.error(path, 'holds no certificate in PEM form')
     return
-  context.diagnostics.error(path, `holds no ${kind === 'CERTIFICATE' ? 'certificate' : 'revocation list'} in PEM form`)
+  }
+  try {
+    createSecureContext({ ca: bytes })
+  } catch (error) {
+    context.diagnostics.error(path, `cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function checkCrls(bytes: Buffer, context: CompileContext, path: ConfigPath): void {
+  const blocks = pemBlocks(bytes)
+  if (blocks.length === 0) context.diagnostics.error(path, 'holds no revocation list in PEM form')
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext({ ca: [], crl: [...blocks] })
+  } catch (error) {
+    context.diagnostics.error(path, `cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** Whether a secret holds what peers can be checked by; names alone may come from the configuration around it. */
+export const checkValidation: SecretCheck = (secret, context, path) => {
+  const diagnostics = new Diagnostics()
+  compileValidation(secret.validationContext ?? {}, { ...context, diagnostics }, path)
+  context.diagnostics.list.push(...diagnostics.list)
+  return !diagnostics.failed
+}
+
+/** A validation context of the configuration with the one of a secret merged into it, as protobuf merges messages. */
+export function mergeValidation(
+  defaults: CertificateValidationContextJson,
+  dynamic: CertificateValidationContextJson,
+): CertificateValidationContextJson {
+  const merged: Record<string, unknown> = { ...defaults }
+  for (const [key, value] of Object.entries(dynamic)) {
+    const before = merged[key]
+    merged[key] =
+      Array.isArray(value) && Array.isArray(before) ? [...(before as unknown[]), ...(value as unknown[])] : value
+  }
+  return merged as CertificateValidationContextJson
 }
 
 /** Judges the certificate that a peer has presented; null: nothing is wrong with it. */
@@ -144,19 +191,26 @@ export function verifyPeer(
       }
     }
   }
+  if (plan.spiffe !== null) {
+    const problem = spiffeProblem(plan.spiffe, certificate)
+    if (problem !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: problem }
+  }
   if (requiredSan !== undefined && !certificate.dnsSans.some(name => dnsNameMatches(requiredSan, name))) {
     return sanFailure(certificate)
   }
   if (plan.sanMatchers.length > 0 && !plan.sanMatchers.some(matcher => sanMatches(matcher, certificate))) {
     return sanFailure(certificate)
   }
-  if (plan.hashes.size > 0 || plan.spkis.size > 0) {
+  if (isPinned(plan)) {
     const pinned =
       plan.hashes.has(certificate.sha256) || (plan.spkis.size > 0 && plan.spkis.has(certificate.spkiSha256))
     if (!pinned) return { slot: stats.FAIL_VERIFY_CERT_HASH, text: 'cert hash and spki' }
   }
   return null
 }
+
+/** Peers are known by their very certificate or key. */
+export const isPinned = ({ hashes, spkis }: ValidationPlan): boolean => hashes.size + spkis.size > 0
 
 function sanFailure({ sans }: Certificate): VerifyFailure {
   return { slot: stats.FAIL_VERIFY_SAN, text: `SAN matcher, certificate SANs are [${sans.join(', ')}]` }

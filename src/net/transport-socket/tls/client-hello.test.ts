@@ -22,7 +22,12 @@ async function clientHello(options: tls.ConnectionOptions): Promise<Buffer> {
 
 test('server name and protocols of a real client, whatever the pieces', async () => {
   const bytes = await clientHello({ servername: 'A.Test', ALPNProtocols: ['h2', 'http/1.1'] })
-  const expected = { serverName: 'a.test', applicationProtocols: ['h2', 'http/1.1'], acceptsEcdsa: true }
+  const expected = {
+    serverName: 'a.test',
+    applicationProtocols: ['h2', 'http/1.1'],
+    acceptsEcdsa: true,
+    wantsOcsp: false,
+  }
   assert.deepEqual(parseClientHello(bytes), expected)
   for (let size = 0; size < bytes.length; size++)
     assert.equal(parseClientHello(bytes.subarray(0, size)), 'more', `${size}`)
@@ -33,6 +38,7 @@ test('a client that names nothing', async () => {
     serverName: null,
     applicationProtocols: [],
     acceptsEcdsa: true,
+    wantsOcsp: false,
   })
 })
 
@@ -48,6 +54,7 @@ test('a hello spread over several records', async () => {
     serverName: 'a.test',
     applicationProtocols: [],
     acceptsEcdsa: true,
+    wantsOcsp: false,
   })
 })
 

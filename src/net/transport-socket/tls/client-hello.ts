@@ -6,6 +6,8 @@ export interface ClientHello {
   readonly applicationProtocols: readonly string[]
   /** The client takes certificates with elliptic-curve keys. */
   readonly acceptsEcdsa: boolean
+  /** The client asks for an OCSP response. */
+  readonly wantsOcsp: boolean
 }
 
 /** 'more': it has begun; 'none': these bytes are no ClientHello. */
@@ -16,6 +18,7 @@ const CLIENT_HELLO = 1
 const RECORD_HEADER_BYTES = 5
 const MAX_RECORD_BYTES = 16384
 const SERVER_NAME_EXTENSION = 0
+const STATUS_REQUEST_EXTENSION = 5
 const SIGNATURE_ALGORITHMS_EXTENSION = 13
 const ALPN_EXTENSION = 16
 /** ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512 */
@@ -90,14 +93,16 @@ function parseBody(body: Buffer): ClientHelloResult {
   let serverName: string | null = null
   let applicationProtocols: readonly string[] = []
   let acceptsEcdsa = false
+  let wantsOcsp = false
   while (extensions.left > 0) {
     const type = extensions.number(2)
     const content = extensions.vector(2)
     if (type === SERVER_NAME_EXTENSION) serverName = parseServerName(content)
+    else if (type === STATUS_REQUEST_EXTENSION) wantsOcsp = content[0] === 1
     else if (type === SIGNATURE_ALGORITHMS_EXTENSION) acceptsEcdsa = namesEcdsa(content)
     else if (type === ALPN_EXTENSION) applicationProtocols = parseAlpn(content)
   }
-  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols, acceptsEcdsa }
+  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols, acceptsEcdsa, wantsOcsp }
 }
 
 function parseServerName(content: Buffer): string | null {

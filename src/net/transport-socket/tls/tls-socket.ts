@@ -27,8 +27,8 @@ const LARGE_WRITE_BYTES = 16384
 
 /** One end of TLS: knows the configuration, counts, and judges the handshake. */
 export interface TlsRole {
-  /** Makes the engine for a connection. `hello`: what the client says first; null on a client, or when it cannot be read. */
-  engage(engine: TlsEngine, carrier: CarrierHandle, hello: ClientHello | null): TlsHandle
+  /** Makes the engine for a connection, or says why there is none. `hello`: what the client says first; null on a client, or when it cannot be read. */
+  engage(engine: TlsEngine, socket: TlsSocket, hello: ClientHello | null): TlsHandle | string
   /** The handshake is done: fills in what is known of it. What is wrong with the peer, or null. */
   onHandshake(socket: TlsSocket, handle: TlsHandle): string | null
   /** It failed: counts it and says why. */
@@ -70,7 +70,7 @@ export class TlsSocket implements TransportSocket {
   writableFinished = false
   private readonly thread: ThreadContext
   private readonly role: TlsRole
-  private readonly carrier: CarrierHandle
+  readonly carrier: CarrierHandle
   readonly info = new TlsInfo()
   connection!: Connection
   private handle: TlsHandle | null = null
@@ -128,7 +128,7 @@ export class TlsSocket implements TransportSocket {
   connectTo(connection: Connection): void {
     this.connection = connection
     this.paused = false
-    this.engage(null)
+    if (!this.engage(null)) return
     const handle = this.handle!
     handle.readStart()
     handle.start()
@@ -152,16 +152,20 @@ export class TlsSocket implements TransportSocket {
       return false
     }
     this.hello = NO_BYTES
-    this.engage(typeof parsed === 'string' ? null : parsed)
+    if (!this.engage(typeof parsed === 'string' ? null : parsed)) return true
     const handle = this.handle!
     handle.readStart()
     handle.receive(bytes)
     return true
   }
 
-  private engage(hello: ClientHello | null): void {
-    const handle = this.role.engage(tlsEngine(), this.carrier, hello)
+  private engage(hello: ClientHello | null): boolean {
+    const handle = this.role.engage(tlsEngine(), this, hello)
     this.carrier.onread = ignoreRead
+    if (typeof handle === 'string') {
+      this.fail(handle)
+      return false
+    }
     handle.owner = this
     handle.onread = onRead
     handle.onhandshakedone = onHandshakeDone
@@ -169,6 +173,7 @@ export class TlsSocket implements TransportSocket {
     handle.useUserBuffer(this.buffer)
     this.handle = handle
     this.state = Handshaking
+    return true
   }
 
   /** Called by the engine from within its reading: nothing may be destroyed before that has returned. */

@@ -1,0 +1,33 @@
+import type { SdsSecretConfigJson, SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  fixedSecrets,
+  type SecretCheck,
+  type SecretKind,
+  type SecretRef,
+} from '../../../config/index.ts'
+
+/** The reference to a secret that is written in place; `path` is that of what it holds. */
+export function inPlace(
+  kind: SecretKind,
+  secret: SecretJson,
+  check: SecretCheck,
+  context: CompileContext,
+  path: ConfigPath,
+): SecretRef | undefined {
+  return (context.secrets ?? fixedSecrets).find({ kind, secret }, check, context, path)
+}
+
+/** The reference to a secret by its name, among the static ones or in a file of secrets. */
+export function byName(
+  kind: SecretKind,
+  json: SdsSecretConfigJson,
+  check: SecretCheck,
+  context: CompileContext,
+  path: ConfigPath,
+): SecretRef | undefined {
+  const { sdsConfig } = json
+  const file = sdsConfig?.pathConfigSource?.path ?? sdsConfig?.path ?? null
+  return (context.secrets ?? fixedSecrets).find({ kind, name: json.name ?? '', file }, check, context, path)
+}

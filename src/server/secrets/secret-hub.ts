@@ -1,0 +1,248 @@
+import type { SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
+import {
+  type CompileContext,
+  ConfigPath,
+  Diagnostics,
+  inlineSecret,
+  type SecretCheck,
+  type SecretGroup,
+  type SecretKind,
+  type SecretOrigin,
+  type SecretRef,
+  type Secrets,
+} from '../../config/index.ts'
+import { log, type StatStore } from '../../observability/index.ts'
+import { secretInFile } from './read-secret.ts'
+import { SecretEntry } from './secret-entry.ts'
+import { SecretStats } from './secret-stats.ts'
+import { WatchedFiles } from './watched-files.ts'
+import { type SecretUpdate, secretKey } from './worker-secrets.ts'
+
+const logger = log('secret')
+
+interface HubEntry {
+  readonly ref: SecretEntry
+  readonly origin: SecretOrigin
+  readonly check: SecretCheck
+  readonly context: CompileContext
+  source: SecretJson
+  files: ReadonlySet<string>
+  stats: SecretStats | null
+  /** Why the newest version is not in force; null: it is. */
+  problem: string | null
+}
+
+interface Resolved {
+  /** As written. */
+  readonly source: SecretJson
+  /** Every data source inline. */
+  readonly secret: SecretJson
+}
+
+interface Read extends Resolved {
+  readonly files: ReadonlySet<string>
+}
+
+/** What is wrong, and whether the files were at least readable. */
+interface Unread {
+  readonly problem: string
+  readonly readable: boolean
+}
+
+/** Main's secrets: reads and checks them, watches their files and tells workers of newer ones. The last good one stands. */
+export class SecretHub implements Secrets {
+  /** By name: static_resources.secrets. */
+  private readonly statics: ReadonlyMap<string, SecretJson>
+  private readonly entries = new Map<string, HubEntry>()
+  private readonly watched = new WatchedFiles()
+  private fresh: SecretUpdate[] = []
+  private stats: StatStore | null = null
+  readonly groups: SecretGroup[] = []
+  readonly seed = crypto.getRandomValues(new Uint8Array(32))
+
+  constructor(statics: readonly SecretJson[]) {
+    this.statics = new Map(statics.map(secret => [secret.name ?? '', secret]))
+  }
+
+  find(origin: SecretOrigin, check: SecretCheck, context: CompileContext, path: ConfigPath): SecretRef | undefined {
+    const key = secretKey(origin)
+    const known = this.entries.get(key)
+    if (known !== undefined) return known.ref
+    const files = new Set<string>()
+    const found = this.resolve(origin, context, path, files)
+    if (found === undefined || !check(found.secret, context, path)) return undefined
+    const { secret, source } = found
+    const name = 'name' in origin ? origin.name : ''
+    const fromFile = 'name' in origin && origin.file !== null
+    const entry: HubEntry = {
+      ref: new SecretEntry(name, fromFile, secret),
+      origin,
+      check,
+      context,
+      source,
+      files,
+      stats: this.statsOf(origin),
+      problem: null,
+    }
+    entry.stats?.accepted(Date.now())
+    for (const file of files) this.watched.add(file)
+    this.entries.set(key, entry)
+    this.fresh.push({ key, name, fromFile, secret })
+    return entry.ref
+  }
+
+  private resolve(
+    origin: SecretOrigin,
+    context: CompileContext,
+    path: ConfigPath,
+    files: Set<string>,
+  ): Resolved | undefined {
+    const onFile = (file: string): void => void files.add(file)
+    if ('secret' in origin) return resolved(origin.kind, origin.secret, context, path, onFile)
+    if (origin.file === null) {
+      const secret = this.statics.get(origin.name)
+      if (secret !== undefined) return this.ofKind(secret, origin, context, path, onFile)
+      context.diagnostics.error(path, `no secret named '${origin.name}' stands in static_resources.secrets`)
+      return undefined
+    }
+    files.add(origin.file)
+    const found = secretInFile(origin.file, origin.name, context)
+    if (typeof found !== 'string') return this.ofKind(found, origin, context, path, onFile)
+    context.diagnostics.error(path, found)
+    return undefined
+  }
+
+  private ofKind(
+    source: SecretJson,
+    { kind, name }: SecretOrigin & { readonly name: string },
+    context: CompileContext,
+    path: ConfigPath,
+    onFile: (file: string) => void,
+  ): Resolved | undefined {
+    if (source[kind] !== undefined) return resolved(kind, source, context, path, onFile)
+    context.diagnostics.error(path, `the secret '${name}' is of another kind`)
+    return undefined
+  }
+
+  /** The file that a data source of a secret was read from; null: it stands in the configuration. */
+  fileOf(ref: SecretRef, field: string): string | null {
+    const written = this.entryOf(ref)?.source
+    const source = (written?.tlsCertificate ?? written?.validationContext ?? {}) as Record<
+      string,
+      { filename?: string }
+    >
+    return source[field]?.filename ?? null
+  }
+
+  /** Why the newest version of a secret is not in force; null: it is. */
+  problemOf(ref: SecretRef): string | null {
+    return this.entryOf(ref)?.problem ?? null
+  }
+
+  private entryOf(ref: SecretRef): HubEntry | undefined {
+    for (const entry of this.entries.values()) if (entry.ref === ref) return entry
+    return undefined
+  }
+
+  noteGroup(group: SecretGroup): void {
+    this.groups.push(group)
+  }
+
+  // ---- towards workers
+
+  /** All secrets as they stand: for workers that begin. */
+  snapshot(): readonly SecretUpdate[] {
+    this.fresh = []
+    return Array.from(this.entries, ([key, { ref }]) => ({
+      key,
+      name: ref.name,
+      fromFile: ref.fromFile,
+      secret: ref.current,
+    }))
+  }
+
+  /** Secrets that workers have not been told of. */
+  takeFresh(): readonly SecretUpdate[] {
+    const { fresh } = this
+    this.fresh = []
+    return fresh
+  }
+
+  /** Begins to watch files; `publish` sends newer secrets to all workers. */
+  start(stats: StatStore, publish: (updates: readonly SecretUpdate[]) => void): void {
+    this.stats = stats
+    for (const entry of this.entries.values()) {
+      entry.stats ??= this.statsOf(entry.origin)
+      entry.stats?.accepted(Date.now())
+    }
+    this.watched.start(files => {
+      const updates = this.reload(files)
+      if (updates.length > 0) publish(updates)
+    })
+  }
+
+  private statsOf(origin: SecretOrigin): SecretStats | null {
+    if (this.stats === null || 'secret' in origin || origin.file === null) return null
+    return new SecretStats(this.stats, origin.name)
+  }
+
+  stop(): void {
+    this.watched.stop()
+  }
+
+  private reload(changed: ReadonlySet<string>): readonly SecretUpdate[] {
+    const updates: SecretUpdate[] = []
+    for (const [key, entry] of this.entries) {
+      if (![...entry.files].some(file => changed.has(file))) continue
+      const read = this.readAgain(entry)
+      if ('problem' in read) {
+        entry.problem = read.problem
+        entry.stats?.refused(read.readable)
+        logger.warn('a changed secret is not used, the last good one stays', this.describe(entry))
+        continue
+      }
+      entry.problem = null
+      entry.files = read.files
+      entry.source = read.source
+      for (const file of read.files) this.watched.add(file)
+      if (JSON.stringify(read.secret) === JSON.stringify(entry.ref.current)) continue
+      entry.stats?.accepted(Date.now())
+      entry.ref.replace(read.secret)
+      updates.push({ key, name: entry.ref.name, fromFile: entry.ref.fromFile, secret: read.secret })
+      logger.info('a changed secret is in force', this.describe(entry))
+    }
+    return updates
+  }
+
+  private describe({ ref, files, problem }: HubEntry): Record<string, string> {
+    return {
+      ...(ref.name === '' ? {} : { name: ref.name }),
+      files: [...files].join(', '),
+      ...(problem === null ? {} : { problem }),
+    }
+  }
+
+  private readAgain({ origin, check, context, files: before }: HubEntry): Read | Unread {
+    const diagnostics = new Diagnostics()
+    // What used to be there stays watched: a file of secrets that is broken now may name its files again later.
+    const files = new Set<string>(before)
+    const quiet = { ...context, diagnostics }
+    const found = this.resolve(origin, quiet, ConfigPath.root, files)
+    if (found !== undefined && check(found.secret, quiet, ConfigPath.root)) return { ...found, files }
+    const problem = diagnostics.list
+      .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+      .join('; ')
+    return { problem, readable: found !== undefined }
+  }
+}
+
+function resolved(
+  kind: SecretKind,
+  source: SecretJson,
+  context: CompileContext,
+  path: ConfigPath,
+  onFile: (file: string) => void,
+): Resolved | undefined {
+  const secret = inlineSecret(kind, source, context, path, onFile)
+  return secret === undefined ? undefined : { source, secret }
+}
