@@ -89,6 +89,12 @@ declareSupport(`${CORE}.ConfigSource`, {
 })
 declareSupport(`${CORE}.PathConfigSource`, {
   supported: ['path'],
-  accepted: { watched_directory: 'the file is watched, whichever way it is replaced' },
+  accepted: {
+    watched_directory: 'the file is watched, whichever way it is replaced',
+    poll_interval: 'files are looked at four times a second',
+  },
 })
-declareSupport(`${CORE}.WatchedDirectory`, { supported: ['path'] })
+declareSupport(`${CORE}.WatchedDirectory`, {
+  supported: ['path'],
+  accepted: { watch_modify: 'files written in place are noticed as well' },
+})
