@@ -31,6 +31,9 @@ function introduction(offset: number): string {
     client -> edge -> [frontend] -> [catalog] -> [reviews]
                            \\----------------------^
 
+  Between the proxies: HTTP/2 by mutual TLS, with certificates made just now. The services speak plain HTTP to
+  localhost; reviews speaks gRPC.
+
   ${at(EDGE.port)}/            the items, through three proxies
   ${at(EDGE.port)}/item/tea    one item, put together by all services
   ${at(EDGE.adminPort)}             admin interface of the edge (9911, 9912, 9913: of the sidecars)

@@ -1,4 +1,5 @@
-import { call, serve } from './service.mjs'
+import { listReviews } from './reviews-api.mjs'
+import { serve } from './service.mjs'
 
 const PRICES = { tea: 4, cup: 9, spoon: 2 }
 
@@ -6,6 +7,6 @@ serve(async (url, request) => {
   if (url.pathname === '/items') return { items: Object.keys(PRICES) }
   const item = /^\/items\/(\w+)$/.exec(url.pathname)?.[1]
   if (PRICES[item] === undefined) return undefined
-  const { reviews } = await call('reviews', `/reviews/${item}`, request)
+  const reviews = await listReviews(item, request)
   return { item, price: PRICES[item], reviewCount: reviews.length }
 })

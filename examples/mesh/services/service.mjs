@@ -1,5 +1,6 @@
 // What the demo's services have in common: plain node:http, a port of their own, and a sidecar on localhost.
 import http from 'node:http'
+import { closeClient } from './reviews-api.mjs'
 
 const agent = new http.Agent({ keepAlive: true })
 
@@ -41,5 +42,6 @@ export function serve(answer) {
     server.close()
     server.closeIdleConnections()
     agent.destroy()
+    closeClient()
   })
 }

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { INSTALLATION } from '../../base/index.ts'
+import { writeCertificates } from './certificates.ts'
 import { getText } from './hops.ts'
 
 const ROOT = fileURLToPath(INSTALLATION)
@@ -31,6 +34,8 @@ export class Mesh {
   /** Resolves with the reason when a process ends that should not. */
   readonly failed: Promise<string>
   private stopping = false
+  /** Where the proxies run: their bootstraps name certs/ in it. */
+  private readonly folder = mkdtempSync(join(tmpdir(), 'outrider-demo-'))
 
   constructor(portOffset: number) {
     this.portOffset = portOffset
@@ -42,11 +47,16 @@ export class Mesh {
 
   /** Starts everything; resolves when the edge serves, rejects when that takes too long. */
   async start(): Promise<void> {
+    writeCertificates(
+      join(this.folder, 'certs'),
+      [EDGE, ...SERVICES].map(({ name }) => name),
+    )
     for (const service of SERVICES) this.services.push(this.startService(service))
     for (const { name } of SERVICES) this.sidecars.push(this.startProxy(name))
     this.edge = this.startProxy(EDGE.name)
     const admins = [EDGE, ...SERVICES].map(({ adminPort }) => adminPort + this.portOffset)
-    const ready = Promise.all(admins.map(port => this.untilReady(port)))
+    const services = SERVICES.map(({ port }) => untilListening(port + this.portOffset))
+    const ready = Promise.all([...services, ...admins.map(port => this.untilReady(port))])
     const problem = await Promise.race([ready.then(() => null), this.failed])
     if (problem !== null) throw new Error(problem)
   }
@@ -72,6 +82,7 @@ export class Mesh {
     return this.watch(
       `outrider ${name}`,
       spawn(process.execPath, [LAUNCHER, '--config-yaml', moved, ...flags], {
+        cwd: this.folder,
         detached: true,
         stdio: ['ignore', 'ignore', 'inherit'],
       }),
@@ -105,13 +116,31 @@ export class Mesh {
       const codes = await Promise.all(group.map(end))
       clean &&= codes.every(code => code === 0)
     }
+    rmSync(this.folder, { recursive: true, force: true })
     return clean
   }
 
   private kill(): void {
+    rmSync(this.folder, { recursive: true, force: true })
     for (const child of [this.edge, ...this.sidecars, ...this.services]) {
       if (child !== null && isRunning(child)) child.kill('SIGKILL')
     }
+  }
+}
+
+/** Resolves when somebody listens on `port`, or rejects when that takes too long. */
+async function untilListening(port: number): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT_MS
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    const open = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (open) return
+    if (performance.now() > deadline) throw new Error(`nobody listens on port ${port}`)
+    await delay(POLL_MS)
   }
 }
 

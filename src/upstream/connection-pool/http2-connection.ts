@@ -16,7 +16,8 @@ const IDLE_TIMER = 2
 
 export class Http2Connection extends PooledConnection<Http2Pool> implements MultiplexedClientCallbacks, PooledStream {
   readonly protocol = 'HTTP/2'
-  readonly codec: Http2ClientCodec
+  /** Made when the connection stands: its first bytes must not go out before the TLS handshake. */
+  private codec: Http2ClientCodec | null = null
   /** One request goes out at once; the others wait for the peer's SETTINGS, which say how many it takes. */
   private streamLimit = 1
   private settled = false
@@ -27,9 +28,7 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
 
   constructor(pool: Http2Pool, adopted: Connection | null) {
     super(pool, adopted)
-    const { plan, stats, http2Stats } = pool.cluster
-    this.codec = new Http2ClientCodec(this.connection, this, plan.http2, http2Stats)
-    if (adopted === null) stats.cells[C.upstream_cx_http2_total]! += 1
+    if (adopted === null) pool.cluster.stats.cells[C.upstream_cx_http2_total]! += 1
   }
 
   protected get protocolName(): string {
@@ -43,18 +42,19 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
 
   /** Another stream may begin. */
   get hasRoom(): boolean {
-    return !this.draining && this.codec.activeStreams < this.streamLimit && !this.connection.closing
+    const { codec } = this
+    return codec !== null && !this.draining && codec.activeStreams < this.streamLimit && !this.connection.closing
   }
 
   get busy(): boolean {
-    return this.codec.activeStreams > 0
+    return this.codec !== null && this.codec.activeStreams > 0
   }
 
   newStream(decoder: ResponseDecoder): RequestEncoder {
     this.requests++
     this.idleMs = this.busy ? 0 : this.pool.thread.clock.now - this.idleSinceMs
     if (this.idleTimer !== null) this.pool.thread.timers.disarm(this.idleTimer)
-    return this.codec.newStream(decoder)
+    return (this.codec as Http2ClientCodec).newStream(decoder)
   }
 
   abandon(encoder: RequestEncoder): void {
@@ -62,12 +62,14 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   }
 
   protected onEstablished(): void {
+    const { plan, http2Stats } = this.pool.cluster
+    this.codec = new Http2ClientCodec(this.connection, this, plan.http2, http2Stats)
     this.armIdleTimer()
     this.pool.onConnected(this)
   }
 
   onData(data: Buffer, start: number, end: number): void {
-    this.codec.dispatch(data, start, end)
+    this.codec?.dispatch(data, start, end)
   }
 
   onEnd(): void {
@@ -78,7 +80,7 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
 
   onStreamClosed(): void {
     this.pool.onStreamClosed(this)
-    if (this.codec.activeStreams > 0 || this.connection.closing) return
+    if (this.busy || this.connection.closing) return
     if (this.draining) this.connection.close(CloseFlush)
     else this.armIdleTimer()
   }
@@ -113,8 +115,8 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   }
 
   private endStreams(errno: string | null): void {
-    if (this.protocolError === null) this.codec.onConnectionClosed('connection_termination', errno)
-    else this.codec.onConnectionClosed('protocol_error', this.protocolError)
+    if (this.protocolError === null) this.codec?.onConnectionClosed('connection_termination', errno)
+    else this.codec?.onConnectionClosed('protocol_error', this.protocolError)
   }
 
   // ---- time
@@ -138,10 +140,10 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   }
 
   onAboveWriteBufferHighWatermark(): void {
-    this.codec.onAboveWriteBufferHighWatermark()
+    this.codec?.onAboveWriteBufferHighWatermark()
   }
 
   onBelowWriteBufferLowWatermark(): void {
-    this.codec.onBelowWriteBufferLowWatermark()
+    this.codec?.onBelowWriteBufferLowWatermark()
   }
 }
