@@ -205,4 +205,41 @@ describe('Connection', () => {
     assert.equal(md5(Buffer.concat(received)), md5(whole))
     pair.close()
   })
+
+  it('writes what is pending for others when one of a turn is stalled or needs more room', async () => {
+    const thread = testThread()
+    const pairs = []
+    for (let i = 0; i < 3; i++) {
+      const [down, up] = [new Reader(), new Reader()]
+      const pair = await connectedPair(thread, down, up)
+      await up.connected.promise
+      pairs.push({ ...pair, down })
+    }
+    const [stalled, second, third] = pairs as [(typeof pairs)[0], (typeof pairs)[0], (typeof pairs)[0]]
+    stalled.downstream.readDisable(true)
+    while (stalled.upstream.bytesBuffered === 0) {
+      stalled.upstream.write(randomBytes(60_000), 0, 60_000)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    const texts = ['a'.repeat(40_000), 'b'.repeat(40_000)]
+    const got = [second, third].map(({ down }, i) => {
+      let received = ''
+      return new Promise<string>(resolve => {
+        down.data = (data, start, end) => {
+          received += data.latin1Slice(start, end)
+          if (received.length >= texts[i]!.length) resolve(received)
+        }
+      })
+    })
+    thread.buffers.enter()
+    // All three share the thread's output buffer; the first is not taken by the kernel, the last does not fit.
+    stalled.upstream.writeString('x'.repeat(40_000))
+    second.upstream.writeString(texts[0]!)
+    third.upstream.writeString(texts[1]!)
+    stalled.upstream.writeString('y'.repeat(40_000))
+    thread.buffers.leave()
+    for (const [i, received] of (await Promise.all(got)).entries())
+      assert.equal(md5(Buffer.from(received)), md5(Buffer.from(texts[i]!)))
+    for (const pair of pairs) pair.close()
+  })
 })

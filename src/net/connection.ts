@@ -104,6 +104,7 @@ function onFinish(this: ConnectionSocket): void {
   this.connection.handleFinish()
 }
 
+const NO_BYTES = Buffer.alloc(0)
 let lastConnectionId = 0
 
 /** One TCP or pipe connection, downstream or upstream. */
@@ -138,6 +139,8 @@ export class Connection {
   bytesWritten = 0
   private state: number
   private readDisableCount = 0
+  /** Bytes [pendingStart, pendingEnd) of this buffer wait for the end of the turn; by then the thread may have another. */
+  private pendingBuffer: Buffer = NO_BYTES
   private pendingStart = 0
   private pendingEnd = 0
   private dirty = false
@@ -245,6 +248,7 @@ export class Connection {
     if (buffers.outputOwner !== this) {
       if (this.pendingEnd > this.pendingStart) this.writePending()
       buffers.outputOwner = this
+      this.pendingBuffer = buffers.output
       this.pendingStart = this.pendingEnd = buffers.outputPosition
     }
     if (buffers.output.length - buffers.outputPosition < max) {
@@ -252,6 +256,7 @@ export class Connection {
       // Others' pending bytes may still stand in the old buffer: it lives until they are written.
       if (buffers.output.length - buffers.outputPosition < max) buffers.giveAwayOutput(max)
       buffers.outputOwner = this
+      this.pendingBuffer = buffers.output
       this.pendingStart = this.pendingEnd = buffers.outputPosition
     }
     return buffers.outputPosition
@@ -331,6 +336,7 @@ export class Connection {
   /** Hands the pending bytes to the socket. */
   private writePending(): void {
     const { buffers } = this.thread
+    const bytes = this.pendingBuffer
     const start = this.pendingStart
     const end = this.pendingEnd
     this.pendingStart = this.pendingEnd = 0
@@ -340,11 +346,11 @@ export class Connection {
     const { socket } = this
     // Behind a stalled write, or before the connection stands, a copy keeps the large output buffer free.
     if (socket.writableLength > 0 || this.state === Connecting) {
-      socket.write(Buffer.copyBytesFrom(buffers.output, start, end - start) as Buffer)
+      socket.write(Buffer.copyBytesFrom(bytes, start, end - start) as Buffer)
       return
     }
-    socket.write(buffers.output.subarray(start, end))
-    if (socket.writableLength > 0) buffers.giveAwayOutput()
+    socket.write(bytes.subarray(start, end))
+    if (socket.writableLength > 0 && bytes === buffers.output) buffers.giveAwayOutput()
   }
 
   /** Called by ThreadBuffers once per turn. */

@@ -288,7 +288,11 @@ export class TlsSocket implements TransportSocket {
     if (held === null || this.paused || this.state !== Open) return
     this.held = null
     this.connection.handleRead(held.length, held)
-    if (this.state !== Open || this.held !== null) return
+    if (this.state !== Open) return
+    // The connection may have given its private buffer back: the engine must not decrypt into it any more.
+    this.buffer = readBufferAfterRead()
+    this.handle!.useUserBuffer(this.buffer)
+    if (this.held !== null) return
     if (this.ended) this.deliverEnd()
     else if (!this.paused) this.startReading()
   }
