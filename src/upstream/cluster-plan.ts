@@ -90,6 +90,8 @@ export interface ClusterPlan {
   /** As configured: of DNS clusters, host names that are not resolved yet. */
   readonly assignment: AssignmentPlan
   readonly closeConnectionsOnHostSetChange: boolean
+  /** TCP connections to a host that fails checks, or is ejected, end. */
+  readonly closeConnectionsOnHostHealthFailure: boolean
   /** Empty: hosts are not asked how they are. */
   readonly healthChecks: readonly HealthCheckPlan[]
   /** Null: hosts stay in use however traffic to them goes. */

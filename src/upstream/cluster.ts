@@ -1,10 +1,11 @@
 // HOT FILE (docs/hot-path.md): a cluster as one worker uses it.
 
 import { HTTP2_STATS } from '../http/index.ts'
-import type { ThreadContext } from '../net/index.ts'
+import { CloseNoFlush, type ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { ClusterTransports } from './cluster-transports.ts'
+import { FailedActiveHealthCheck, FailedOutlierCheck } from './health.ts'
 import { type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
 import { HostLoader, type HostPlace } from './host-loader.ts'
@@ -51,6 +52,9 @@ function localityOf(thread: ThreadContext): Locality | null {
   if (locality === undefined) return null
   return { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' }
 }
+
+/** What this proxy has found out itself, by checks or by traffic. */
+const FAILED_HERE = FailedActiveHealthCheck | FailedOutlierCheck
 
 export class Cluster {
   readonly name: string
@@ -242,6 +246,8 @@ export class Cluster {
       // Requests under way finish; idle connections to a failed host are not worth keeping.
       host.pools?.drain()
       host.pools = null
+      if (host.tunnels === null || (host.healthFlags & FAILED_HERE) === 0) continue
+      for (const connection of host.tunnels) connection.close(CloseNoFlush)
     }
   }
 

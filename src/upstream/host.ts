@@ -1,5 +1,5 @@
 // HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
-import type { Address } from '../net/index.ts'
+import type { Address, CloseNoFlush } from '../net/index.ts'
 import { FailedActiveHealthCheck, type Health, healthOf, Unhealthy } from './health.ts'
 import type { HostMonitor } from './host-monitor.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
@@ -83,6 +83,8 @@ export class Host {
   ewmaAtMs = 0
   /** Null where nobody watches how the host does. */
   monitor: HostMonitor | null = null
+  /** Connections that each carry one downstream connection, where they are to end when the host fails. */
+  tunnels: Set<{ close(kind: typeof CloseNoFlush): void }> | null = null
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 

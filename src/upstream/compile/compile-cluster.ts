@@ -76,6 +76,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     ignoreHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval ?? false,
     ignoreNewHostsUntilFirstHc: commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
     updateMergeWindowMs: durationMs(commonLbConfig?.updateMergeWindow, DEFAULT_MERGE_WINDOW_MS),
+    closeConnectionsOnHostHealthFailure: cluster.closeConnectionsOnHostHealthFailure ?? false,
     closeConnectionsOnHostSetChange: commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     waitForWarmOnInit: cluster.waitForWarmOnInit ?? true,
     metadata: filterMetadata(cluster.metadata),

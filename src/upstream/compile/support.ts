@@ -51,6 +51,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'upstream_connection_options',
     'health_checks',
     'outlier_detection',
+    'close_connections_on_host_health_failure',
     'ignore_health_on_host_removal',
   ],
   values: {
@@ -76,8 +77,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
   },
   accepted: {
     cleanup_interval: 'only original destination clusters clean up',
-    close_connections_on_host_health_failure:
-      'as in Envoy, requests under way finish; idle connections to a failed host end in any case',
   },
 })
 declareSupport(`${CLUSTER}.Cluster.CustomClusterType`, { supported: ['name', 'typed_config'] })

@@ -7,6 +7,7 @@ import { httpChecker, type StatusRange } from './http-check.ts'
 import { compilePayload } from './payload.ts'
 
 const DEFAULT_BUFFER_BYTES = 1024
+const WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH', 'OPTIONS']
 const OK: readonly StatusRange[] = [{ start: 200, end: 201 }]
 
 function statusRanges(
@@ -43,8 +44,9 @@ export function compileHttpChecker(
   }
   const send = compilePayload(json.send, context, path.field('send'))
   const method = json.method === undefined || json.method === 'METHOD_UNSPECIFIED' ? 'GET' : json.method
-  if (send.length > 0 && (method === 'GET' || method === 'HEAD')) {
-    context.diagnostics.error(path.field('send'), `a ${method} carries no body`, { expected: 'method: POST or PUT' })
+  if (send.length > 0 && !WITH_BODY.includes(method)) {
+    const expected = `method: one of ${WITH_BODY.join(', ')}`
+    context.diagnostics.error(path.field('send'), `a ${method} carries no body`, { expected })
   }
   const expected = statusRanges(json.expectedStatuses, context, path.field('expected_statuses'))
   const matcher = json.serviceNameMatcher

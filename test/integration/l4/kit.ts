@@ -35,6 +35,8 @@ export interface L4Options {
 export class L4Worker {
   readonly thread: UpstreamThread
   readonly listeners: ListenerManager
+  /** What main would say to the worker. */
+  readonly main: TestMain
   private readonly context: CompileContext
 
   constructor(options: L4Options = {}) {
@@ -79,8 +81,8 @@ export class L4Worker {
     }
     thread.clusters = new ClusterManager(thread, this.context, () => {}, NO_REPORTS)
     this.thread = thread
-    const main = new TestMain(update => thread.clusters.apply(update))
-    for (const cluster of options.clusters ?? []) main.addCluster(cluster)
+    this.main = new TestMain(update => thread.clusters.apply(update))
+    for (const cluster of options.clusters ?? []) this.main.addCluster(cluster)
     this.listeners = new ListenerManager({
       thread,
       drainTimeMs: options.drainTimeMs ?? 600_000,

@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { TCP_STATS } from '../../../src/extensions/network-filters/tcp_proxy/stats.ts'
+import { FailedActiveHealthCheck } from '../../../src/upstream/index.ts'
 import { type L4Options, L4Worker, listener, staticCluster, tcpProxy, typed } from './kit.ts'
 import { client, deadPort, Origin } from './peers.ts'
 
@@ -376,4 +377,25 @@ test('what a client sent before it left still reaches a slow origin', async () =
   server.socket.resume()
   await server.end()
   assert.equal(server.received.length, bytes.length)
+})
+
+test('connections to a host that fails its checks go on, unless they are to be closed', async () => {
+  for (const closes of [false, true]) {
+    const { worker: made, origin: upstream, port } = await proxy({}, { closeConnectionsOnHostHealthFailure: closes })
+    const peer = await client(port)
+    peer.send('hello')
+    const other = await upstream.accept()
+    await other.expect('hello')
+    const [host] = made.thread.clusters.get('c')?.hosts() ?? []
+    made.main.setHealth('c', host?.key ?? '', FailedActiveHealthCheck)
+    if (closes) await peer.gone()
+    else {
+      other.send('still here')
+      await peer.expect('still here')
+      peer.socket.destroy()
+      other.socket.destroy()
+    }
+    await until(() => made.clusterStat('c', 'upstream_cx_active') === 0)
+    assert.equal(host?.tunnels?.size ?? 0, 0)
+  }
 })

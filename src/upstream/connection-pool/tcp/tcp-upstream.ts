@@ -76,6 +76,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     this.connection.statCells = stats.cells
     this.connection.rxSlot = C.upstream_cx_rx_bytes_total
     this.connection.txSlot = C.upstream_cx_tx_bytes_total
+    if (plan.closeConnectionsOnHostHealthFailure) (host.tunnels ??= new Set()).add(this.connection)
     this.connectTimer = new Timer(this, CONNECT_TIMER)
     thread.timers.arm(this.connectTimer, plan.connectTimeoutMs)
     stats.cells[C.upstream_cx_total]! += 1
@@ -147,6 +148,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     const { cluster, host, thread, limits } = this
     const { cells } = cluster.stats
     limits.release(Connections)
+    host.tunnels?.delete(this.connection)
     thread.timers.disarm(this.connectTimer)
     if (this.durationTimer !== null) thread.timers.disarm(this.durationTimer)
     cells[C.upstream_cx_active]! -= 1
