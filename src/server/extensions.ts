@@ -43,6 +43,7 @@ import {
 import { healthCheckFactory } from '../extensions/http-filters/health_check/index.ts'
 import { ipTaggingFactory } from '../extensions/http-filters/ip_tagging/index.ts'
 import { jsonToMetadataFactory } from '../extensions/http-filters/json_to_metadata/index.ts'
+import { jwtAuthnFactory, jwtAuthnPerRouteFactory } from '../extensions/http-filters/jwt_authn/index.ts'
 import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
@@ -89,6 +90,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
   jsonToMetadataFactory,
+  jwtAuthnFactory,
+  jwtAuthnPerRouteFactory,
   bandwidthLimitFactory,
   bandwidthLimitPerRouteFactory,
   cookieSessionStateFactory,
