@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import http2 from 'node:http2'
 import inspector from 'node:inspector'
 import net from 'node:net'
 import { describe, it } from 'node:test'
@@ -16,17 +17,16 @@ interface Step {
   readonly name: string
 }
 
-/** The page's numbered steps: **`file` `function`**. */
-const steps: Step[] = [...page.matchAll(/\*\*`(src\/[^`]+\.ts)` `(\w+)`\*\*/g)].map(([, file = '', name = '']) => ({
-  file,
-  name,
-}))
+/** The steps of a part of the page: **`file` `function`**. */
+const stepsOf = (part: string): Step[] =>
+  [...part.matchAll(/\*\*`(src\/[^`]+\.ts)` `(\w+)`\*\*/g)].map(([, file = '', name = '']) => ({ file, name }))
+const [overHttp1 = '', overHttp2 = ''] = page.split('\n## The same over HTTP/2\n')
 const label = ({ file, name }: Step): string => `${file} ${name}`
 
 /** 0-based line of the first statement of a method. */
 function bodyLine({ file, name }: Step): number {
   const lines = readFileSync(root + file, 'utf8').split('\n')
-  const head = lines.findIndex(line => new RegExp(`^  (override |private |async )*${name}\\(`).test(line))
+  const head = lines.findIndex(line => new RegExp(`^  (override |private |protected |async )*${name}\\(`).test(line))
   assert.notEqual(head, -1, `${file} has no method ${name}`)
   for (let at = head; at < lines.length; at++) if ((lines[at] as string).endsWith('{')) return at + 1
   assert.fail(`${file}: ${name} has no body`)
@@ -48,8 +48,32 @@ async function get(port: number, socket: net.Socket): Promise<string> {
   return data.toString('latin1')
 }
 
+/** The labels of `steps` in the order in which `exchange` passes them. */
+async function trailOf(steps: readonly Step[], exchange: () => Promise<void>): Promise<readonly string[]> {
+  const session = new inspector.Session()
+  session.connect()
+  session.post('Debugger.enable')
+  for (const step of new Map(steps.map(each => [label(each), each])).values()) probe(session, step)
+  const trail: string[] = []
+  Object.assign(globalThis, { trail })
+  await exchange()
+  Object.assign(globalThis, { trail: undefined })
+  session.disconnect()
+  return withoutRepeats(trail)
+}
+
+async function freePort(): Promise<number> {
+  const free = net.createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as net.AddressInfo
+  free.close()
+  await once(free, 'close')
+  return port
+}
+
 describe('docs/life-of-a-request.md', () => {
   it('names the functions that a GET passes, in the order in which it passes them', async () => {
+    const steps = stepsOf(overHttp1)
     assert.ok(steps.length >= 15, 'the page has lost its steps')
     const upstream: net.Socket[] = []
     const origin = net.createServer(socket => {
@@ -59,24 +83,15 @@ describe('docs/life-of-a-request.md', () => {
     })
     origin.listen(0, '127.0.0.1')
     await once(origin, 'listening')
-    const free = net.createServer().listen(0, '127.0.0.1')
-    await once(free, 'listening')
-    const { port } = free.address() as net.AddressInfo
-    free.close()
-    await once(free, 'close')
-    const worker = await startWorker(bootstrap(port, (origin.address() as net.AddressInfo).port))
+    const port = await freePort()
+    const worker = await startWorker(bootstrap(port, (origin.address() as net.AddressInfo).port, ''))
     const client = net.connect(port, '127.0.0.1')
     await once(client, 'connect')
     await get(port, client)
-    const session = new inspector.Session()
-    session.connect()
-    session.post('Debugger.enable')
-    for (const step of new Map(steps.map(each => [label(each), each])).values()) probe(session, step)
-    const trail: string[] = []
-    Object.assign(globalThis, { trail })
-    const answer = await get(port, client)
-    Object.assign(globalThis, { trail: undefined })
-    session.disconnect()
+    let answer = ''
+    const trail = await trailOf(steps, async () => {
+      answer = await get(port, client)
+    })
     client.destroy()
     await once(client, 'close')
     await worker.handle({ type: 'stop_accepting', inboundOnly: false })
@@ -84,7 +99,45 @@ describe('docs/life-of-a-request.md', () => {
     // The pool keeps its connection, and that this test alive.
     for (const socket of upstream) socket.destroy()
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
-    assert.deepEqual(withoutRepeats(trail), steps.map(label))
+    assert.deepEqual(trail, steps.map(label))
+  })
+
+  it('names what is different over HTTP/2', async () => {
+    const steps = stepsOf(overHttp2)
+    assert.ok(steps.length >= 7, 'the page has lost its steps')
+    const upstream: http2.ServerHttp2Session[] = []
+    const origin = http2.createServer()
+    origin.on('session', session => upstream.push(session))
+    origin.on('stream', (stream: http2.ServerHttp2Stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end('ok')
+    })
+    origin.listen(0, '127.0.0.1')
+    await once(origin, 'listening')
+    const port = await freePort()
+    const worker = await startWorker(
+      bootstrap(port, (origin.address() as net.AddressInfo).port, '\n    http2_protocol_options: {}'),
+    )
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    const ask = async (): Promise<unknown> => {
+      const stream = session.request({ ':path': '/p' })
+      const [headers] = await once(stream, 'response')
+      stream.resume()
+      await once(stream, 'end')
+      return headers[':status']
+    }
+    await ask()
+    const answers: unknown[] = []
+    const trail = await trailOf(steps, async () => {
+      answers.push(await ask())
+    })
+    session.destroy()
+    await worker.handle({ type: 'stop_accepting', inboundOnly: false })
+    for (const each of upstream) each.destroy()
+    origin.close()
+    assert.deepEqual(answers, [200])
+    // A WINDOW_UPDATE may come behind the request, in a read of its own.
+    assert.deepEqual(trail.slice(0, steps.length), steps.map(label))
   })
 })
 
@@ -93,7 +146,8 @@ function withoutRepeats(trail: readonly string[]): string[] {
   return trail.filter((entry, index) => entry !== trail[index - 1])
 }
 
-function bootstrap(port: number, originPort: number): string {
+/** `extra`: lines of the cluster. */
+function bootstrap(port: number, originPort: number, extra: string): string {
   return `
 static_resources:
   listeners:
@@ -110,7 +164,7 @@ static_resources:
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:
-  - name: origin
+  - name: origin${extra}
     load_assignment: {cluster_name: origin, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${originPort}}}}}]}]}
 `
 }
