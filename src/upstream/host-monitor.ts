@@ -45,9 +45,7 @@ export class HostMonitor {
     if (this.checked && headers.has(X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)) this.report('IMMEDIATE_HEALTH_CHECK_FAIL')
     const { outlier } = this
     if (outlier === null) return
-    // Without an error of its own a gRPC answer tells in its trailers; by then it has counted as a success, as in Envoy.
-    const status = headers.has(GRPC_STATUS) ? grpcToHttp(headers.get(GRPC_STATUS) as string) : headers.status
-    outlier.putStatus(status)
+    outlier.putStatus(outlier.errorMatcher === null ? statusOf(headers) : outlier.errorMatcher(headers) ? 500 : 200)
     if (outlier.detectsDegraded && headers.has(X_ENVOY_DEGRADED)) this.onDegraded()
   }
 
@@ -56,9 +54,10 @@ export class HostMonitor {
   }
 }
 
-function grpcToHttp(text: string): number {
-  const status = Number(text)
-  return HTTP_OF_GRPC[status] ?? 500
+/** A gRPC answer that tells its status only in trailers has counted as a success by then, as in Envoy. */
+function statusOf(headers: HeaderMap): number {
+  if (!headers.has(GRPC_STATUS)) return headers.status
+  return HTTP_OF_GRPC[Number(headers.get(GRPC_STATUS))] ?? 500
 }
 
 /** Makes the monitors of one worker. */

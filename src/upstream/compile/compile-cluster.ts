@@ -5,6 +5,7 @@ import type { ClusterPlan } from '../cluster-plan.ts'
 import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
 import { compileOutlierDetection } from '../outlier-detection/compile.ts'
+import { compileErrorMatcher } from '../outlier-detection/error-matcher.ts'
 import { compileAggregate } from './aggregate.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
 import { wholePercent } from './balancing/locality-routing.ts'
@@ -71,7 +72,12 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     limits: compileCircuitBreakers(cluster.circuitBreakers, name),
     dns: discovery.dns,
     assignment: compileAssignment(cluster.loadAssignment),
-    outlierDetection: compileOutlierDetection(cluster.outlierDetection, context, path.field('outlier_detection')),
+    outlierDetection: compileOutlierDetection(
+      cluster.outlierDetection,
+      compileErrorMatcher(cluster, context, path),
+      context,
+      path.field('outlier_detection'),
+    ),
     healthChecks: compileHealthChecks(cluster, context, path),
     ignoreHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval ?? false,
     ignoreNewHostsUntilFirstHc: commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,

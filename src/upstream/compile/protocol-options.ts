@@ -20,12 +20,17 @@ const NO_HTTP3 = 'HTTP/3 needs QUIC, which Node does not offer'
 const ON_ROUTES = 'set it on the routes instead'
 
 declareSupport(TYPE, {
-  supported: ['common_http_protocol_options', 'explicit_http_config', 'use_downstream_protocol_config', 'auto_config'],
+  supported: [
+    'common_http_protocol_options',
+    'explicit_http_config',
+    'use_downstream_protocol_config',
+    'auto_config',
+    'outlier_detection',
+  ],
   refused: {
     upstream_http_protocol_options: 'TLS comes in a later release',
     http_filters: 'upstream filters come in a later release',
     header_validation_config: 'there is one header validator, as strict as the RFC',
-    outlier_detection: 'outlier detection comes in a later release',
     request_mirror_policies: ON_ROUTES,
     hash_policy: ON_ROUTES,
     retry_policy: ON_ROUTES,

@@ -1,5 +1,6 @@
 import type { OutlierDetectionJson } from '#api/envoy/config/cluster/v3/outlier_detection_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs } from '../../config/index.ts'
+import type { ErrorMatcher } from './error-matcher.ts'
 import type { LatencyPlan } from './latency/latency-plan.ts'
 import { OUTLIER_DEFAULTS as D, type OutlierPlan } from './outlier-plan.ts'
 
@@ -52,6 +53,7 @@ function compileMonitors(json: OutlierDetectionJson, context: CompileContext, pa
 /** Compiles envoy.config.cluster.v3.OutlierDetection; null where a cluster has none. */
 export function compileOutlierDetection(
   json: OutlierDetectionJson | undefined,
+  errorMatcher: ErrorMatcher | null,
   context: CompileContext,
   path: ConfigPath,
 ): OutlierPlan | null {
@@ -96,6 +98,7 @@ export function compileOutlierDetection(
     unejectOnHealthCheck: json.successfulActiveHealthCheckUnejectHost ?? true,
     alwaysEjectOneHost: json.alwaysEjectOneHost ?? false,
     detectDegraded: json.detectDegradedHosts ?? false,
+    errorMatcher,
     latency: compileMonitors(json, context, path),
   })
 }

@@ -15,7 +15,7 @@ import { OUTLIER_STATS } from './stats.ts'
 
 function compiled(json: OutlierDetectionJson): OutlierPlan {
   const context = testContext()
-  const plan = compileOutlierDetection(json, context, ConfigPath.root)
+  const plan = compileOutlierDetection(json, null, context, ConfigPath.root)
   assert.deepEqual(
     context.diagnostics.list.map(({ message }) => message),
     [],
@@ -266,6 +266,6 @@ test('a worker that died and its successor are counted once each', () => {
 
 test('max_ejection_time below base_ejection_time is an error', () => {
   const context = testContext()
-  compileOutlierDetection({ baseEjectionTime: '40s', maxEjectionTime: '10s' }, context, ConfigPath.root)
+  compileOutlierDetection({ baseEjectionTime: '40s', maxEjectionTime: '10s' }, null, context, ConfigPath.root)
   assert.match(context.diagnostics.list.map(({ message }) => message).join(), /shorter than the first/)
 })

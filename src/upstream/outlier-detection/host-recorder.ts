@@ -11,6 +11,7 @@ export type ConsecutiveKind = 'CONSECUTIVE_5XX' | 'CONSECUTIVE_GATEWAY_FAILURE' 
 export class HostRecorder {
   readonly watchesLatency: boolean
   readonly detectsDegraded: boolean
+  readonly errorMatcher: OutlierPlan['errorMatcher']
   private readonly plan: OutlierPlan
   private readonly runtime: ThreadContext['runtime']
   /** ROW_* cells: what is counted across workers. */
@@ -33,6 +34,7 @@ export class HostRecorder {
     this.onConsecutive = onConsecutive
     this.watchesLatency = plan.latency !== null
     this.detectsDegraded = plan.detectDegraded
+    this.errorMatcher = plan.errorMatcher
   }
 
   /** An answer of the host, by HTTP status; what is no HTTP says 500 for a failure. */

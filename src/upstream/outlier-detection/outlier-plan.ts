@@ -1,4 +1,5 @@
 import type { RuntimeSnapshot } from '../../config/index.ts'
+import type { ErrorMatcher } from './error-matcher.ts'
 import type { LatencyPlan } from './latency/latency-plan.ts'
 
 /** Fields of OutlierDetection that the runtime can override, with Envoy's defaults; times in ms. */
@@ -36,6 +37,8 @@ export interface OutlierPlan {
   readonly unejectOnHealthCheck: boolean
   readonly alwaysEjectOneHost: boolean
   readonly detectDegraded: boolean
+  /** Which answers are errors; null: those with a 5xx status. */
+  readonly errorMatcher: ErrorMatcher | null
   /** Null: hosts may be as slow as they like. */
   readonly latency: LatencyPlan | null
 }

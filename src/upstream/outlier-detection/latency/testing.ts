@@ -65,6 +65,7 @@ export function simulate(options: Simulation): SimulationResult {
     unejectOnHealthCheck: true,
     alwaysEjectOneHost: false,
     detectDegraded: false,
+    errorMatcher: null,
     latency: { ...LATENCY_DEFAULTS, enforcing: 100, ...options.latency },
   }
   const out = new Array<boolean>(hosts).fill(false)
