@@ -194,8 +194,10 @@ export class TlsSocket implements TransportSocket {
     buffers.leave()
     if (this.state !== Open) return
     if (this.paused) this.stopReading()
-    if (this.queue !== null) this.sendQueue()
-    else if (this.ending) this.shutDownWhenWritten()
+    if (this.queue === null) {
+      if (this.ending) this.shutDownWhenWritten()
+      // More than one write has come by now: the engine takes the next one only when the first has ended.
+    } else if (this.lastWriteSettled()) this.sendQueue()
   }
 
   handleError(error: TlsError): void {
