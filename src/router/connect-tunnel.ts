@@ -1,6 +1,8 @@
 // RouteAction.UpgradeConfig.connect_config: CONNECT ends here, and its bytes go to a plain TCP connection.
+
 import { HeaderMap, type RequestEncoder, type ResponseDecoder } from '../http/index.ts'
 import { CloseFlush, CloseNoFlush, type Connection, type ThreadContext } from '../net/index.ts'
+import type { StreamInfo } from '../observability/index.ts'
 import { BytesMeter } from '../observability/index.ts'
 import {
   type Cluster,
@@ -10,6 +12,7 @@ import {
   type TcpConnectFailure,
   TcpUpstream,
   type TcpUpstreamCallbacks,
+  transportOverrides,
 } from '../upstream/index.ts'
 
 /** A TCP connection that looks like a stream of an HTTP pool: it answers 200 by itself and passes bodies as bytes. */
@@ -30,14 +33,14 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
 
   /** Connects to `host`; null when a callback has been called already. */
   static open(
-    thread: ThreadContext,
+    { thread, info }: { readonly thread: ThreadContext; readonly info: StreamInfo },
     cluster: Cluster,
     host: Host,
     decoder: ResponseDecoder,
     callbacks: PoolCallbacks,
   ): ConnectTunnel | null {
     const tunnel = new ConnectTunnel(decoder, callbacks)
-    tunnel.upstream = TcpUpstream.open(thread, cluster, host, tunnel)
+    tunnel.upstream = TcpUpstream.open(thread, cluster, host, tunnel, transportOverrides(cluster, info, null))
     if (tunnel.upstream !== null) return tunnel
     callbacks.onPoolFailure('overflow', null)
     return null

@@ -20,6 +20,7 @@ import {
   type PoolCallbacks,
   type PooledStream,
   type PoolFailure,
+  transportOverrides,
 } from '../upstream/index.ts'
 import { ConnectTunnel } from './connect-tunnel.ts'
 
@@ -90,11 +91,12 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     const { thread, info } = this.owner
     this.holdsBody = isTunnel(headers)
     if (this.tunnel) {
-      this.pending = ConnectTunnel.open(thread, this.cluster, this.host, this, this)
+      this.pending = ConnectTunnel.open(this.owner, this.cluster, this.host, this, this)
       return
     }
     const downstreamHttp2 = info.protocol === 'HTTP/2'
-    const pool = connectionPool(thread, this.cluster, this.host, priority, downstreamHttp2)
+    const overrides = transportOverrides(this.cluster, info, headers)
+    const pool = connectionPool(thread, this.cluster, this.host, priority, downstreamHttp2, overrides)
     this.pending = pool.newStream(this, this, fresh)
   }
 

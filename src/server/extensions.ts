@@ -73,6 +73,7 @@ import {
   upstreamRawBufferFactory,
 } from '../extensions/transport-sockets/raw_buffer/index.ts'
 import { downstreamTlsFactory, upstreamTlsFactory } from '../extensions/transport-sockets/tls/index.ts'
+import { upstreamProxyProtocolFactory } from '../extensions/transport-sockets/upstream_proxy_protocol/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
 
@@ -149,6 +150,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   upstreamRawBufferFactory,
   downstreamTlsFactory,
   upstreamTlsFactory,
+  upstreamProxyProtocolFactory,
   fileEventSinkFactory,
   redisHealthCheckerFactory,
   latencyMonitorFactory,

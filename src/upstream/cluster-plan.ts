@@ -1,4 +1,4 @@
-import type { Http1Options, Http2Options } from '../http/index.ts'
+import type { HeaderName, Http1Options, Http2Options } from '../http/index.ts'
 import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
@@ -47,6 +47,14 @@ export interface DnsPlan {
   readonly resolver: DnsResolverPlan
 }
 
+/** UpstreamHttpProtocolOptions. */
+export interface ServerNamePlan {
+  readonly autoSni: boolean
+  readonly autoSanValidation: boolean
+  /** Instead of the authority, where it is there. */
+  readonly autoSniHeader: HeaderName | null
+}
+
 /** Cluster.TransportSocketMatch. */
 export interface TransportSocketMatchPlan {
   readonly name: string
@@ -74,6 +82,8 @@ export interface ClusterPlan {
   readonly http1: Http1Options
   readonly http2: Http2Options
   readonly connectOptions: ConnectOptions
+  /** Names that a request's authority, or another header of it, gives to TLS. */
+  readonly serverNames: ServerNamePlan
   /** Null: plain bytes. */
   readonly transportSocket: UpstreamTransportSocketPlan | null
   /** The first whose criteria an endpoint's metadata meets replaces `transportSocket` for it. */

@@ -20,6 +20,10 @@ export function matchTransportSocket(
 
 /** The transport sockets of one cluster on one thread, made once. */
 export class ClusterTransports {
+  /** Connections differ by what a request asks for. */
+  readonly perRequest: boolean
+  /** Some transport tells hosts whose connection it is. */
+  readonly proxyProtocol: boolean
   private readonly plan: ClusterPlan
   private readonly own: UpstreamTransportSocketFactory | null
   private readonly matched: ReadonlyMap<TransportSocketMatchPlan, UpstreamTransportSocketFactory | null>
@@ -27,6 +31,11 @@ export class ClusterTransports {
   constructor(plan: ClusterPlan, thread: ThreadContext) {
     const prefix = clusterStatPrefix(plan.observabilityName)
     this.plan = plan
+    const all = [plan.transportSocket, ...plan.transportSocketMatches.map(match => match.transportSocket)]
+    const { autoSni, autoSanValidation } = plan.serverNames
+    this.proxyProtocol = all.some(transport => transport?.proxyProtocol === true)
+    this.perRequest =
+      this.proxyProtocol || ((autoSni || autoSanValidation) && all.some(transport => transport !== null))
     this.own = plan.transportSocket?.create(thread, prefix) ?? null
     this.matched = new Map(
       plan.transportSocketMatches.map(match => [match, match.transportSocket?.create(thread, prefix) ?? null]),

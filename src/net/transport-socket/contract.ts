@@ -24,7 +24,7 @@ export interface TransportSocketOverrides {
   /** Offered by ALPN whatever the transport socket names. */
   readonly alpnOverride?: readonly string[] | undefined
   readonly sni?: string | undefined
-  /** A DNS name that the certificate of the host must carry. */
+  /** A DNS name, or an IP address, that the certificate of the host must carry. */
   readonly san?: string | undefined
   /** Of the downstream connection, 'ip:port' each: for the PROXY protocol. */
   readonly proxyProtocol?: { readonly source: string; readonly destination: string } | undefined
@@ -38,6 +38,8 @@ export interface TransportSocketHost {
 
 /** Category 'envoy.transport_sockets.upstream'; null stands for raw_buffer. */
 export interface UpstreamTransportSocketPlan {
+  /** It tells hosts whose connection it is, so clients cannot share upstream connections. */
+  readonly proxyProtocol?: boolean
   /** Called once per cluster and thread; `statPrefix` is 'cluster.<name>.'. */
   create(thread: ThreadContext, statPrefix: string): UpstreamTransportSocketFactory
 }

@@ -3,17 +3,19 @@ import type {
   HttpProtocolOptionsJson as CommonOptionsJson,
   Http1ProtocolOptionsJson,
   Http2ProtocolOptionsJson,
+  UpstreamHttpProtocolOptionsJson,
 } from '#api/envoy/config/core/v3/protocol_pb.ts'
 import type { HttpProtocolOptionsJson } from '#api/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, typeName } from '../../config/index.ts'
 import {
   compileHttp1Options,
   compileHttp2Options,
+  HeaderName,
   type Http1Options,
   type Http2Options,
   headLimits,
 } from '../../http/index.ts'
-import type { ClusterPlan } from '../cluster-plan.ts'
+import type { ClusterPlan, ServerNamePlan } from '../cluster-plan.ts'
 
 const TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const NO_HTTP3 = 'HTTP/3 needs QUIC, which Node does not offer'
@@ -26,9 +28,9 @@ declareSupport(TYPE, {
     'use_downstream_protocol_config',
     'auto_config',
     'outlier_detection',
+    'upstream_http_protocol_options',
   ],
   refused: {
-    upstream_http_protocol_options: 'TLS comes in a later release',
     http_filters: 'upstream filters come in a later release',
     header_validation_config: 'there is one header validator, as strict as the RFC',
     request_mirror_policies: ON_ROUTES,
@@ -52,11 +54,16 @@ declareSupport(`${TYPE}.AutoHttpConfig`, {
   },
 })
 
+declareSupport('envoy.config.core.v3.UpstreamHttpProtocolOptions', {
+  supported: ['auto_sni', 'auto_san_validation', 'override_auto_sni_header'],
+})
+
 const DEFAULT_IDLE_MS = 3_600_000
 const DEFAULT_MAX_RESPONSE_HEADERS_KB = 80
 
 export interface ProtocolOptions {
   readonly protocol: ClusterPlan['protocol']
+  readonly serverNames: ServerNamePlan
   readonly http1: Http1Options
   readonly http2: Http2Options
   readonly idleTimeoutMs: number
@@ -66,6 +73,7 @@ export interface ProtocolOptions {
 
 interface Source {
   readonly protocol: ClusterPlan['protocol']
+  readonly names: UpstreamHttpProtocolOptionsJson | undefined
   readonly common: CommonOptionsJson | undefined
   readonly http1: Http1ProtocolOptionsJson | undefined
   readonly http2: Http2ProtocolOptionsJson | undefined
@@ -78,6 +86,7 @@ const DEPRECATED = [
   'commonHttpProtocolOptions',
   'httpProtocolOptions',
   'http2ProtocolOptions',
+  'upstreamHttpProtocolOptions',
   'maxRequestsPerConnection',
 ] as const
 
@@ -102,6 +111,7 @@ function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPat
   const asDownstream = cluster.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL'
   return {
     protocol: asDownstream ? 'downstream' : cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+    names: cluster.upstreamHttpProtocolOptions,
     common: cluster.commonHttpProtocolOptions,
     http1: cluster.httpProtocolOptions,
     http2: cluster.http2ProtocolOptions,
@@ -122,6 +132,7 @@ function typedSource(options: HttpProtocolOptionsJson, path: ConfigPath): Source
           : explicit?.http2ProtocolOptions === undefined
             ? 'http1'
             : 'http2',
+    names: options.upstreamHttpProtocolOptions,
     common: options.commonHttpProtocolOptions,
     http1: chosen?.httpProtocolOptions,
     http2: chosen?.http2ProtocolOptions,
@@ -142,7 +153,7 @@ export function compileProtocolOptions(
   context: CompileContext,
   path: ConfigPath,
 ): ProtocolOptions {
-  const { protocol, common, http1, http2, path: at, commonPath } = sourceOf(cluster, context, path)
+  const { protocol, names, common, http1, http2, path: at, commonPath } = sourceOf(cluster, context, path)
   // The message is that of connection managers too, where the field is honoured.
   if (common?.maxStreamDuration !== undefined) {
     context.diagnostics.error(
@@ -156,6 +167,11 @@ export function compileProtocolOptions(
   const limits = headLimits(common, common?.maxResponseHeadersKb ?? DEFAULT_MAX_RESPONSE_HEADERS_KB)
   return {
     protocol,
+    serverNames: {
+      autoSni: names?.autoSni ?? false,
+      autoSanValidation: names?.autoSanValidation ?? false,
+      autoSniHeader: names?.overrideAutoSniHeader ? HeaderName.of(names.overrideAutoSniHeader.toLowerCase()) : null,
+    },
     http1: compileHttp1Options(http1, limits, context, at.field('http_protocol_options')),
     http2: compileHttp2Options(http2, limits, context, at.field('http2_protocol_options')),
     idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS),

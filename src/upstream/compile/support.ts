@@ -5,7 +5,6 @@ const CLUSTER = 'envoy.config.cluster.v3'
 const ENDPOINT = 'envoy.config.endpoint.v3'
 const CORE = 'envoy.config.core.v3'
 const LATER = 'comes in a later release'
-const NO_TLS = `TLS ${LATER}`
 const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS or LOGICAL_DNS`
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
 const NO_ORIGINAL_DST =
@@ -47,6 +46,7 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'load_balancing_policy',
     'transport_socket',
     'transport_socket_matches',
+    'upstream_http_protocol_options',
     'metadata',
     'upstream_connection_options',
     'health_checks',
@@ -60,7 +60,6 @@ declareSupport(`${CLUSTER}.Cluster`, {
   refused: {
     transport_socket_matcher: 'the matcher tree is not offered here; use transport_socket_matches',
     eds_cluster_config: NO_XDS,
-    upstream_http_protocol_options: NO_TLS,
     use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',
     original_dst_lb_config: NO_ORIGINAL_DST,
     filters: `upstream network filters ${LATER}`,

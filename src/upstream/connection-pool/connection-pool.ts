@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md): what the pools of all protocols share: who waits, and how many connections are under way.
 import type { RequestEncoder, ResponseDecoder } from '../../http/index.ts'
-import type { Connection, ThreadContext } from '../../net/index.ts'
+import type { Connection, ThreadContext, TransportSocketOverrides } from '../../net/index.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Host } from '../host.ts'
 import { Connections, PendingRequests, Requests, type ResourceLimits } from '../resource-limits.ts'
@@ -59,6 +59,8 @@ export abstract class ConnectionPool {
   readonly limits: ResourceLimits
   /** Where ALPN chooses the protocol; null: it is configured. */
   readonly arbiter: ProtocolArbiter | null
+  /** What these requests want of the transport; null: nothing special. */
+  readonly overrides: TransportSocketOverrides | null
   /** What is offered by ALPN where the host speaks TLS. */
   abstract readonly alpn: readonly string[]
   protected readonly waiting: PendingStream[] = []
@@ -72,12 +74,14 @@ export abstract class ConnectionPool {
     host: Host,
     limits: ResourceLimits,
     arbiter: ProtocolArbiter | null,
+    overrides: TransportSocketOverrides | null,
   ) {
     this.thread = thread
     this.cluster = cluster
     this.host = host
     this.limits = limits
     this.arbiter = arbiter
+    this.overrides = overrides
   }
 
   /**

@@ -71,8 +71,8 @@ export class MixedPool extends ConnectionPool implements ProtocolArbiter {
     const { thread, cluster, host, limits } = this
     const target =
       connection.nextProtocol === 'h2'
-        ? (this.http2 ??= new Http2Pool(thread, cluster, host, limits, this))
-        : (this.http1 ??= new Http1Pool(thread, cluster, host, limits, this))
+        ? (this.http2 ??= new Http2Pool(thread, cluster, host, limits, this, this.overrides))
+        : (this.http1 ??= new Http1Pool(thread, cluster, host, limits, this, this.overrides))
     this.chosen = target
     pool.giveTo(target, connection)
     pool.moveWaiting(target)

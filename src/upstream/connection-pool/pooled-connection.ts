@@ -35,7 +35,8 @@ export abstract class PooledConnection<Pool extends ConnectionPool = ConnectionP
     this.pool = pool
     const { thread, cluster } = pool
     this.startMs = thread.clock.now
-    this.connection = adopted ?? openUpstreamConnection(thread, cluster, pool.host, { alpn: pool.alpn })
+    this.connection =
+      adopted ?? openUpstreamConnection(thread, cluster, pool.host, { ...pool.overrides, alpn: pool.alpn })
     this.connection.reader = this
     this.connection.watermarkCallbacks = this
     if (adopted === null) this.begin()

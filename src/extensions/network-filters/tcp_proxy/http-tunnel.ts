@@ -10,6 +10,7 @@ import {
   type PoolFailure,
   type TcpConnectFailure,
   type TcpUpstreamCallbacks,
+  transportOverrides,
 } from '../../../upstream/index.ts'
 import type { TunnelingPlan } from './tunneling.ts'
 import type { UpstreamPipe } from './upstream-pipe.ts'
@@ -46,7 +47,8 @@ export class HttpTunnel implements UpstreamPipe, ResponseDecoder, PoolCallbacks 
     info: StreamInfo,
   ): HttpTunnel {
     const tunnel = new HttpTunnel(plan, callbacks, info)
-    tunnel.pending = connectionPool(thread, cluster, host, 0, false).newStream(tunnel, tunnel, false)
+    const overrides = transportOverrides(cluster, info, null)
+    tunnel.pending = connectionPool(thread, cluster, host, 0, false, overrides).newStream(tunnel, tunnel, false)
     return tunnel
   }
 

@@ -26,6 +26,7 @@ import {
   type TcpConnectFailure,
   TcpUpstream,
   type TcpUpstreamCallbacks,
+  transportOverrides,
 } from '../../../upstream/index.ts'
 import { EarlyData } from './early-data.ts'
 import { HttpTunnel } from './http-tunnel.ts'
@@ -165,7 +166,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       if (this.attempts === attempt && !tunnel.closed) this.upstream = tunnel
       return
     }
-    const upstream = TcpUpstream.open(thread, cluster, host, this)
+    const overrides = transportOverrides(cluster, this.info, null)
+    const upstream = TcpUpstream.open(thread, cluster, host, this, overrides)
     if (upstream === null) this.giveUp(ResponseFlag.UpstreamOverflow)
     else this.upstream = new TcpPipe(upstream)
   }

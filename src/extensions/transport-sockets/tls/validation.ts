@@ -195,7 +195,7 @@ export function verifyPeer(
     const problem = spiffeProblem(plan.spiffe, certificate)
     if (problem !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: problem }
   }
-  if (requiredSan !== undefined && !certificate.dnsSans.some(name => dnsNameMatches(requiredSan, name))) {
+  if (requiredSan !== undefined && !namesCertificate(requiredSan, certificate)) {
     return sanFailure(certificate)
   }
   if (plan.sanMatchers.length > 0 && !plan.sanMatchers.some(matcher => sanMatches(matcher, certificate))) {
@@ -211,6 +211,10 @@ export function verifyPeer(
 
 /** Peers are known by their very certificate or key. */
 export const isPinned = ({ hashes, spkis }: ValidationPlan): boolean => hashes.size + spkis.size > 0
+
+function namesCertificate(name: string, { dnsSans, ipSans }: Certificate): boolean {
+  return ipSans.includes(name) || dnsSans.some(inCertificate => dnsNameMatches(name, inCertificate))
+}
 
 function sanFailure({ sans }: Certificate): VerifyFailure {
   return { slot: stats.FAIL_VERIFY_SAN, text: `SAN matcher, certificate SANs are [${sans.join(', ')}]` }

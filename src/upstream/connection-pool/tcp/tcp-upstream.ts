@@ -6,6 +6,7 @@ import {
   type Connection,
   type ConnectionReader,
   type ThreadContext,
+  type TransportSocketOverrides,
   type WatermarkCallbacks,
 } from '../../../net/index.ts'
 import type { Cluster } from '../../cluster.ts'
@@ -60,6 +61,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     host: Host,
     limits: ResourceLimits,
     callbacks: TcpUpstreamCallbacks,
+    overrides: TransportSocketOverrides | null,
   ) {
     this.thread = thread
     this.cluster = cluster
@@ -68,7 +70,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     this.callbacks = callbacks
     this.startMs = thread.clock.now
     const { plan, stats } = cluster
-    this.connection = openUpstreamConnection(thread, cluster, host, null)
+    this.connection = openUpstreamConnection(thread, cluster, host, overrides)
     this.connection.reader = this
     this.connection.watermarkCallbacks = callbacks
     this.connection.expectBulk = true
@@ -93,6 +95,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     cluster: Cluster,
     host: Host,
     callbacks: TcpUpstreamCallbacks,
+    overrides: TransportSocketOverrides | null,
   ): TcpUpstream | null {
     const limits = cluster.limits(0)
     if (!limits.tryAcquire(Connections)) {
@@ -104,7 +107,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
       cluster.stats.cells[C.upstream_rq_pending_overflow]! += 1
       return null
     }
-    return new TcpUpstream(thread, cluster, host, limits, callbacks)
+    return new TcpUpstream(thread, cluster, host, limits, callbacks, overrides)
   }
 
   onConnected(): void {
