@@ -78,8 +78,8 @@ export class Http1Fixture {
   }
 
   async stop(): Promise<void> {
-    await this.proxy.stop()
-    await this.origin.close()
+    // A proxy that has died must fail the test, not keep it from ending.
+    await this.proxy.stop().finally(() => this.origin.close())
   }
 
   port(listener: ListenerName = 'plain'): number {

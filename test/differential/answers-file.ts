@@ -6,7 +6,15 @@ import { parse } from 'yaml'
 export interface AnswersCase {
   readonly name: string
   /** See message.ts for the short form. */
-  readonly send: string | readonly string[]
+  readonly send?: string | readonly string[]
+  /** In place of `send`: exact bytes, in pieces, after which `responses` answers are awaited (one by default). */
+  readonly bytes?: string | readonly string[]
+  readonly responses?: number
+  /** In place of `origin`: its exact bytes, and how it ends the connection behind them. */
+  readonly origin_bytes?: string
+  readonly origin_end?: 'close' | 'reset'
+  /** Envoy is laxer here than the RFCs: to refuse is as good. */
+  readonly laxer?: boolean
   /** What the origin answers, in the order of the requests it gets; the last one stays. */
   readonly origin?: string | readonly string[]
   /** Of the stats whose name matches this pattern, the changes are seen. */

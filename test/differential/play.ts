@@ -26,6 +26,7 @@ const LOG =
   '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%'
 
 const STATS_MS = 1000
+const PIECE_MS = 15
 /** Sizes that differ from one version of a compression library to the next. */
 const ENCODERS_OWN = /total_compressed_bytes$/
 const ENCODED_BODY = /^< (gzip|br|zstd) body/
@@ -107,6 +108,8 @@ interface Played {
 class Player {
   private readonly proxy: ProxyProcess
   private script: readonly string[] = []
+  /** The case whose origin speaks bytes of its own. */
+  private exact: AnswersCase | null = null
   /** Requests of the current case that reached the origin. */
   private asked: RawRequest[] = []
 
@@ -121,20 +124,36 @@ class Player {
     // Nobody pipelines here: behind a complete request there is nothing.
     connection.received = ''
     for (const request of requests) {
+      if (this.exact !== null) {
+        this.asked.push(request)
+        this.answerExactly(connection, this.exact)
+        continue
+      }
       const short = this.script[Math.min(this.asked.length, this.script.length - 1)]!
       this.asked.push(request)
       connection.socket.write(Buffer.from(responseBytes(short, request.method), 'latin1'))
     }
   }
 
+  private answerExactly(
+    { socket }: OriginConnection,
+    { origin_bytes: bytes = '', origin_end: end }: AnswersCase,
+  ): void {
+    socket.write(Buffer.from(bytes, 'latin1'), () => {
+      if (end === 'close') socket.end()
+      else if (end === 'reset') socket.resetAndDestroy()
+    })
+  }
+
   async play(placed: Placed, one: AnswersCase): Promise<Played> {
+    this.exact = one.origin_bytes === undefined && one.origin_end === undefined ? null : one
     this.script = typeof one.origin === 'string' ? [one.origin] : (one.origin ?? ['200\n\nfrom origin'])
     this.asked = []
     const before = await this.stats(placed, one)
     const client = await RawClient.connect(placed.port)
     const clientPort = client.socket.localPort!
     const startMs = performance.now()
-    const lines = await converse(client, typeof one.send === 'string' ? [one.send] : one.send)
+    const lines = await (one.bytes === undefined ? converse(client, asList(one.send)) : sendExactly(client, one))
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
     lines.push(...this.asked.flatMap(requestLines))
     client.close()
@@ -170,6 +189,25 @@ class Player {
 
 const withSign = (change: number): string => (change > 0 ? `+${change}` : String(change))
 
+const asList = (value: string | readonly string[] = []): readonly string[] =>
+  typeof value === 'string' ? [value] : value
+
+/** Sends the bytes of a case, each piece in a segment of its own, and waits for what it expects. */
+async function sendExactly(client: RawClient, one: AnswersCase): Promise<string[]> {
+  const pieces = asList(one.bytes)
+  const methods = [...pieces.join('').matchAll(/^([A-Z]+) \S* HTTP\/1/gm)].map(match => match[1]!)
+  const wanted = one.responses ?? 1
+  const complete = (): readonly RawResponse[] => parseResponses(client.received, methods)
+  const answered = (): boolean => complete().filter(({ status }) => status >= 200).length >= wanted
+  for (const piece of pieces) {
+    client.send(piece)
+    // The next piece is another read for the proxy.
+    if (pieces.length > 1) await new Promise(resolve => setTimeout(resolve, PIECE_MS))
+  }
+  await client.until(answered)
+  return outcome(client, complete())
+}
+
 /** Sends the requests in turn, each after the answer to the one before. */
 async function converse(client: RawClient, requests: readonly string[]): Promise<string[]> {
   const methods: string[] = []
@@ -181,6 +219,11 @@ async function converse(client: RawClient, requests: readonly string[]): Promise
     await client.until(received => parseResponses(received, methods).length >= methods.length)
     responses = parseResponses(client.received, methods)
   }
+  return outcome(client, responses)
+}
+
+/** Who says that it closes is given the time for it. */
+async function outcome(client: RawClient, responses: readonly RawResponse[]): Promise<string[]> {
   const closing = responses.at(-1)?.headers.some(([name, value]) => name === 'connection' && value === 'close') ?? true
   if (closing) await client.untilEnd()
   return [...responses.flatMap(responseLines), client.ended ? 'closed' : 'open']

@@ -1,9 +1,16 @@
 // What was seen from outside, as lines of text without what differs from run to run: equal lines are equal behaviour.
+import { networkInterfaces } from 'node:os'
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { RawRequest, RawResponse } from '../harness/index.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const LONGEST = 300
+/** What the proxy calls itself towards others, where its client is local. */
+const OWN = Object.values(networkInterfaces())
+  .flatMap(list => list ?? [])
+  .filter(({ internal }) => !internal)
+  .map(({ address }) => address)
+const withoutOwn = (text: string): string => OWN.reduce((shown, address) => shown.replaceAll(address, 'OWN'), text)
 
 const printable = (text: string): string =>
   text.replace(/[\0-\x1f\x7f-\xff]/g, char => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
@@ -15,7 +22,7 @@ function field([name, value]: readonly [string, string]): string {
   if (name === 'date' || (name === 'x-request-id' && UUID.test(value))) return `${name}: *`
   if (name === 'x-envoy-upstream-service-time') return `${name}: *`
   if (name === 'x-envoy-expected-rq-timeout-ms') return `${name}: ~${Math.ceil(Number(value) / 1000) * 1000}`
-  return `${name}: ${printable(value)}`
+  return `${name}: ${shortened(printable(withoutOwn(value)))}`
 }
 
 const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {

@@ -63,8 +63,8 @@ export class Http1Connection extends PooledConnection<Http1Pool> implements Clie
 
   onEnd(): void {
     // The origin's FIN ends a close-delimited body; anything else it cuts short.
-    if (!this.codec.onConnectionClosed()) this.connection.closeByPeer()
-    else if (!this.connection.closing) this.connection.close(CloseNoFlush)
+    this.connection.closeByPeer()
+    this.codec.onConnectionClosed()
   }
 
   onStreamComplete(reusable: boolean): void {
