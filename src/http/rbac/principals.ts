@@ -1,6 +1,7 @@
 // rbac.v3.Principal: who asks.
 import type { Principal_AuthenticatedJson, PrincipalJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
 import type { FilterStateMatcherJson } from '#api/envoy/type/matcher/v3/filter_state_pb.ts'
+import type { StringMatcherJson } from '#api/envoy/type/matcher/v3/string_pb.ts'
 import { type CompileContext, type ConfigPath, compileStringMatcher } from '../../config/index.ts'
 import { type Cidr, parseCidr, parseIp } from '../../net/index.ts'
 import { compileHeaderMatcher } from '../matchers/header-matcher.ts'
@@ -43,6 +44,9 @@ export function compilePrincipal(
 }
 
 function compileIdentity(json: PrincipalJson, context: CompileContext, path: ConfigPath): RbacRule {
+  if (json.authenticated !== undefined) {
+    return authenticated(json.authenticated.principalName, context, path.field('authenticated').field('principal_name'))
+  }
   const { sourceIp, directRemoteIp, remoteIp, metadata, sourcedMetadata, filterState } = json
   if (sourceIp !== undefined) {
     return inRange(sourceIp, info => info.connection.remoteAddress, context, path.field('source_ip'))
@@ -72,6 +76,17 @@ function isAuthenticated(json: Principal_AuthenticatedJson, context: CompileCont
     const certificate = info.connection.ssl?.peerCertificate ?? null
     if (certificate === null) return info.connection.ssl !== null && matches('')
     return certificate.uriSans.some(matches) || certificate.dnsSans.some(matches) || matches(certificate.subject)
+  }
+}
+
+/** Who showed a certificate; by name: one of its URIs, else one of its DNS names, else its subject. */
+function authenticated(name: StringMatcherJson | undefined, context: CompileContext, path: ConfigPath): RbacRule {
+  if (name === undefined) return ({ info }) => info.connection.ssl?.peerCertificatePresented === true
+  const predicate = compileStringMatcher(name, context, path)
+  return ({ info }) => {
+    const certificate = info.connection.ssl?.peerCertificate ?? null
+    if (certificate === null) return false
+    return certificate.uriSans.some(predicate) || certificate.dnsSans.some(predicate) || predicate(certificate.subject)
   }
 }
 

@@ -35,6 +35,7 @@ declareSupport(`${RBAC}.Principal`, {
     'and_ids',
     'or_ids',
     'any',
+    'authenticated',
     'source_ip',
     'direct_remote_ip',
     'remote_ip',
@@ -56,3 +57,4 @@ declareSupport(`${RBAC}.SourcedMetadata`, { supported: ['metadata_matcher', 'met
 declareSupport('envoy.type.v3.Int32Range', { supported: ['start', 'end'] })
 declareSupport('envoy.type.matcher.v3.FilterStateMatcher', { supported: ['key', 'string_match', 'address_match'] })
 declareSupport('envoy.type.matcher.v3.AddressMatcher', { supported: ['ranges', 'invert_match'] })
+declareSupport(`${RBAC}.Principal.Authenticated`, { supported: ['principal_name'] })
