@@ -48,7 +48,10 @@ export function compileHttpConnectionManager(
     statPrefix: (config.statPrefix ?? '').replaceAll(':', '_'),
     limits,
     codecType: codecType(config),
-    http2: compileHttp2Options(config.http2ProtocolOptions, limits, context, path.field('http2_protocol_options')),
+    http2: {
+      ...compileHttp2Options(config.http2ProtocolOptions, limits, context, path.field('http2_protocol_options')),
+      streamFlushTimeoutMs: durationMs(config.streamFlushTimeout, durationMs(config.streamIdleTimeout, STREAM_IDLE_MS)),
+    },
     codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
     routes: {
       current:

@@ -38,10 +38,9 @@ const FORBIDDEN_0 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 0)
 const FORBIDDEN_1 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 1)
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
-const prepared = (name: HeaderName, value: string): Uint8Array => Buffer.from(`${name.text}: ${value}\r\n`, 'latin1')
 
-const PROTO_HTTP = prepared(http.X_FORWARDED_PROTO, 'http')
-const PROTO_HTTPS = prepared(http.X_FORWARDED_PROTO, 'https')
+const PROTO_HTTP = new http.PreparedLine(http.X_FORWARDED_PROTO, 'http')
+const PROTO_HTTPS = new http.PreparedLine(http.X_FORWARDED_PROTO, 'https')
 
 /** Address without port: '10.0.0.1' of '10.0.0.1:80', '::1' of '[::1]:80'; pipes have none. */
 export function hostOf(address: string): string {
@@ -56,14 +55,14 @@ export class ConnectionIdentity {
   readonly peerIsInternal: boolean
   /** What X-Forwarded-For gains. */
   readonly forwardedFor: string
-  readonly forwardedForLine: Uint8Array
-  readonly externalAddressLine: Uint8Array
+  readonly forwardedForLine: http.PreparedLine
+  readonly externalAddressLine: http.PreparedLine
   readonly isPipe: boolean
   /** 'ip:0' of the peer, as logs print a forwarded address; the real one with port for the connection itself. */
   readonly localPort: string
   /** What X-Forwarded-Proto says of this connection. */
   readonly proto: 'http' | 'https'
-  readonly protoLine: Uint8Array
+  readonly protoLine: http.PreparedLine
   readonly clientCert: ForwardedClientCert
 
   constructor(plan: HttpConnectionManagerPlan, info: ConnectionInfo) {
@@ -72,8 +71,8 @@ export class ConnectionIdentity {
     const internal = plan.internalAddresses
     this.peerIsInternal = internal !== null && (this.isPipe ? internal.unixSockets : internal.contains(this.peerHost))
     this.forwardedFor = LOOPBACK.test(this.peerHost) ? ownAddress() : this.peerHost
-    this.forwardedForLine = prepared(http.X_FORWARDED_FOR, this.forwardedFor)
-    this.externalAddressLine = prepared(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
+    this.forwardedForLine = new http.PreparedLine(http.X_FORWARDED_FOR, this.forwardedFor)
+    this.externalAddressLine = new http.PreparedLine(http.X_ENVOY_EXTERNAL_ADDRESS, this.peerHost)
     this.localPort = info.localAddress.slice(info.localAddress.lastIndexOf(':') + 1)
     this.proto = info.ssl === null ? 'http' : 'https'
     this.protoLine = info.ssl === null ? PROTO_HTTP : PROTO_HTTPS
@@ -81,7 +80,7 @@ export class ConnectionIdentity {
   }
 }
 
-const INTERNAL_TRUE = prepared(http.X_ENVOY_INTERNAL, 'true')
+const INTERNAL_TRUE = new http.PreparedLine(http.X_ENVOY_INTERNAL, 'true')
 
 /** The N-th address from the right of X-Forwarded-For, 0 the last; null when there are fewer. `single`: it is the only one. */
 export function lastAddress(forwardedFor: string, fromRight: number): { address: string; single: boolean } | null {
@@ -117,19 +116,18 @@ export function mutateForwarded(
     if (!plan.skipXffAppend && !identity.isPipe) appendForwardedFor(identity, headers, forwardedFor)
     if (headers.has(http.X_FORWARDED_PROTO)) {
       if (plan.xffNumTrustedHops === 0) headers.set(http.X_FORWARDED_PROTO, identity.proto)
-    } else headers.appendPrepared(identity.protoLine, http.X_FORWARDED_PROTO.text.length)
+    } else headers.appendPrepared(identity.protoLine)
     if (plan.appendXForwardedPort && (plan.xffNumTrustedHops === 0 || !headers.has(http.X_FORWARDED_PORT))) {
       headers.set(http.X_FORWARDED_PORT, identity.localPort)
     }
     // The scheme is read from X-Forwarded-Proto, which is settled by now.
     dropForbidden(headers, internal, !internal)
-    if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
+    if (internal) headers.appendPrepared(INTERNAL_TRUE)
     else if (trusted === null) {
       if (headers.has(http.X_ENVOY_EXTERNAL_ADDRESS)) {
         if (identity.isPipe) headers.remove(http.X_ENVOY_EXTERNAL_ADDRESS)
         else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, identity.peerHost)
-      } else if (!identity.isPipe)
-        headers.appendPrepared(identity.externalAddressLine, http.X_ENVOY_EXTERNAL_ADDRESS.text.length)
+      } else if (!identity.isPipe) headers.appendPrepared(identity.externalAddressLine)
     } else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, trusted)
     return internal ? InternalRequest : EdgeRequest
   }
@@ -150,10 +148,9 @@ export function mutateForwarded(
       internal = found.single && plan.internalAddresses?.contains(found.address) === true
     }
   }
-  if (!headers.has(http.X_FORWARDED_PROTO))
-    headers.appendPrepared(identity.protoLine, http.X_FORWARDED_PROTO.text.length)
+  if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(identity.protoLine)
   dropForbidden(headers, internal, false)
-  if (internal) headers.appendPrepared(INTERNAL_TRUE, http.X_ENVOY_INTERNAL.text.length)
+  if (internal) headers.appendPrepared(INTERNAL_TRUE)
   return internal ? InternalRequest : ExternalRequest
 }
 
@@ -177,7 +174,7 @@ function trustedPeer(
 }
 
 function appendForwardedFor(identity: ConnectionIdentity, headers: HeaderMap, present: string | undefined): void {
-  if (present === undefined) headers.appendPrepared(identity.forwardedForLine, http.X_FORWARDED_FOR.text.length)
+  if (present === undefined) headers.appendPrepared(identity.forwardedForLine)
   else headers.set(http.X_FORWARDED_FOR, present === '' ? identity.forwardedFor : `${present},${identity.forwardedFor}`)
 }
 

@@ -1,21 +1,21 @@
 // HOT FILE (docs/hot-path.md): a UUIDv4 per request without an allocation: random bytes come in large gulps.
 import { randomFillSync } from 'node:crypto'
-import { type HeaderMap, X_REQUEST_ID } from '../http/index.ts'
+import { type HeaderMap, PreparedLine, X_REQUEST_ID } from '../http/index.ts'
 
 const POOL_BYTES = 16384
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
 let position = POOL_BYTES
 const HEX = Buffer.from('0123456789abcdef', 'latin1')
-const LINE = Buffer.from('x-request-id: 00000000-0000-4000-8000-000000000000\r\n', 'latin1')
-const NAME_LENGTH = X_REQUEST_ID.text.length
-const VALUE_START = NAME_LENGTH + 2
+const PREPARED = new PreparedLine(X_REQUEST_ID, '00000000-0000-4000-8000-000000000000', true)
+const LINE = PREPARED.bytes
+const VALUE_START = X_REQUEST_ID.text.length + 2
 /** Where the version digit stands; with tracing it tells the sampling decision. */
 export const TRACE_REASON_INDEX = 14
 
 /** Appends `x-request-id` with a random UUIDv4 (RFC 9562, 5.4). */
 export function appendRandomRequestId(headers: HeaderMap): void {
   renewLine()
-  headers.appendPrepared(LINE, NAME_LENGTH)
+  headers.appendPrepared(PREPARED)
 }
 
 /** A random UUIDv4 as text: the rare path, where it takes the place of another. */

@@ -9,14 +9,14 @@ const HOP_BITS =
   http.CONNECTION.bit | http.TRANSFER_ENCODING.bit | http.KEEP_ALIVE.bit | http.PROXY_CONNECTION.bit | http.UPGRADE.bit
 
 /** The date line, made anew once per second and thread. */
-let dateLine: Uint8Array = new Uint8Array(0)
+let dateLine = new http.PreparedLine(http.DATE, '')
 let dateValidUntilMs = -1
 
-function currentDateLine(thread: ThreadContext): Uint8Array {
+function currentDateLine(thread: ThreadContext): http.PreparedLine {
   const { now } = thread.clock
   if (now >= dateValidUntilMs) {
     const wallMs = thread.clock.wallMs()
-    dateLine = Buffer.from(`date: ${new Date(wallMs).toUTCString()}\r\n`, 'latin1')
+    dateLine = new http.PreparedLine(http.DATE, new Date(wallMs).toUTCString())
     dateValidUntilMs = now + 1000 - (wallMs % 1000)
   }
   return dateLine
@@ -24,13 +24,11 @@ function currentDateLine(thread: ThreadContext): Uint8Array {
 
 /** Prepared lines of one plan. */
 export class ResponseLines {
-  readonly server: Uint8Array
-  readonly serverName: string
+  readonly server: http.PreparedLine
   readonly via: string
 
   constructor(plan: HttpConnectionManagerPlan) {
-    this.server = Buffer.from(`server: ${plan.serverName}\r\n`, 'latin1')
-    this.serverName = plan.serverName
+    this.server = new http.PreparedLine(http.SERVER, plan.serverName)
     this.via = plan.via
   }
 }
@@ -53,13 +51,12 @@ export function mutateResponse(
   upgrade: boolean,
 ): void {
   if ((headers.known0 & HOP_BITS) !== 0) removeHopByHop(headers, upgrade)
-  if (!headers.has(http.DATE)) headers.appendPrepared(currentDateLine(thread), 4)
+  if (!headers.has(http.DATE)) headers.appendPrepared(currentDateLine(thread))
   const lines = responseLines(plan)
   if (plan.serverTransformation === 'OVERWRITE') {
-    if (headers.has(http.SERVER)) headers.set(http.SERVER, lines.serverName)
-    else headers.appendPrepared(lines.server, 6)
+    headers.setPrepared(lines.server)
   } else if (plan.serverTransformation === 'APPEND_IF_ABSENT' && !headers.has(http.SERVER)) {
-    headers.appendPrepared(lines.server, 6)
+    headers.appendPrepared(lines.server)
   }
   if (lines.via !== '') {
     const present = headers.get(http.VIA)

@@ -18,6 +18,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'scheme_header_transformation',
     'max_request_headers_kb',
     'stream_idle_timeout',
+    'stream_flush_timeout',
     'request_timeout',
     'request_headers_timeout',
     'drain_timeout',
@@ -68,7 +69,6 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     typed_header_validation_config: 'there is one header validator, and it is strict',
     append_local_overload: 'the overload manager is not part of this release',
     add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
-    stream_flush_timeout: 'not part of this release: stream_idle_timeout bounds the flush as well',
     drain_timeout_jitter: 'not part of this release: drain_timeout works',
     forward_proto_config: 'not part of this release',
     http1_safe_max_connection_duration:

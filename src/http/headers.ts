@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): heads are kept as the bytes they came in; strings are made when somebody asks.
 import { fingerprint, HeaderName } from './header-name.ts'
 import { HOST, joinsLines, knownName } from './known-headers.ts'
+import type { PreparedLine } from './prepared-line.ts'
 
 const NAME_END = 1
 const VALUE_END = 2
@@ -349,14 +350,24 @@ export class HeaderMap {
     this.addLine(start, nameEnd, this.size - 2)
   }
 
-  /** Adds a line prepared at plan time: `name: value\r\n` as bytes. */
-  appendPrepared(line: Uint8Array, nameLength: number): void {
-    this.ensure(line.length)
-    const start = this.size
-    const { bytes } = this
-    for (let i = 0; i < line.length; i++) bytes[start + i] = line[i]!
-    this.size = start + line.length
-    this.addLine(start, start + nameLength, this.size - 2)
+  /** Adds a line prepared at plan time. */
+  appendPrepared({ name, view, bytes, token }: PreparedLine): void {
+    this.copyLine(view, 0, bytes.length, name.bytes.length, name.print, name.bit === 0 ? undefined : name, token)
+  }
+
+  /** As `set`, with a prepared line: an encoder that knows it need not look at it. */
+  setPrepared(line: PreparedLine): void {
+    const { name } = line
+    const { repeated } = this
+    const index = this.find(name, 0)
+    this.appendPrepared(line)
+    if (index < 0) return
+    this.repeated = repeated
+    // It takes the place of the first one of its name.
+    const last = --this.length * WIDTH
+    this.live--
+    this.entries.copyWithin(index * WIDTH, last, last + WIDTH)
+    for (let i = this.find(name, index + 1); i >= 0; i = this.find(name, i + 1)) this.removeAt(i)
   }
 
   /** Replaces the first line of that name in place and drops its others; appends when there is none. */

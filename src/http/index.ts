@@ -45,6 +45,7 @@ export {
 } from './matchers/query-parameter-matcher.ts'
 export { originalUri } from './original-uri.ts'
 export { overwriteHeader } from './overwrite-header.ts'
+export { PreparedLine } from './prepared-line.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './rbac/index.ts'
 export * from './route.ts'

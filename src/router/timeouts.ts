@@ -52,8 +52,7 @@ function milliseconds(text: string | undefined): number {
 
 // Nearly all requests of a worker carry the same few timeouts.
 let expectedMs = -1
-let expectedLine: Uint8Array = new Uint8Array(0)
-const NAME_LENGTH = http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS.text.length
+let expectedLine = new http.PreparedLine(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, '')
 
 /** Tells the upstream how long its answer is waited for. */
 export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
@@ -65,7 +64,7 @@ export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
   if (ms <= 0) return
   if (ms !== expectedMs) {
     expectedMs = ms
-    expectedLine = Buffer.from(`x-envoy-expected-rq-timeout-ms: ${ms}\r\n`, 'latin1')
+    expectedLine = new http.PreparedLine(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(ms))
   }
-  headers.appendPrepared(expectedLine, NAME_LENGTH)
+  headers.appendPrepared(expectedLine)
 }

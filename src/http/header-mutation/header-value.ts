@@ -5,6 +5,7 @@ import { type CompileContext, type ConfigPath, declareSupport } from '../../conf
 import { compileFormat, type FormatContext, type Formatter } from '../../observability/index.ts'
 import { HeaderName } from '../header-name.ts'
 import type { HeaderMap } from '../headers.ts'
+import { PreparedLine } from '../prepared-line.ts'
 
 declareSupport('envoy.config.core.v3.HeaderValueOption', {
   supported: ['header', 'append', 'append_action', 'keep_empty_value'],
@@ -34,8 +35,7 @@ export class HeaderValue {
   /** Null: `text` is the value. */
   private readonly formatter: Formatter | null
   private readonly text: string
-  /** `name: text\r\n`. */
-  private readonly line: Uint8Array
+  private readonly line: PreparedLine
 
   constructor(name: HeaderName, action: AppendAction, keepEmpty: boolean, text: string, formatter: Formatter | null) {
     this.name = name
@@ -43,7 +43,7 @@ export class HeaderValue {
     this.keepEmpty = keepEmpty
     this.formatter = formatter
     this.text = text
-    this.line = Buffer.from(`${name.text}: ${text}\r\n`, 'latin1')
+    this.line = new PreparedLine(name, text)
   }
 
   get overwrites(): boolean {
@@ -68,7 +68,7 @@ export class HeaderValue {
   append(headers: HeaderMap, value: string): void {
     const { name } = this
     if (name.bit !== 0 && headers.has(name)) headers.set(name, `${headers.getAll(name).join(',')},${value}`)
-    else if (this.formatter === null) headers.appendPrepared(this.line, name.text.length)
+    else if (this.formatter === null) headers.appendPrepared(this.line)
     else headers.append(name, value)
   }
 }

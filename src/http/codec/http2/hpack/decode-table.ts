@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): the decoder's dynamic table (RFC 7541, 2.3.2), kept as bytes.
 import type { HeaderName } from '../../../header-name.ts'
+import { nextToken } from '../../../prepared-line.ts'
 import { DEFAULT_TABLE_BYTES } from '../constants.ts'
 
 const START = 0
@@ -15,13 +16,6 @@ const WIDTH = 7
 export const ENTRY_OVERHEAD = 32
 const INITIAL_BYTES = 512
 const INITIAL_SLOTS = 16
-
-let lastToken = 0
-
-/** A token for a line, see HeaderMap.copyLine; 0 once all are used up. */
-function nextToken(): number {
-  return lastToken === 0x7fffffff ? 0 : ++lastToken
-}
 
 /**
  * Entries are whole lines, `name: value\r\n`, ready to be copied into a HeaderMap, with what is known of their names and
