@@ -5,7 +5,10 @@ import { schemaTable } from './table.ts'
 
 const OVERLAY = new URL('../../../proto-overlay/', import.meta.url)
 
-/** Message -> field -> number, type, label, first Envoy release; taken from Envoy's published descriptors. */
+/**
+ * Message -> field -> number, type, label, first Envoy release; taken from Envoy's published descriptors. Fields of this
+ * proxy's own say 'outrider' for a release.
+ */
 type Facts = Record<string, Record<string, readonly [number, string, string, string?]>>
 
 const facts = JSON.parse(readFileSync(new URL('facts.json', OVERLAY), 'utf8')) as Facts

@@ -1,5 +1,11 @@
 import type { GrpcJsonTranscoderJson } from '#api/envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder_pb.ts'
-import { type CompileContext, type ConfigPath, declareSupport, type ExtensionFactory } from '../../../config/index.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  declareSupport,
+  durationMs,
+  type ExtensionFactory,
+} from '../../../config/index.ts'
 import { type HttpFilter, type HttpFilterPlan, PER_ROUTE_CATEGORY } from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
@@ -7,15 +13,18 @@ import { registryOf } from './descriptors.ts'
 import { buildMethodTable, type MethodTable } from './method-table.ts'
 import type { TranscoderSettings } from './settings.ts'
 import { TRANSCODER_STATS } from './stats.ts'
+import { FixedTable, ReflectedTable } from './table-source.ts'
 import { TranscoderFilter, type Transcoding } from './transcoder.ts'
 
 const API = 'envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder'
 const NAME = 'envoy.filters.http.grpc_json_transcoder'
+const DEFAULT_REFRESH_MS = 300_000
 
 declareSupport(API, {
   supported: [
     'proto_descriptor',
     'proto_descriptor_bin',
+    'reflection',
     'services',
     'print_options',
     'match_incoming_request_route',
@@ -33,6 +42,7 @@ declareSupport(API, {
     'capture_unknown_query_parameters',
   ],
 })
+declareSupport(`${API}.Reflection`, { supported: ['cluster', 'refresh_interval'] })
 declareSupport(`${API}.PrintOptions`, {
   supported: [
     'add_whitespace',
@@ -103,7 +113,14 @@ function compileTable(
 function compileTranscoding(config: object, context: CompileContext, path: ConfigPath): Transcoding {
   const json = config as GrpcJsonTranscoderJson
   const settings = compileSettings(json)
-  return { settings, table: compileTable(json, settings, context, path) }
+  const { reflection } = json
+  if (reflection === undefined) return { settings, source: new FixedTable(compileTable(json, settings, context, path)) }
+  const cluster = reflection.cluster ?? ''
+  if (!context.hasCluster(cluster)) {
+    context.diagnostics.error(path.field('reflection').field('cluster'), `unknown cluster ${cluster}`)
+  }
+  const refreshMs = durationMs(reflection.refreshInterval, DEFAULT_REFRESH_MS)
+  return { settings, source: new ReflectedTable({ cluster, refreshMs }, settings) }
 }
 
 class TranscoderPlan implements HttpFilterPlan {
@@ -118,6 +135,7 @@ class TranscoderPlan implements HttpFilterPlan {
 
   start(thread: ThreadContext, statPrefix: string): void {
     this.stats = thread.stats.block(statPrefix, TRANSCODER_STATS)
+    this.transcoding.source.demand(thread)
   }
 
   create(): HttpFilter {

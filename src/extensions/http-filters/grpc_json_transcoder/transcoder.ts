@@ -4,6 +4,7 @@ import {
   CONTENT_TYPE,
   FilterContinue,
   FilterStop,
+  FilterStopAndBuffer,
   GRPC_MESSAGE,
   GRPC_STATUS,
   grpcStatusIn,
@@ -27,16 +28,17 @@ import { ResponseTranslator } from './response-translator.ts'
 import type { TranscoderSettings } from './settings.ts'
 import { REQUEST_BUFFER, RESPONSE_BUFFER } from './stats.ts'
 import { GRPC_STATUS_DETAILS, statusJson } from './status-details.ts'
+import type { TableSource } from './table-source.ts'
 
 const X_ENVOY_ORIGINAL_METHOD = HeaderName.of('x-envoy-original-method')
 const FAILED = 'grpc_json_transcode_failure'
 const TOO_LARGE = "transcoder's internal buffer size exceeds the configured limit."
 const NOTHING = Buffer.alloc(0)
 
-/** A transcoder's configuration with what it knows of its services; null: not known yet. */
+/** A transcoder's configuration and where its methods come from. */
 export interface Transcoding {
   readonly settings: TranscoderSettings
-  readonly table: MethodTable | null
+  readonly source: TableSource
 }
 
 export class TranscoderFilter extends HttpFilter {
@@ -52,6 +54,9 @@ export class TranscoderFilter extends HttpFilter {
   private ready: Buffer[] = []
   private readyBytes = 0
   private hasBody = false
+  /** The request waits for the services to become known. */
+  private waiting: (() => void) | null = null
+  private source: TableSource | null = null
   private requestHeld = 0
   private responseHeld = 0
 
@@ -64,14 +69,36 @@ export class TranscoderFilter extends HttpFilter {
   // ---- request
 
   override decodeHeaders(headers: HeaderMap, endStream: boolean): HttpFilterStatus {
-    const transcoding = (this.routePlan() as Transcoding | null) ?? this.own
-    const { settings, table } = transcoding
+    const { settings, source } = (this.routePlan() as Transcoding | null) ?? this.own
     if (settings.services.length === 0 || hasGrpcContentType(headers)) return FilterContinue
-    if (table === null) {
-      this.callbacks.sendLocalReply(503, 'the services are not known yet', 'grpc_json_transcoder_no_descriptors')
-      return FilterStop
-    }
     this.settings = settings
+    source.demand(this.callbacks.thread)
+    if (source.current !== null) return this.begin(headers, endStream, source.current)
+    if (!source.pending) return this.rejectUnknown()
+    this.source = source
+    this.waiting = () => this.resume(headers, endStream)
+    source.wait(this.waiting)
+    return FilterStopAndBuffer
+  }
+
+  private resume(headers: HeaderMap, endStream: boolean): void {
+    this.waiting = null
+    const table = this.source?.current ?? null
+    const { buffers } = this.callbacks.thread
+    buffers.enter()
+    if (table === null) this.rejectUnknown()
+    else if (this.begin(headers, endStream, table) === FilterContinue) this.callbacks.continueDecoding(this)
+    buffers.leave()
+  }
+
+  private rejectUnknown(): HttpFilterStatus {
+    this.callbacks.sendLocalReply(503, 'the services are not known yet', 'grpc_json_transcoder_no_descriptors')
+    return FilterStop
+  }
+
+  /** The services are known. */
+  private begin(headers: HeaderMap, endStream: boolean, table: MethodTable): HttpFilterStatus {
+    const { settings } = this
     const { maxRequestBytes } = settings
     const maxBytes = maxRequestBytes >= 0 ? maxRequestBytes : this.callbacks.bufferLimitBytes
     const prepared = prepareRequest(headers, table, settings, maxBytes)
@@ -309,6 +336,7 @@ export class TranscoderFilter extends HttpFilter {
   }
 
   override onDestroy(): void {
+    if (this.waiting !== null) this.source?.cancel(this.waiting)
     this.noteRequestBytes(0)
     this.noteResponseBytes(0)
   }
