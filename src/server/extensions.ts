@@ -66,6 +66,7 @@ import { connectionLimitFactory } from '../extensions/network-filters/connection
 import { directResponseFactory } from '../extensions/network-filters/direct_response/index.ts'
 import { echoFactory } from '../extensions/network-filters/echo/index.ts'
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
+import { networkRateLimitFactory } from '../extensions/network-filters/ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
@@ -87,6 +88,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   directResponseFactory,
   echoFactory,
   networkLocalRateLimitFactory,
+  networkRateLimitFactory,
   networkRbacFactory,
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),

@@ -2,3 +2,12 @@ export type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions
 export { AsyncRequest, type AsyncRequestCallbacks, type AsyncResponse } from './async-request.ts'
 export { GrpcCall, type GrpcCallCallbacks, type GrpcCallOptions } from './grpc-call.ts'
 export { checkServiceCluster, compileGrpcService } from './grpc-service.ts'
+export {
+  CodeOverLimit,
+  compileRateLimitService,
+  type RateLimitAnswer,
+  type RateLimitCallbacks,
+  type RateLimitService,
+  type RateLimitStatus,
+  rateLimitHeaderValue,
+} from './rate-limit-service.ts'

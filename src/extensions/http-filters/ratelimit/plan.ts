@@ -12,8 +12,7 @@ import {
 } from '../../../http/index.ts'
 import { RuntimeFraction, type ThreadContext } from '../../../net/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
-import { type Cluster, compileGrpcService } from '../../../upstream/index.ts'
-import { METHOD, RateLimitService } from './service.ts'
+import { type Cluster, compileRateLimitService, type RateLimitService } from '../../../upstream/index.ts'
 
 const DEFAULT_TIMEOUT_MS = 20
 const ALL = { defaultValue: { numerator: 100 } } as const
@@ -48,7 +47,8 @@ export class RateLimitPlan {
   private readonly byCluster = new WeakMap<Cluster, StatBlock>()
 
   constructor(json: RateLimitJson, context: CompileContext, path: ConfigPath) {
-    this.service = compileService(json, context, path)
+    const timeoutMs = durationMs(json.timeout, DEFAULT_TIMEOUT_MS)
+    this.service = compileRateLimitService(json.rateLimitService, timeoutMs, context, path.field('rate_limit_service'))
     this.domain = json.domain ?? ''
     this.stage = json.stage ?? 0
     this.requestType = json.requestType ?? ''
@@ -84,16 +84,6 @@ export class RateLimitPlan {
     }
     return stats
   }
-}
-
-function compileService(json: RateLimitJson, context: CompileContext, path: ConfigPath): RateLimitService {
-  const at = path.field('rate_limit_service').field('grpc_service')
-  const options = compileGrpcService(json.rateLimitService?.grpcService ?? {}, METHOD, 0, context, at)
-  // The filter's timeout holds, whatever the service's own says.
-  const service = new RateLimitService({ ...options, timeoutMs: durationMs(json.timeout, DEFAULT_TIMEOUT_MS) })
-  // Where requests will come, none of them shall wait for it; main only checks.
-  if (context.resource !== undefined) service.prepare()
-  return service
 }
 
 export function compileRoutePlan(json: RateLimitPerRouteJson): RoutePlan {

@@ -13,9 +13,16 @@ import {
   X_ENVOY_RATELIMITED,
 } from '../../../http/index.ts'
 import { ResponseFlag } from '../../../observability/index.ts'
-import type { Cluster, GrpcCall, UpstreamThread } from '../../../upstream/index.ts'
+import {
+  type Cluster,
+  CodeOverLimit,
+  type GrpcCall,
+  type RateLimitAnswer,
+  type RateLimitCallbacks,
+  rateLimitHeaderValue,
+  type UpstreamThread,
+} from '../../../upstream/index.ts'
 import { RATE_LIMIT_STATS, type RateLimitPlan, type RoutePlan } from './plan.ts'
-import { CodeOverLimit, headerValue, type RateLimitAnswer, type RateLimitCallbacks } from './service.ts'
 import { addRateLimitHeaders, secondsUntilReset } from './x-ratelimit-headers.ts'
 
 const OK = RATE_LIMIT_STATS.slot('ok')
@@ -130,7 +137,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
 
   private pass(answer: RateLimitAnswer | null): void {
     for (const field of answer?.requestHeadersToAdd ?? []) {
-      overwriteHeader(this.headers as HeaderMap, HeaderName.of(field.key), headerValue(field))
+      overwriteHeader(this.headers as HeaderMap, HeaderName.of(field.key), rateLimitHeaderValue(field))
     }
     if (!this.inCall) this.callbacks.continueDecoding(this)
   }
@@ -174,7 +181,8 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
   private addResponseHeaders(headers: HeaderMap): void {
     const { answer, plan } = this
     if (answer === null) return
-    for (const field of answer.responseHeadersToAdd) headers.append(HeaderName.of(field.key), headerValue(field))
+    for (const field of answer.responseHeadersToAdd)
+      headers.append(HeaderName.of(field.key), rateLimitHeaderValue(field))
     if (answer.overallCode === CodeOverLimit && plan.envoyRateLimitedHeader) headers.set(X_ENVOY_RATELIMITED, 'true')
     if (plan.xRateLimitHeaders) addRateLimitHeaders(headers, answer.statuses)
   }

@@ -32,7 +32,3 @@ declareSupport(`${API}.RateLimitPerRoute`, {
     rate_limits: "use the route's own rate_limits",
   },
 })
-declareSupport('envoy.config.ratelimit.v3.RateLimitServiceConfig', {
-  supported: ['grpc_service'],
-  accepted: { transport_api_version: 'there is only v3' },
-})

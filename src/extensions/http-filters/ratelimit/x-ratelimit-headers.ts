@@ -1,6 +1,6 @@
 // x-ratelimit-limit, -remaining and -reset: draft-ietf-httpapi-ratelimit-headers-03, as Envoy writes them.
 import { type HeaderMap, HeaderName } from '../../../http/index.ts'
-import type { DescriptorStatus } from './service.ts'
+import type { RateLimitStatus } from '../../../upstream/index.ts'
 
 const LIMIT = HeaderName.of('x-ratelimit-limit')
 const REMAINING = HeaderName.of('x-ratelimit-remaining')
@@ -10,8 +10,8 @@ const RESET = HeaderName.of('x-ratelimit-reset')
 const WINDOW_SECONDS = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800]
 
 /** The descriptor with the least left speaks; the limits of all follow the first number. */
-export function addRateLimitHeaders(headers: HeaderMap, statuses: readonly DescriptorStatus[]): void {
-  let tightest: DescriptorStatus | null = null
+export function addRateLimitHeaders(headers: HeaderMap, statuses: readonly RateLimitStatus[]): void {
+  let tightest: RateLimitStatus | null = null
   let policy = ''
   for (const status of statuses) {
     const limit = status.currentLimit
@@ -28,6 +28,6 @@ export function addRateLimitHeaders(headers: HeaderMap, statuses: readonly Descr
   headers.append(RESET, secondsUntilReset(tightest))
 }
 
-export function secondsUntilReset({ durationUntilReset }: DescriptorStatus): string {
+export function secondsUntilReset({ durationUntilReset }: RateLimitStatus): string {
   return String(durationUntilReset?.seconds ?? 0n)
 }

@@ -1,12 +1,26 @@
 // envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit.
-import { type MessageCodec, messageCodec } from '../../../config/index.ts'
-import type { RateLimitDescriptor } from '../../../http/index.ts'
-import { GrpcCall, type GrpcCallOptions, type UpstreamThread } from '../../../upstream/index.ts'
+import type { RateLimitServiceConfigJson } from '#api/envoy/config/ratelimit/v3/rls_pb.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  declareSupport,
+  type MessageCodec,
+  messageCodec,
+} from '../../config/index.ts'
+import type { RateLimitDescriptor } from '../../http/index.ts'
+import type { UpstreamThread } from '../cluster-manager.ts'
+import { GrpcCall, type GrpcCallOptions } from './grpc-call.ts'
+import { compileGrpcService } from './grpc-service.ts'
 
-export const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
+declareSupport('envoy.config.ratelimit.v3.RateLimitServiceConfig', {
+  supported: ['grpc_service'],
+  accepted: { transport_api_version: 'there is only v3' },
+})
+
+const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
 export const CodeOverLimit = 2
 
-export interface DescriptorStatus {
+export interface RateLimitStatus {
   readonly currentLimit: { readonly name: string; readonly requestsPerUnit: number; readonly unit: number } | undefined
   readonly limitRemaining: number
   readonly durationUntilReset: { readonly seconds: bigint } | undefined
@@ -21,7 +35,7 @@ interface HeaderField {
 /** RateLimitResponse as the codec gives it. */
 export interface RateLimitAnswer {
   readonly overallCode: number
-  readonly statuses: readonly DescriptorStatus[]
+  readonly statuses: readonly RateLimitStatus[]
   readonly responseHeadersToAdd: readonly HeaderField[]
   readonly requestHeadersToAdd: readonly HeaderField[]
   readonly rawBody: Uint8Array
@@ -79,6 +93,20 @@ function asMessage({ entries, limit, hitsAddend, isNegativeHits }: RateLimitDesc
 /** Protobuf texts are UTF-8. */
 const text = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
 
-export function headerValue({ value, rawValue }: HeaderField): string {
+export function rateLimitHeaderValue({ value, rawValue }: HeaderField): string {
   return rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : Buffer.from(value, 'utf8').toString('latin1')
+}
+
+/** `timeoutMs` is the filter's: it holds whatever the service's own says. */
+export function compileRateLimitService(
+  json: RateLimitServiceConfigJson | undefined,
+  timeoutMs: number,
+  context: CompileContext,
+  path: ConfigPath,
+): RateLimitService {
+  const options = compileGrpcService(json?.grpcService ?? {}, METHOD, 0, context, path.field('grpc_service'))
+  const service = new RateLimitService({ ...options, timeoutMs })
+  // Where requests will come, none of them shall wait for it; main only checks.
+  if (context.resource !== undefined) service.prepare()
+  return service
 }
