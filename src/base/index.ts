@@ -6,5 +6,6 @@ export { compileSubstitution, type Substitution } from './linear-regex/substitut
 export { packageVersion } from './package-version.ts'
 export * from './timer-wheel.ts'
 export { TokenBucket, type TokenBucketSettings } from './token-bucket.ts'
+export { WatchedFiles } from './watched-files.ts'
 export * from './wire-text.ts'
 export { xxHash64, xxHash64Halves } from './xxhash64.ts'

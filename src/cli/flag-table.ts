@@ -58,6 +58,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
   { name: 'drain-strategy', kind: 'text', choices: ['gradual', 'immediate'], help: 'gradual (default) or immediate.' },
   { name: 'file-flush-interval-msec', kind: 'number', help: 'How often access logs are flushed; default 10000.' },
   { name: 'allow-unknown-static-fields', kind: 'switch', help: 'Unknown fields are warnings, not errors.' },
+  { name: 'reject-unknown-dynamic-fields', kind: 'switch', help: 'Unknown fields of discovered resources are errors.' },
   { name: 'base-id', kind: 'number', help: 'Told apart by Envoy.', noEffect: NO_SHARED_MEMORY },
   { name: 'use-dynamic-base-id', kind: 'switch', help: '', noEffect: NO_SHARED_MEMORY },
   { name: 'base-id-path', kind: 'text', help: '', noEffect: NO_SHARED_MEMORY },
@@ -76,7 +77,6 @@ export const SERVE_FLAGS: readonly Flag[] = [
     help: '',
     noEffect: 'the address of this host is not used by anything in this release',
   },
-  { name: 'reject-unknown-dynamic-fields', kind: 'switch', help: '', noEffect: 'there is no dynamic configuration' },
   { name: 'ignore-unknown-dynamic-fields', kind: 'switch', help: '', noEffect: 'there is no dynamic configuration' },
   {
     name: 'skip-deprecated-logs',

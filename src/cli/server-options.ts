@@ -33,6 +33,7 @@ export function serverOptions(flags: ParsedFlags): ServerOptions {
     configYaml: values.get('config-yaml') ?? null,
     concurrency: number(flags, 'concurrency') ?? null,
     allowUnknownStaticFields: values.has('allow-unknown-static-fields'),
+    rejectUnknownDynamicFields: values.has('reject-unknown-dynamic-fields'),
     serviceCluster: values.get('service-cluster') ?? null,
     serviceNode: values.get('service-node') ?? null,
     serviceZone: values.get('service-zone') ?? null,

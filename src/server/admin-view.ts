@@ -102,6 +102,9 @@ export class AdminView implements AdminSources {
         for (const { resource, lastUpdatedMs, isStatic } of server.resources.clusters.values()) {
           if (resource.loadAssignment !== undefined) yield dumped(resource.loadAssignment, lastUpdatedMs, isStatic)
         }
+        for (const { assignment, addedViaApi } of server.clusters.discovered()) {
+          yield dumped(assignment, loadedMs, !addedViaApi)
+        }
       },
     }
   }

@@ -11,7 +11,7 @@ export function commandLineOptions(options: ServerOptions, concurrency: number):
     config_path: options.configPaths[0] ?? '',
     config_yaml: options.configYaml ?? '',
     allow_unknown_static_fields: options.allowUnknownStaticFields,
-    reject_unknown_dynamic_fields: false,
+    reject_unknown_dynamic_fields: options.rejectUnknownDynamicFields,
     admin_address_path: options.adminAddressPath ?? '',
     local_address_ip_version: 'v4',
     log_level: logging.level,

@@ -23,6 +23,7 @@ import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
 import { SecretHub } from './secrets/secret-hub.ts'
+import { checkClusterSource } from './source-files.ts'
 import { compileStatsConfig } from './stats-config.ts'
 
 /** A configuration that has passed every check. */
@@ -90,7 +91,11 @@ function compileAll(
   const { listeners = [], clusters = [] } = bootstrap.staticResources ?? {}
   const path = ConfigPath.root.field('static_resources')
   const [clustersPath, listenersPath] = [path.field('clusters'), path.field('listeners')]
-  const clusterPlans = clusters.map((cluster, i) => compileCluster(cluster, context, clustersPath.index(i)))
+  const clusterPlans = clusters.map((cluster, i) => {
+    const plan = compileCluster(cluster, context, clustersPath.index(i))
+    checkClusterSource(plan, context.diagnostics, clustersPath.index(i))
+    return plan
+  })
   listeners.forEach((listener, i) => void compileListener(listener, context, listenersPath.index(i)))
   return {
     clusterPlans,

@@ -4,6 +4,7 @@ import { compileRouteConfiguration } from '../router/index.ts'
 import { compileCluster } from '../upstream/index.ts'
 import type { UpdateFailure } from './messages.ts'
 import type { ResourceChange } from './resource-store.ts'
+import { checkClusterSource } from './source-files.ts'
 
 const MESSAGE_TYPES = {
   cluster: 'envoy.config.cluster.v3.Cluster',
@@ -75,7 +76,9 @@ function compiled(
   context: CompileContext,
 ): ResourceChange {
   if (kind === 'cluster') {
-    return { kind, name, cluster: { resource, plan: compileCluster(resource, context, ConfigPath.root) } }
+    const plan = compileCluster(resource, context, ConfigPath.root)
+    checkClusterSource(plan, context.diagnostics, ConfigPath.root)
+    return { kind, name, cluster: { resource, plan } }
   }
   if (kind === 'listener') compileListener(resource, context, ConfigPath.root)
   else compileRouteConfiguration(resource, context, ConfigPath.root)

@@ -20,6 +20,8 @@ export interface ServerOptions {
   /** Null: one worker per core. */
   readonly concurrency: number | null
   readonly allowUnknownStaticFields: boolean
+  /** Fields that the API does not have are refused in resources that come at run time, too. */
+  readonly rejectUnknownDynamicFields: boolean
   readonly serviceCluster: string | null
   readonly serviceNode: string | null
   readonly serviceZone: string | null

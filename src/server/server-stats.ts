@@ -105,6 +105,10 @@ export class ServerStats {
     this.server.histogram(S('initialization_time_ms')).record(ms)
   }
 
+  unknownDynamicField(): void {
+    this.server.cells[S('dynamic_unknown_fields')]! += 1
+  }
+
   workerRestarted(): void {
     this.server.cells[S('worker_restarts')]! += 1
   }

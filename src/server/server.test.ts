@@ -18,6 +18,7 @@ const OPTIONS: ServerOptions = {
   configYaml: '',
   concurrency: WORKERS,
   allowUnknownStaticFields: false,
+  rejectUnknownDynamicFields: false,
   serviceCluster: null,
   serviceNode: null,
   serviceZone: null,

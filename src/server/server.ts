@@ -21,6 +21,7 @@ import {
   type StatsView,
 } from '../observability/index.ts'
 import { ClusterDirectory, type ClusterUpdate, type OutlierEventLog } from '../upstream/index.ts'
+import { FileSubscriptions } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { compileContext } from './compile-context.ts'
 import type { Configuration } from './configuration.ts'
@@ -55,6 +56,7 @@ export class Server {
   readonly stats: StatStore
   readonly clusters: ClusterDirectory
   readonly resources = new ResourceStore()
+  readonly subscriptions: FileSubscriptions
   /** Resolves when the process may end. */
   readonly stopped: Promise<void>
   readonly pool: WorkerPool
@@ -91,7 +93,12 @@ export class Server {
         return currentRuntime()
       },
     }
+    this.subscriptions = new FileSubscriptions({
+      rejectUnknownFields: options.rejectUnknownDynamicFields,
+      onUnknownField: () => this.serverStats.unknownDynamicField(),
+    })
     this.clusters = new ClusterDirectory({
+      subscriptions: this.subscriptions,
       workers: this.concurrency,
       stats: this.stats,
       runtime,
@@ -318,6 +325,7 @@ export class Server {
 
   /** Ends before anything is served. */
   async abandon(): Promise<void> {
+    this.subscriptions.stop()
     this.clusters.stop()
     await this.admin?.close()
     await this.finishLogs()
@@ -381,6 +389,7 @@ export class Server {
   private async end(): Promise<void> {
     clearInterval(this.flushTimer)
     this.configuration?.secrets.stop()
+    this.subscriptions.stop()
     this.clusters.stop()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
     await this.admin?.close()

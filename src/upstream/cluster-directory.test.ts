@@ -17,7 +17,7 @@ import { DegradedActiveHealthCheck, ExcludedViaImmediateHealthCheckFail, FailedA
 import type { Host } from './host.ts'
 import { Requests } from './resource-limits.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, HOST_CX_ACTIVE, HOST_RQ_TOTAL } from './stats.ts'
-import { compileForTest, endpointJson, testContext } from './testing.ts'
+import { compileForTest, endpointJson, NO_SUBSCRIPTIONS, testContext } from './testing.ts'
 
 /** Time that the test moves: what is due is run by hand. */
 class ManualSchedule {
@@ -51,6 +51,7 @@ function setUp(resolver: DnsResolver, random = () => 0.5) {
     workers: 1,
     stats,
     runtime: thread.runtime,
+    subscriptions: NO_SUBSCRIPTIONS,
     publish: update => {
       updates.push(update)
       worker.apply(update)

@@ -2,24 +2,27 @@
 import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
-import type { RuntimeSnapshot } from '../config/index.ts'
+import type { RuntimeSnapshot, Subscriptions } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import { ClusterMembers, type Member } from './cluster-members.ts'
-import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
+import type { AssignmentPlan, ClusterPlan, DnsPlan, EdsPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
+import { EdsCluster } from './eds/eds-cluster.ts'
+import { EdsStats } from './eds/eds-stats.ts'
 import { explainBalancing } from './explain/explain-balancing.ts'
 import { breakerRoom, type ClusterExplanation, explainHost } from './explain/explain-cluster.ts'
 import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
 import type { EndpointPlan, Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
+import type { HostDiscovery } from './host-discovery.ts'
 import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
 import type { HostSet } from './host-set/host-set.ts'
@@ -55,6 +58,8 @@ export interface ClusterDirectoryOptions {
   readonly thread: () => ThreadContext
   /** Where ejections are logged; null: nowhere. */
   readonly outlierLog?: () => OutlierEventLog | null
+  /** Where assignments of EDS clusters come from. */
+  readonly subscriptions: Subscriptions
   readonly resolvers?: DnsResolverFactory
   readonly schedule?: Schedule
   readonly random?: () => number
@@ -77,12 +82,13 @@ interface Entry {
   readonly memory: BalancerMemory | null
   readonly limits: LimitsLocation
   readonly stats: StatBlock
-  readonly dns: DnsCluster | null
+  /** Null: the hosts stand in the resource. */
+  readonly discovery: HostDiscovery | null
   readonly members: ClusterMembers
   readonly watch: HostWatch
   /** Hosts that discovery drops stay while they pass their health checks. */
   readonly retains: boolean
-  /** Resolved hosts of a DNS cluster, and those that stay without it; null before the first answer. */
+  /** Discovered hosts, and those that stay without it; null before the first answer. */
   assignment: ClusterLoadAssignmentJson | null
   /** The same as workers get it. */
   hosts: SharedHosts | null
@@ -97,8 +103,8 @@ function resourceOf({ resource: { memory, offset, length } }: Entry): ClusterJso
 }
 
 /** The hosts at the moment. */
-function assignmentOf({ dns, assignment }: Entry, cluster: ClusterJson): AssignmentPlan {
-  return compileAssignment(dns === null ? cluster.loadAssignment : (assignment ?? undefined))
+function assignmentOf({ discovery, assignment }: Entry, cluster: ClusterJson): AssignmentPlan {
+  return compileAssignment(discovery === null ? cluster.loadAssignment : (assignment ?? undefined))
 }
 
 /** As in Envoy, main counts the subsets too: n workers show each of them n + 1 times. */
@@ -160,7 +166,7 @@ export class ClusterDirectory implements HostReports {
       memory: plan.balancer.kind === 'subset' ? { subsets: new Set(), subsetKeys: new WeakMap() } : null,
       limits: this.limits.allot(),
       stats,
-      dns: this.dnsCluster(plan, cluster, stats),
+      discovery: this.discoveryOf(plan, cluster, stats),
       members,
       watch: this.watchHosts(plan, members),
       retains: plan.discovery !== 'LOGICAL_DNS' && plan.healthChecks.length > 0 && !plan.ignoreHealthOnHostRemoval,
@@ -177,16 +183,16 @@ export class ClusterDirectory implements HostReports {
       entry.breakers.refresh()
     }
     this.beginWarming(entry, plan)
-    if (entry.dns === null) this.setMembership(entry, plan.assignment)
+    if (entry.discovery === null) this.setMembership(entry, plan.assignment)
     else this.countMembers(entry)
     this.options.publish({
       kind: 'cluster',
       name: entry.name,
       resource,
       limits: entry.limits,
-      rows: entry.dns === null ? entry.members.rowNumbers() : null,
+      rows: entry.discovery === null ? entry.members.rowNumbers() : null,
     })
-    entry.dns?.start()
+    entry.discovery?.start()
   }
 
   remove(name: string): void {
@@ -201,7 +207,7 @@ export class ClusterDirectory implements HostReports {
   }
 
   private close(entry: Entry): void {
-    entry.dns?.stop()
+    entry.discovery?.stop()
     entry.watch.close()
     this.endWarming(entry.name)
     this.limits.giveBack(entry.limits)
@@ -212,7 +218,7 @@ export class ClusterDirectory implements HostReports {
   /** Stops all lookups and checks. */
   stop(): void {
     for (const entry of this.entries.values()) {
-      entry.dns?.stop()
+      entry.discovery?.stop()
       entry.watch.close()
     }
   }
@@ -220,8 +226,8 @@ export class ClusterDirectory implements HostReports {
   /** Everything that a worker which starts now has to know. */
   *updates(): Iterable<ClusterUpdate> {
     for (const [index, memory] of this.rows.rows.allBlocks()) yield { kind: 'host_rows', name: '', index, memory }
-    for (const { name, resource, limits, hosts, dns, members } of this.entries.values()) {
-      yield { kind: 'cluster', name, resource, limits, rows: dns === null ? members.rowNumbers() : null }
+    for (const { name, resource, limits, hosts, discovery, members } of this.entries.values()) {
+      yield { kind: 'cluster', name, resource, limits, rows: discovery === null ? members.rowNumbers() : null }
       if (hosts !== null) yield { kind: 'hosts', name, hosts }
     }
   }
@@ -236,10 +242,10 @@ export class ClusterDirectory implements HostReports {
     return this.warmed.promise.then(cancel)
   }
 
-  private beginWarming({ name, dns }: Entry, plan: ClusterPlan): void {
+  private beginWarming({ name, discovery }: Entry, plan: ClusterPlan): void {
     if (!plan.waitForWarmOnInit) return
     const steps = new Set<WarmingStep>()
-    if (dns !== null) steps.add('discovery')
+    if (discovery !== null) steps.add('discovery')
     if (plan.healthChecks.length > 0) steps.add('health')
     if (steps.size === 0) return
     for (const { timeoutMs, intervals } of plan.healthChecks) {
@@ -260,9 +266,24 @@ export class ClusterDirectory implements HostReports {
     if (this.warming.size === 0) this.warmed.resolve()
   }
 
-  private dnsCluster(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): DnsCluster | null {
-    const { dns } = plan
-    if (dns === null) return null
+  private discoveryOf(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): HostDiscovery | null {
+    if (plan.eds !== null) return this.edsCluster(plan, plan.eds)
+    return plan.dns === null ? null : this.dnsCluster(plan, plan.dns, cluster, stats)
+  }
+
+  private edsCluster({ name, observabilityName }: ClusterPlan, eds: EdsPlan): EdsCluster {
+    const environment = {
+      subscriptions: this.options.subscriptions,
+      schedule: this.schedule,
+      stats: new EdsStats(this.options.stats, clusterStatPrefix(observabilityName)),
+    }
+    return new EdsCluster(eds, environment, {
+      onChanged: () => this.setHosts(name),
+      onReady: () => this.onDiscovered(name),
+    })
+  }
+
+  private dnsCluster(plan: ClusterPlan, dns: DnsPlan, cluster: ClusterJson, stats: StatBlock): DnsCluster {
     const environment = {
       resolver: this.resolvers(dns.resolver),
       schedule: this.schedule,
@@ -312,8 +333,8 @@ export class ClusterDirectory implements HostReports {
 
   private setHosts(name: string): void {
     const entry = this.entries.get(name)
-    if (entry === undefined || entry.dns === null) return
-    const discovered = entry.dns.assignment()
+    if (entry === undefined || entry.discovery === null) return
+    const discovered = entry.discovery.assignment()
     const { assignment, retained } = entry.retains
       ? retainHosts(entry.assignment ?? {}, discovered, key => entry.watch.isChecked(key))
       : { assignment: discovered, retained: NONE }
@@ -336,7 +357,7 @@ export class ClusterDirectory implements HostReports {
     this.countMembers(entry)
     countSubsetsOf(entry, endpoints)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
-    if (entry.dns !== null && endpoints.length > 0) {
+    if (entry.discovery !== null && endpoints.length > 0) {
       cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
     }
   }
@@ -347,6 +368,13 @@ export class ClusterDirectory implements HostReports {
     cells[C.membership_healthy] = healthy
     cells[C.membership_degraded] = degraded
     cells[C.membership_excluded] = excluded
+  }
+
+  /** Assignments of EDS clusters, as they are in force. */
+  *discovered(): Iterable<{ readonly assignment: ClusterLoadAssignmentJson; readonly addedViaApi: boolean }> {
+    for (const { discovery, assignment, addedViaApi } of this.entries.values()) {
+      if (discovery instanceof EdsCluster && assignment !== null) yield { assignment, addedViaApi }
+    }
   }
 
   // ---- health

@@ -1,3 +1,4 @@
+import type { ConfigSourcePlan } from '../config/index.ts'
 import type { HeaderName, Http1Options, Http2Options } from '../http/index.ts'
 import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
@@ -6,7 +7,7 @@ import type { EndpointPlan, Locality } from './host.ts'
 import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'AGGREGATE'
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE'
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints. */
 export interface LocalityPlan {
@@ -22,6 +23,8 @@ export interface AssignmentPlan {
   readonly localities: readonly LocalityPlan[]
   /** Percent; 140 by default. */
   readonly overprovisioningFactor: number
+  /** Hosts that nobody has confirmed for so long are given up; 0: never. Only of discovered assignments. */
+  readonly endpointStaleAfterMs: number
   /** Health of a priority is worked out by weights instead of host counts. */
   readonly weightedPriorityHealth: boolean
 }
@@ -53,6 +56,13 @@ export interface ServerNamePlan {
   readonly autoSanValidation: boolean
   /** Instead of the authority, where it is there. */
   readonly autoSniHeader: HeaderName | null
+}
+
+/** Cluster.EdsClusterConfig. */
+export interface EdsPlan {
+  /** What the assignment's cluster_name must be. */
+  readonly serviceName: string
+  readonly source: ConfigSourcePlan
 }
 
 /** Cluster.TransportSocketMatch. */
@@ -95,8 +105,10 @@ export interface ClusterPlan {
   readonly overrideHostStatuses: number
   /** By routing priority: DEFAULT, HIGH. */
   readonly limits: readonly [LimitsPlan, LimitsPlan]
-  /** Null for STATIC. */
+  /** Null unless names are resolved. */
   readonly dns: DnsPlan | null
+  /** Null unless an assignment is discovered. */
+  readonly eds: EdsPlan | null
   /** As configured: of DNS clusters, host names that are not resolved yet. */
   readonly assignment: AssignmentPlan
   readonly closeConnectionsOnHostSetChange: boolean
@@ -111,7 +123,7 @@ export interface ClusterPlan {
   readonly ignoreNewHostsUntilFirstHc: boolean
   /** Changes of health within this time of the last reach workers together; 0: each at once. */
   readonly updateMergeWindowMs: number
-  /** False: the proxy starts without waiting for the first DNS answer. */
+  /** False: the proxy starts without waiting for the first answer about its hosts. */
   readonly waitForWarmOnInit: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */
   readonly metadata: Readonly<Record<string, object>> | null

@@ -162,7 +162,7 @@ export function clusterStatus(
     name,
     observabilityName,
     addedViaApi: facts.addedViaApi,
-    edsServiceName: '',
+    edsServiceName: cluster.edsClusterConfig?.serviceName ?? '',
     defaultPriority: breakerLimits(facts.limitsPlan[0]),
     highPriority: breakerLimits(facts.limitsPlan[1]),
     outlier: facts.outliers === null ? null : outlierStatus(facts.outliers),

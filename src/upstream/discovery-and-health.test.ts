@@ -10,7 +10,7 @@ import { ClusterDirectory } from './cluster-directory.ts'
 import { ClusterManager } from './cluster-manager.ts'
 import { FailedActiveHealthCheck, PendingDynamicRemoval } from './health.ts'
 import { TestTime } from './health-check/testing.ts'
-import { compileForTest, testContext } from './testing.ts'
+import { compileForTest, NO_SUBSCRIPTIONS, testContext } from './testing.ts'
 
 /** A STRICT_DNS cluster whose name leads to `addresses`; hosts in `failing` fail their checks. */
 async function setUp(t: TestContext, addresses: string[], extra: object = {}) {
@@ -30,6 +30,7 @@ async function setUp(t: TestContext, addresses: string[], extra: object = {}) {
   let refresh: () => void = () => undefined
   const state = { addresses }
   const directory: ClusterDirectory = new ClusterDirectory({
+    subscriptions: NO_SUBSCRIPTIONS,
     workers: 1,
     stats: thread.stats,
     runtime: thread.runtime,

@@ -13,7 +13,7 @@ import { HEALTH_CHECK_STATS } from './health-check/stats.ts'
 import { TestTime } from './health-check/testing.ts'
 import { OUTLIER_STATS } from './outlier-detection/stats.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_STATS } from './stats.ts'
-import { compileForTest, endpointJson, testContext } from './testing.ts'
+import { compileForTest, endpointJson, NO_SUBSCRIPTIONS, testContext } from './testing.ts'
 
 const FLAPS = 1200
 const FLAP_MS = 50
@@ -23,6 +23,7 @@ function setUp(t: TestContext, json: object) {
   const time = new TestTime()
   const thread = time.thread()
   const directory: ClusterDirectory = new ClusterDirectory({
+    subscriptions: NO_SUBSCRIPTIONS,
     workers: 1,
     stats: thread.stats,
     runtime: thread.runtime,

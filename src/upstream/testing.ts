@@ -2,7 +2,14 @@
 import { serialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
-import { type CompileContext, ConfigPath, Diagnostics, ExtensionRegistry, runtimeSnapshot } from '../config/index.ts'
+import {
+  type CompileContext,
+  ConfigPath,
+  Diagnostics,
+  ExtensionRegistry,
+  runtimeSnapshot,
+  type Subscriptions,
+} from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import { ipAddress } from '../net/index.ts'
 import { testThread } from '../net/testing.ts'
@@ -168,4 +175,11 @@ export function countPicks(cluster: Cluster, count: number): Record<string, numb
     picks[port] = (picks[port] ?? 0) + 1
   }
   return picks
+}
+
+/** For tests without EDS clusters. */
+export const NO_SUBSCRIPTIONS: Subscriptions = {
+  subscribe: ({ source }) => {
+    throw new Error(`nobody brings ${source.file}`)
+  },
 }

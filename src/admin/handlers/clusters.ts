@@ -24,7 +24,8 @@ function clusterText(cluster: ClusterStatus): string {
   }
   out += limitsText(`${name}::default_priority::`, cluster.defaultPriority)
   out += limitsText(`${name}::high_priority::`, cluster.highPriority)
-  return `${out}${name}::added_via_api::${cluster.addedViaApi}\n`
+  out += `${name}::added_via_api::${cluster.addedViaApi}\n`
+  return cluster.edsServiceName === '' ? out : `${out}${name}::eds_service_name::${cluster.edsServiceName}\n`
 }
 
 function limitsText(prefix: string, limits: CircuitBreakerLimits): string {

@@ -79,19 +79,19 @@ declareSupport(`${CORE}.BackoffStrategy`, { supported: ['base_interval', 'max_in
 
 const NO_SUBSCRIPTION = 'only files (path_config_source) are read; subscriptions over gRPC and REST come with xDS'
 declareSupport(`${CORE}.ConfigSource`, {
-  supported: ['path', 'path_config_source'],
+  supported: ['path', 'path_config_source', 'resource_api_version'],
+  values: { resource_api_version: { V2: 'there is one version of the API, V3' } },
   refused: { api_config_source: NO_SUBSCRIPTION, ads: NO_SUBSCRIPTION, self: NO_SUBSCRIPTION },
   accepted: {
     authorities: 'only xDS subscriptions have them',
-    initial_fetch_timeout: 'files are read before anything starts',
-    resource_api_version: 'there is one version of the API, v3',
+    initial_fetch_timeout: 'a file is read when it is named, so nobody waits for it',
   },
 })
 declareSupport(`${CORE}.PathConfigSource`, {
   supported: ['path'],
   accepted: {
     watched_directory: 'the file is watched, whichever way it is replaced',
-    poll_interval: 'files are looked at four times a second',
+    poll_interval: 'moves are noticed at once, anything else by looking four times a second',
   },
 })
 declareSupport(`${CORE}.WatchedDirectory`, {

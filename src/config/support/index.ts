@@ -1,3 +1,4 @@
 import './bootstrap.ts'
 import './core.ts'
+import './discovery.ts'
 import './type.ts'

@@ -1,4 +1,5 @@
 import type { SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
+import { WatchedFiles } from '../../base/index.ts'
 import {
   type CompileContext,
   ConfigPath,
@@ -15,7 +16,6 @@ import { log, type StatStore } from '../../observability/index.ts'
 import { secretInFile } from './read-secret.ts'
 import { SecretEntry } from './secret-entry.ts'
 import { SecretStats } from './secret-stats.ts'
-import { WatchedFiles } from './watched-files.ts'
 import { type SecretUpdate, secretKey } from './worker-secrets.ts'
 
 const logger = log('secret')

@@ -6,7 +6,7 @@ import type {
   LocalityLbEndpointsJson,
 } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
-import type { CompileContext, ConfigPath } from '../../config/index.ts'
+import { type ConfigPath, type Diagnostics, durationMs } from '../../config/index.ts'
 import { parseAddress } from '../../net/index.ts'
 import type { AssignmentPlan, DiscoveryType, LocalityPlan } from '../cluster-plan.ts'
 import { edsHealthFlags } from '../health.ts'
@@ -63,6 +63,7 @@ export function compileAssignment(json: ClusterLoadAssignmentJson | undefined): 
   return {
     localities: (json?.endpoints ?? []).map(compileLocality),
     overprovisioningFactor: json?.policy?.overprovisioningFactor ?? DEFAULT_OVERPROVISIONING,
+    endpointStaleAfterMs: durationMs(json?.policy?.endpointStaleAfter, 0),
     weightedPriorityHealth: json?.policy?.weightedPriorityHealth ?? false,
   }
 }
@@ -76,10 +77,9 @@ export function isIpAddress(host: string): boolean {
 export function checkAssignment(
   json: ClusterLoadAssignmentJson | undefined,
   discovery: DiscoveryType,
-  context: CompileContext,
+  diagnostics: Diagnostics,
   path: ConfigPath,
 ): void {
-  const { diagnostics } = context
   const localities = json?.endpoints ?? []
   const endpoints = localities.flatMap(locality => locality.lbEndpoints ?? [])
   if (discovery === 'LOGICAL_DNS' && (localities.length !== 1 || endpoints.length !== 1)) {
@@ -88,10 +88,13 @@ export function checkAssignment(
       found: `${localities.length} localities with ${endpoints.length} endpoints`,
     })
   }
+  if (discovery !== 'EDS' && json?.policy?.endpointStaleAfter !== undefined) {
+    diagnostics.error(path.field('policy').field('endpoint_stale_after'), 'only discovered hosts grow stale')
+  }
   localities.forEach((locality, i) => {
     ;(locality.lbEndpoints ?? []).forEach((endpoint, j) => {
       const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint').field('address')
-      checkEndpoint(endpoint, discovery, context, at)
+      checkEndpoint(endpoint, discovery, diagnostics, at)
     })
   })
 }
@@ -99,21 +102,21 @@ export function checkAssignment(
 function checkEndpoint(
   endpoint: LbEndpointJson,
   discovery: DiscoveryType,
-  context: CompileContext,
+  diagnostics: Diagnostics,
   path: ConfigPath,
 ): void {
-  const { diagnostics } = context
   const address = endpoint.endpoint?.address
   if (address === undefined) {
     diagnostics.error(path, 'an endpoint needs an address')
     return
   }
   if (address.pipe !== undefined) {
-    if (discovery !== 'STATIC') diagnostics.error(path.field('pipe'), `a ${discovery} cluster resolves host names`)
+    if (discovery !== 'STATIC' && discovery !== 'EDS')
+      diagnostics.error(path.field('pipe'), `a ${discovery} cluster resolves host names`)
     return
   }
   const host = address.socketAddress?.address ?? ''
-  if (discovery === 'STATIC' && !isIpAddress(host)) {
+  if ((discovery === 'STATIC' || discovery === 'EDS') && !isIpAddress(host)) {
     diagnostics.error(path.field('socket_address').field('address'), `'${host}' is not an IP address`, {
       expected: 'an IP address, or type STRICT_DNS or LOGICAL_DNS for host names',
       found: host,

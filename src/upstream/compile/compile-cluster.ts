@@ -10,7 +10,7 @@ import { compileAggregate } from './aggregate.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
 import { wholePercent } from './balancing/locality-routing.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
-import { compileDiscovery } from './dns.ts'
+import { compileDiscovery } from './discovery.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
 import { compileTransportSockets } from './transport-sockets.ts'
@@ -54,7 +54,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
   const name = cluster.name ?? ''
   const aggregate = compileAggregate(cluster, context, path)
   const discovery = compileDiscovery(cluster, context, path)
-  checkAssignment(cluster.loadAssignment, discovery.type, context, path.field('load_assignment'))
+  checkAssignment(cluster.loadAssignment, discovery.type, context.diagnostics, path.field('load_assignment'))
   const { commonLbConfig } = cluster
   return Object.freeze({
     name,
@@ -71,6 +71,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),
     limits: compileCircuitBreakers(cluster.circuitBreakers, name),
     dns: discovery.dns,
+    eds: discovery.eds,
     assignment: compileAssignment(cluster.loadAssignment),
     outlierDetection: compileOutlierDetection(
       cluster.outlierDetection,

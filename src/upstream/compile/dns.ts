@@ -1,15 +1,13 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { AddressJson } from '#api/envoy/config/core/v3/address_pb.ts'
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
-import type { DnsClusterJson } from '#api/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts'
 import type { CaresDnsResolverConfigJson } from '#api/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, typeName } from '../../config/index.ts'
 import { formatHostPort } from '../../net/index.ts'
-import type { DiscoveryType, DnsLookupFamily, DnsPlan, DnsResolverPlan } from '../cluster-plan.ts'
-import { AGGREGATE_CLUSTER } from './aggregate.ts'
+import type { DnsLookupFamily, DnsPlan, DnsResolverPlan } from '../cluster-plan.ts'
 import { isIpAddress } from './assignment.ts'
 
-const DNS_CLUSTER = 'envoy.extensions.clusters.dns.v3.DnsCluster'
+export const DNS_CLUSTER = 'envoy.extensions.clusters.dns.v3.DnsCluster'
 const CARES = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
 const GETADDRINFO = 'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig'
 const DEFAULT_REFRESH_MS = 5000
@@ -64,7 +62,7 @@ interface RefreshRate {
 }
 
 /** Fields that Cluster and DnsCluster have in common. */
-interface DnsFields {
+export interface DnsFields {
   readonly dnsRefreshRate?: string
   readonly dnsFailureRefreshRate?: RefreshRate
   readonly respectDnsTtl?: boolean
@@ -108,7 +106,8 @@ function compileResolver(
   return { kind: 'cares', servers: servers(config?.resolvers, context, at.field('resolvers')) }
 }
 
-function dnsPlan(fields: DnsFields, cluster: ClusterJson, context: CompileContext, path: ConfigPath): DnsPlan {
+/** `fields`: of the cluster or of a DnsCluster. */
+export function dnsPlan(fields: DnsFields, cluster: ClusterJson, context: CompileContext, path: ConfigPath): DnsPlan {
   const refreshRateMs = durationMs(fields.dnsRefreshRate, DEFAULT_REFRESH_MS)
   const failure = fields.dnsFailureRefreshRate
   const failureBaseMs = durationMs(failure?.baseInterval, refreshRateMs)
@@ -127,34 +126,5 @@ function dnsPlan(fields: DnsFields, cluster: ClusterJson, context: CompileContex
     failureMaxMs,
     failureBackOff: failure !== undefined,
     resolver: compileResolver(fields.typedDnsResolverConfig, cluster, context, path),
-  }
-}
-
-export interface Discovery {
-  readonly type: DiscoveryType
-  readonly dns: DnsPlan | null
-}
-
-/** How a cluster finds its hosts: `type`, or `cluster_type` with a DnsCluster. */
-export function compileDiscovery(cluster: ClusterJson, context: CompileContext, path: ConfigPath): Discovery {
-  const custom = cluster.clusterType
-  if (custom === undefined) {
-    if (cluster.type !== 'STRICT_DNS' && cluster.type !== 'LOGICAL_DNS') return { type: 'STATIC', dns: null }
-    return { type: cluster.type, dns: dnsPlan(cluster as DnsFields, cluster, context, path) }
-  }
-  const at = path.field('cluster_type').field('typed_config')
-  const type = typeName((custom.typedConfig ?? {}) as { '@type'?: string })
-  if (type === AGGREGATE_CLUSTER) return { type: 'AGGREGATE', dns: null }
-  if (type !== DNS_CLUSTER) {
-    context.diagnostics.error(at, `no cluster type reads ${type}`, {
-      expected: `${DNS_CLUSTER} or ${AGGREGATE_CLUSTER}`,
-      found: type,
-    })
-    return { type: 'STATIC', dns: null }
-  }
-  const config = custom.typedConfig as DnsClusterJson
-  return {
-    type: config.allAddressesInSingleEndpoint === true ? 'LOGICAL_DNS' : 'STRICT_DNS',
-    dns: dnsPlan(config as DnsFields, cluster, context, at),
   }
 }

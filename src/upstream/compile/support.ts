@@ -5,7 +5,7 @@ const CLUSTER = 'envoy.config.cluster.v3'
 const ENDPOINT = 'envoy.config.endpoint.v3'
 const CORE = 'envoy.config.core.v3'
 const LATER = 'comes in a later release'
-const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS or LOGICAL_DNS`
+const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS, LOGICAL_DNS or EDS`
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
 const NO_ORIGINAL_DST =
   'the original destination of a redirected connection cannot be read by Node.js (SO_ORIGINAL_DST)'
@@ -53,13 +53,13 @@ declareSupport(`${CLUSTER}.Cluster`, {
     'outlier_detection',
     'close_connections_on_host_health_failure',
     'ignore_health_on_host_removal',
+    'eds_cluster_config',
   ],
   values: {
-    type: { EDS: NO_XDS, ORIGINAL_DST: NO_ORIGINAL_DST },
+    type: { ORIGINAL_DST: NO_ORIGINAL_DST },
   },
   refused: {
     transport_socket_matcher: 'the matcher tree is not offered here; use transport_socket_matches',
-    eds_cluster_config: NO_XDS,
     use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',
     original_dst_lb_config: NO_ORIGINAL_DST,
     filters: `upstream network filters ${LATER}`,
@@ -132,8 +132,8 @@ declareSupport(`${ENDPOINT}.ClusterLoadAssignment`, {
   refused: { named_endpoints: NO_XDS },
 })
 declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy`, {
-  supported: ['overprovisioning_factor', 'weighted_priority_health'],
-  refused: { drop_overloads: `dropping load by category ${LATER}`, endpoint_stale_after: NO_XDS },
+  supported: ['overprovisioning_factor', 'weighted_priority_health', 'endpoint_stale_after'],
+  refused: { drop_overloads: `dropping load by category ${LATER}` },
 })
 declareSupport(`${ENDPOINT}.LocalityLbEndpoints`, {
   supported: ['locality', 'lb_endpoints', 'load_balancing_weight', 'priority'],

@@ -1,6 +1,7 @@
 import type { LbEndpointJson } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import type { DnsPlan } from '../cluster-plan.ts'
+import type { HostDiscovery } from '../host-discovery.ts'
 import { type DnsEnvironment, DnsTarget } from './dns-target.ts'
 import type { DnsAnswer } from './resolver.ts'
 
@@ -13,7 +14,7 @@ export interface DnsClusterOwner {
 }
 
 /** The names of one STRICT_DNS or LOGICAL_DNS cluster and the hosts that they stand for at the moment. */
-export class DnsCluster {
+export class DnsCluster implements HostDiscovery {
   private readonly configured: ClusterLoadAssignmentJson
   private readonly logical: boolean
   private readonly owner: DnsClusterOwner

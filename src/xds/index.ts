@@ -1,0 +1,1 @@
+export { FileSubscriptions, type FileSubscriptionsOptions } from './file-subscriptions.ts'
