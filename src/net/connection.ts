@@ -17,7 +17,7 @@ export const CloseFlush = 1
 export const CloseFlushAndDelay = 2
 /** Reset the connection. */
 export const CloseAbort = 3
-/** Send what is buffered, but no FIN, and discard what comes until the peer closes or the delay ends (Envoy). */
+/** Send what is buffered, but no FIN, drop what has come, read nothing more, and close after the delay, as Envoy does. */
 export const CloseFlushAndHold = 4
 export type CloseKind =
   | typeof CloseNoFlush
@@ -147,6 +147,8 @@ export class Connection {
   private privateBuffer: Buffer | null = null
   private highWatermark = 0
   private aboveHigh = false
+  /** The last read filled its buffer: the kernel may hold more. */
+  private readFull = false
   private endAfterFlush = false
   private closeKind: CloseKind = CloseNoFlush
   private closeEvent: CloseEvent = 'remote'
@@ -183,8 +185,10 @@ export class Connection {
     const { buffers, clock } = this.thread
     this.bytesRead += size
     if (this.statCells !== null) this.statCells[this.rxSlot]! += size
+    this.readFull = size === buffer.length
     if (this.state === Closing) {
       nextReadBuffer = buffers.sharedRead
+      if (this.closeKind === CloseFlushAndHold && !this.readFull) this.socket.pause()
       return
     }
     clock.update()
@@ -455,8 +459,10 @@ export class Connection {
     this.discardTimer = new Timer(this, DISCARD_TIMER)
     this.thread.timers.arm(this.discardTimer, Math.max(delayMs, 1))
     this.endAfterFlush = kind !== CloseFlushAndHold
+    const holds = kind === CloseFlushAndHold && !this.readFull
     // What still arrives is read and dropped, so that unread bytes do not turn the close into a reset.
-    if (this.readDisableCount > 0) {
+    if (holds) this.socket.pause()
+    else if (this.readDisableCount > 0) {
       this.readDisableCount = 0
       this.socket.resume()
     }
