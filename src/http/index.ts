@@ -15,6 +15,7 @@ export { cookieValue, removeCookie } from './cookies.ts'
 export * from './grpc/frames.ts'
 export * from './grpc/grpc.ts'
 export * from './grpc/method-stats.ts'
+export * from './grpc/rpc-status.ts'
 
 export {
   compileHeaderMutations,

@@ -17,6 +17,7 @@ import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-f
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
 import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
+import { connectGrpcBridgeFactory } from '../extensions/http-filters/connect_grpc_bridge/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
@@ -138,6 +139,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   corsPolicyFactory,
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
+  connectGrpcBridgeFactory,
   grpcHttp1BridgeFactory,
   grpcHttp1ReverseBridgeFactory,
   grpcHttp1ReverseBridgePerRouteFactory,

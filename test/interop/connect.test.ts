@@ -32,17 +32,27 @@ const ports = new Map<string, number>()
 
 before(async () => {
   ;[h1, h2, grpcOnly] = await Promise.all([ConnectServer.start(1), ConnectServer.start(2), GrpcJsServer.start()])
-  const names = ['h1', 'h2', 'web']
+  const names = ['h1', 'h2', 'web', 'bridge']
   const free = await freePorts(names.length)
   for (const [i, name] of names.entries()) ports.set(name, free[i]!)
   const route = (cluster: string) => [{ match: { prefix: '/' }, route: { cluster, timeout: '0s' } }]
   const router = { name: 'router', typed_config: { '@type': `${FILTERS}.router.v3.Router` } }
+  const bridge = { name: 'bridge', typed_config: { '@type': `${FILTERS}.connect_grpc_bridge.v3.FilterConfig` } }
   const web = { name: 'web', typed_config: { '@type': `${FILTERS}.grpc_web.v3.GrpcWeb` } }
   proxy = await ProxyProcess.start(
     bootstrap(
       [
         httpListener({ port: ports.get('h1')!, routes: route('h1') }),
         httpListener({ port: ports.get('h2')!, routes: route('h2') }),
+        {
+          ...httpListener({
+            port: ports.get('bridge')!,
+            routes: route('grpc'),
+            hcm: { http_filters: [bridge, router] },
+          }),
+          // Unary messages are held whole.
+          per_connection_buffer_limit_bytes: 32 * 1024 * 1024,
+        },
         httpListener({ port: ports.get('web')!, routes: route('grpc'), hcm: { http_filters: [web, router] } }),
       ],
       [staticCluster('h1', h1.port), staticCluster('h2', h2.port, http2), staticCluster('grpc', grpcOnly.port, http2)],
@@ -108,3 +118,15 @@ describe('a browser’s gRPC-Web client to a server of gRPC alone', () => {
     'server',
   )
 })
+
+for (const version of ['1.1', '2'] as const) {
+  describe(`a Connect client over HTTP/${version} to a server of gRPC alone`, () => {
+    connectSuite(
+      () => ({
+        transport: createConnectTransport(over(ports.get('bridge')!, version)),
+        cancelled: cancelledAt(grpcOnly.seen),
+      }),
+      version === '2' ? 'full' : 'half',
+    )
+  })
+}
