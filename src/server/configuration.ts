@@ -17,6 +17,7 @@ import {
   staticRuntimeLayers,
 } from '../config/index.ts'
 import { compileListener } from '../downstream/index.ts'
+import { whyNotWritable } from '../net/index.ts'
 import type { StatsSettings } from '../observability/index.ts'
 import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
@@ -96,12 +97,22 @@ function compileAll(
     checkClusterSource(plan, context.diagnostics, clustersPath.index(i))
     return plan
   })
+  checkOutlierLog(bootstrap, context)
   listeners.forEach((listener, i) => void compileListener(listener, context, listenersPath.index(i)))
   return {
     clusterPlans,
     admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')),
     statsSettings: compileStatsConfig(bootstrap.statsConfig, context, ConfigPath.root.field('stats_config')),
   }
+}
+
+/** The file is opened when a cluster needs it, which is too late to complain. */
+function checkOutlierLog({ clusterManager }: BootstrapJson, { diagnostics }: CompileContext): void {
+  const file = clusterManager?.outlierDetection?.eventLogPath ?? ''
+  const problem = file === '' ? null : whyNotWritable(file)
+  if (problem === null) return
+  const at = ConfigPath.root.field('cluster_manager').field('outlier_detection').field('event_log_path')
+  diagnostics.error(at, `cannot write ${file}: ${problem}`, { code: 'unwritable' })
 }
 
 interface Diagnosis {

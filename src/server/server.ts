@@ -146,8 +146,14 @@ export class Server {
   private outlierLog(): OutlierEventLog | null {
     const path = this.configuration?.bootstrap.clusterManager?.outlierDetection?.eventLogPath ?? ''
     if (path === '') return null
-    const file = openLogFile(this.thread(), path)
-    return { write: line => file.append(Buffer.from(line).toString('latin1')) }
+    try {
+      const file = openLogFile(this.thread(), path)
+      return { write: line => file.append(Buffer.from(line).toString('latin1')) }
+    } catch (error) {
+      // It was writable when the configuration was checked. Hosts are ejected without a log.
+      logger.error(`cannot open the outlier event log ${path}`, { error: String(error) })
+      return null
+    }
   }
 
   private async finishLogs(): Promise<void> {

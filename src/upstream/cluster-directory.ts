@@ -40,6 +40,7 @@ import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPr
 
 const ADDED = CLUSTER_MANAGER_STATS.slot('cluster_added')
 const MODIFIED = CLUSTER_MANAGER_STATS.slot('cluster_modified')
+const UPDATED = CLUSTER_MANAGER_STATS.slot('cluster_updated')
 const REMOVED = CLUSTER_MANAGER_STATS.slot('cluster_removed')
 const ACTIVE = CLUSTER_MANAGER_STATS.slot('active_clusters')
 const WARMING = CLUSTER_MANAGER_STATS.slot('warming_clusters')
@@ -85,7 +86,8 @@ interface Entry {
   /** Null: the hosts stand in the resource. */
   readonly discovery: HostDiscovery | null
   readonly members: ClusterMembers
-  readonly watch: HostWatch
+  /** Null where neither checks nor traffic say how hosts are. */
+  readonly watch: HostWatch | null
   /** Hosts that discovery drops stay while they pass their health checks. */
   readonly retains: boolean
   /** Discovered hosts, and those that stay without it; null before the first answer. */
@@ -208,7 +210,7 @@ export class ClusterDirectory implements HostReports {
 
   private close(entry: Entry): void {
     entry.discovery?.stop()
-    entry.watch.close()
+    entry.watch?.close()
     this.endWarming(entry.name)
     this.limits.giveBack(entry.limits)
     entry.members.close()
@@ -219,7 +221,7 @@ export class ClusterDirectory implements HostReports {
   stop(): void {
     for (const entry of this.entries.values()) {
       entry.discovery?.stop()
-      entry.watch.close()
+      entry.watch?.close()
     }
   }
 
@@ -307,11 +309,12 @@ export class ClusterDirectory implements HostReports {
   private onDiscovered(name: string): void {
     const entry = this.entries.get(name)
     // No name has hosts: there is nobody to check.
-    if (entry?.assignment === null) entry.watch.update(compileAssignment(undefined), new Set())
+    if (entry?.assignment === null) entry.watch?.update(compileAssignment(undefined), new Set())
     this.endWarming(name, 'discovery')
   }
 
-  private watchHosts(plan: ClusterPlan, members: ClusterMembers): HostWatch {
+  private watchHosts(plan: ClusterPlan, members: ClusterMembers): HostWatch | null {
+    if (plan.healthChecks.length === 0 && plan.outlierDetection === null) return null
     const { name } = plan
     const change = (act: (entry: Entry) => void) => () => {
       const entry = this.entries.get(name)
@@ -324,7 +327,7 @@ export class ClusterDirectory implements HostReports {
       members,
       outlierLog: this.options.outlierLog ?? (() => null),
       publishHealth: change(() => this.options.publish({ kind: 'host_health', name })),
-      onMembersChanged: change(entry => this.countMembers(entry)),
+      setHealth: (key, set, clear) => change(() => this.setHostHealth(name, key, set, clear))(),
       hasTraffic: () => this.entries.get(name)?.breakers !== null && this.cells.hasTraffic(name),
       onRetainedHostFailed: change(() => this.setHosts(name)),
       onReady: change(() => this.endWarming(name, 'health')),
@@ -336,14 +339,15 @@ export class ClusterDirectory implements HostReports {
     if (entry === undefined || entry.discovery === null) return
     const discovered = entry.discovery.assignment()
     const { assignment, retained } = entry.retains
-      ? retainHosts(entry.assignment ?? {}, discovered, key => entry.watch.isChecked(key))
+      ? retainHosts(entry.assignment ?? {}, discovered, key => entry.watch?.isChecked(key) === true)
       : { assignment: discovered, retained: NONE }
     entry.assignment = assignment
     this.setMembership(entry, compileAssignment(assignment), retained)
     this.cells.retain(name, entry.members.keys())
     entry.hosts = shareHosts(assignment, entry.members.list())
     this.options.publish({ kind: 'hosts', name, hosts: entry.hosts })
-    entry.watch.window.onHostsPublished()
+    if (entry.watch === null) this.manager.cells[UPDATED]! += 1
+    else entry.watch.window.onHostsPublished()
   }
 
   private setMembership(entry: Entry, plan: AssignmentPlan, retained = NONE): void {
@@ -353,7 +357,7 @@ export class ClusterDirectory implements HostReports {
     // Every new host is matched with a transport socket; there is one, named default.
     cells[C['default.total_match_count']]! += fresh.length
     if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
-    entry.watch.update(plan, retained)
+    entry.watch?.update(plan, retained)
     this.countMembers(entry)
     countSubsetsOf(entry, endpoints)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
@@ -386,7 +390,11 @@ export class ClusterDirectory implements HostReports {
 
   /** Sets and clears health flags of a host; gauges and workers follow. */
   setHostHealth(name: string, key: string, set: number, clear: number): void {
-    this.entries.get(name)?.watch.setHealth(key, set, clear)
+    const entry = this.entries.get(name)
+    if (entry === undefined || !entry.members.setHealth(key, set, clear)) return
+    this.countMembers(entry)
+    if (entry.watch === null) this.options.publish({ kind: 'host_health', name })
+    else entry.watch.window.onChange()
   }
 
   // ---- what workers report
@@ -399,18 +407,18 @@ export class ClusterDirectory implements HostReports {
   }
 
   onHostEvent(event: HostEvent): void {
-    this.entries.get(event.cluster)?.watch.onHostEvent(event)
+    this.entries.get(event.cluster)?.watch?.onHostEvent(event)
   }
 
   onOutlierCells(report: OutlierCellsReport): void {
-    this.entries.get(report.cluster)?.watch.outliers?.addCells(report)
+    this.entries.get(report.cluster)?.watch?.outliers?.addCells(report)
   }
 
   /** A worker has died: what it held of the limits is free again, its gauges are void. */
   onWorkerGone(workerIndex: number): void {
     this.limits.releaseShareOf(workerIndex)
     this.cells.onWorkerGone(workerIndex)
-    for (const { watch } of this.entries.values()) watch.outliers?.onWorkerGone(workerIndex)
+    for (const { watch } of this.entries.values()) watch?.outliers?.onWorkerGone(workerIndex)
   }
 
   /** Brings the circuit breaker gauges up to date; call it before stats are read. */
@@ -422,7 +430,7 @@ export class ClusterDirectory implements HostReports {
   *describe(): Iterable<ClusterStatus> {
     for (const entry of this.entries.values()) {
       const cluster = resourceOf(entry)
-      const facts = { ...entry, outliers: entry.watch.outliers }
+      const facts = { ...entry, outliers: entry.watch?.outliers ?? null }
       yield clusterStatus(cluster, facts, assignmentOf(entry, cluster), this.cells)
     }
   }
@@ -442,7 +450,7 @@ export class ClusterDirectory implements HostReports {
         : (this.hostSetOf(name, here) as HostSet)
     const local = localClusterName === null || localClusterName === name ? null : this.hostSetOf(localClusterName, here)
     const balancing = explainBalancing({ plan, set, local, panicThreshold })
-    const { outliers } = entry.watch
+    const outliers = entry.watch?.outliers ?? null
     return {
       ...balancing,
       name,
@@ -457,7 +465,7 @@ export class ClusterDirectory implements HostReports {
             },
       hosts: balancing.hosts.map(host => {
         const own = this.entries.get(host.cluster)
-        return explainHost(host, own?.members.get(host.key), own?.watch.outliers ?? null)
+        return explainHost(host, own?.members.get(host.key), own?.watch?.outliers ?? null)
       }),
     }
   }

@@ -2,7 +2,7 @@
 import { GRPC_STATUS, type HeaderMap, X_ENVOY_DEGRADED, X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
-import { DegradedOutlierDetection } from './health.ts'
+import { DegradedOutlierDetection, ExcludedViaImmediateHealthCheckFail } from './health.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { type OutlierCellsReport, outlierCells } from './outlier-detection/cells.ts'
 import { type ConsecutiveKind, HostRecorder } from './outlier-detection/host-recorder.ts'
@@ -42,11 +42,18 @@ export class HostMonitor {
 
   /** A final response. */
   onResponse(headers: HeaderMap): void {
-    if (this.checked && headers.has(X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)) this.report('IMMEDIATE_HEALTH_CHECK_FAIL')
+    if (this.checked && headers.has(X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)) this.onImmediateFail()
     const { outlier } = this
     if (outlier === null) return
     outlier.putStatus(outlier.errorMatcher === null ? statusOf(headers) : outlier.errorMatcher(headers) ? 500 : 200)
     if (outlier.detectsDegraded && headers.has(X_ENVOY_DEGRADED)) this.onDegraded()
+  }
+
+  // What main knows already it is not told again: answers come faster than main should read.
+
+  private onImmediateFail(): void {
+    const flags = this.row[ROW_HEALTH_FLAGS] as number
+    if ((flags & ExcludedViaImmediateHealthCheckFail) === 0) this.report('IMMEDIATE_HEALTH_CHECK_FAIL')
   }
 
   private onDegraded(): void {

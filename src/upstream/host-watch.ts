@@ -25,8 +25,8 @@ export interface HostWatchEnvironment {
   readonly outlierLog: () => OutlierEventLog | null
   /** Workers look at the hosts' health again. */
   publishHealth(): void
-  /** Health of members has changed: gauges follow. */
-  onMembersChanged(): void
+  /** Sets and clears health flags of a host; gauges and workers follow. */
+  setHealth(key: string, set: number, clear: number): void
   /** A worker has made a connection to the cluster. */
   hasTraffic(): boolean
   /** A host that discovery has dropped fails its checks. */
@@ -69,7 +69,7 @@ export class HostWatch {
         connect: (address, endpoint, check) => openCheck(plan, transports, thread, address, endpoint, check),
         hasTraffic: () => environment.hasTraffic(),
         setInitialHealth: (key, set) => void environment.members.setHealth(key, set, 0),
-        setHealth: (key, set, clear) => this.setHealth(key, set, clear),
+        setHealth: (key, set, clear) => environment.setHealth(key, set, clear),
         onChecked: (key, healthy) => {
           if (healthy) this.outliers?.onHealthCheckPassed(key)
           else if (this.retained.has(key)) environment.onRetainedHostFailed()
@@ -85,13 +85,14 @@ export class HostWatch {
 
   private outlierDetector({ name, observabilityName, outlierDetection }: ClusterPlan): OutlierDetector | null {
     if (outlierDetection === null) return null
-    const { thread, outlierLog, members } = this.environment
+    const { environment } = this
+    const { thread, outlierLog, members } = environment
     return new OutlierDetector(outlierDetection, {
       thread: thread(),
       clusterName: name,
       statPrefix: clusterStatPrefix(observabilityName),
       log: outlierLog(),
-      setHealth: (key, set, clear) => this.setHealth(key, set, clear),
+      setHealth: (key, set, clear) => environment.setHealth(key, set, clear),
       resetConsecutive: key => {
         const row = members.get(key)?.row
         if (row === undefined) return
@@ -107,13 +108,6 @@ export class HostWatch {
     if (event === 'IMMEDIATE_HEALTH_CHECK_FAIL') this.health?.failImmediately(key)
     else if (event === 'DEGRADED') this.outliers?.onDegraded(key)
     else this.outliers?.onConsecutive(key, event)
-  }
-
-  /** Sets and clears health flags of a host; gauges and workers follow. */
-  setHealth(key: string, set: number, clear: number): void {
-    if (!this.environment.members.setHealth(key, set, clear)) return
-    this.environment.onMembersChanged()
-    this.window.onChange()
   }
 
   /** The hosts are now these; members know them already. `retained`: those that discovery has dropped. */

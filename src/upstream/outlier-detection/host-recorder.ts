@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): what one worker notes of one host's answers: an increment or two per request.
 import type { ThreadContext } from '../../net/index.ts'
-import { ROW_CONSECUTIVE_5XX, ROW_CONSECUTIVE_GATEWAY, ROW_CONSECUTIVE_LOCAL } from '../host-rows.ts'
+import { FailedOutlierCheck } from '../health.ts'
+import { ROW_CONSECUTIVE_5XX, ROW_CONSECUTIVE_GATEWAY, ROW_CONSECUTIVE_LOCAL, ROW_HEALTH_FLAGS } from '../host-rows.ts'
 import { OD_LATENCY, OD_LOCAL_SUCCESS, OD_LOCAL_TOTAL, OD_SUCCESS, OD_TOTAL } from './cells.ts'
 import { latencyBucket } from './latency/buckets.ts'
 import { type OutlierPlan, type OutlierSetting, outlierSetting } from './outlier-plan.ts'
@@ -59,7 +60,8 @@ export class HostRecorder {
     if (Atomics.add(row, slot, 1) + 1 !== outlierSetting(this.plan, this.runtime.snapshot, setting)) return
     // Counting begins anew, so that a host that stays is detected again after as many more.
     Atomics.store(row, slot, 0)
-    this.onConsecutive(kind)
+    // Nothing more comes of it while the host is out; in panic it still gets traffic.
+    if (((row[ROW_HEALTH_FLAGS] as number) & FailedOutlierCheck) === 0) this.onConsecutive(kind)
   }
 
   /** The host could not be reached, or broke the stream. */
