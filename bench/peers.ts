@@ -1,5 +1,5 @@
 // The peers' configurations: the same work for each, tuned as their users would.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 
 export interface Ports {
@@ -147,12 +147,10 @@ listen tcp
 }
 
 function versionOf(command: string, args: readonly string[]): string | null {
-  try {
-    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim() || 'installed'
-  } catch (error) {
-    const failure = error as { code?: string; stderr?: string }
-    return failure.code === 'ENOENT' ? null : (failure.stderr?.trim() ?? 'installed')
-  }
+  const { error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  if (error !== undefined) return null
+  // nginx tells it on stderr.
+  return stdout.trim() || stderr.trim() || 'installed'
 }
 
 /** The proxies to measure: Outrider, and whichever peers are installed. `ENVOY` names Envoy's binary. */
