@@ -5,7 +5,14 @@ import type {
   LocalReplyConfigJson,
   ResponseMapperJson,
 } from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
-import { type CompileContext, type ConfigPath, dataSourceText, durationMs } from '../config/index.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  type ConfigSourcePlan,
+  compileConfigSource,
+  dataSourceText,
+  durationMs,
+} from '../config/index.ts'
 import {
   compileHeaderMutations,
   compileHttp1Options,
@@ -31,8 +38,16 @@ const DEFAULT_MAX_HEADERS_KB = 60
 const HOUR_MS = 3600000
 const STREAM_IDLE_MS = 300000
 
-/** Compiles the route table; handed in because the router's room is not ours to import. */
-export type CompileRoutes = (config: object, context: CompileContext, path: ConfigPath) => RouteTable
+/**
+ * Compiles the route table; handed in because the router's room is not ours to import. `source`: where tables of that name
+ * come from; `config` then has the name alone.
+ */
+export type CompileRoutes = (
+  config: object,
+  context: CompileContext,
+  path: ConfigPath,
+  source?: ConfigSourcePlan,
+) => RouteTable
 
 export function compileHttpConnectionManager(
   config: HttpConnectionManagerJson,
@@ -54,10 +69,7 @@ export function compileHttpConnectionManager(
     },
     codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
     routes: {
-      current:
-        config.routeConfig === undefined
-          ? null
-          : compileRoutes(config.routeConfig, context, path.field('route_config')),
+      current: compileRouteTable(config, context, path, compileRoutes),
     },
     filters: compileFilters(config.httpFilters ?? [], context, path.field('http_filters')),
     upgrades: compileUpgrades(config, context, path.field('upgrade_configs')),
@@ -106,6 +118,21 @@ export function compileHttpConnectionManager(
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
   })
+}
+
+function compileRouteTable(
+  { routeConfig, rds }: HttpConnectionManagerJson,
+  context: CompileContext,
+  path: ConfigPath,
+  compileRoutes: CompileRoutes,
+): RouteTable | null {
+  if (routeConfig !== undefined) return compileRoutes(routeConfig, context, path.field('route_config'))
+  if (rds === undefined) return null
+  const at = path.field('rds')
+  const name = rds.routeConfigName ?? ''
+  if (name === '') context.diagnostics.error(at.field('route_config_name'), 'a route table is asked for by its name')
+  const source = compileConfigSource(rds.configSource, context, at.field('config_source'))
+  return source === null ? null : compileRoutes({ name }, context, at, source)
 }
 
 /** HTTP3 is refused where fields are checked. */

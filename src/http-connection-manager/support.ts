@@ -1,13 +1,15 @@
 import { declareSupport } from '../config/index.ts'
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3'
-const XDS = 'dynamic discovery is not part of this release: give the routes in route_config'
+const XDS = 'scoped routes are not part of this release: give the routes in route_config or by rds'
 
+declareSupport(`${HCM}.Rds`, { supported: ['config_source', 'route_config_name'] })
 declareSupport(`${HCM}.HttpConnectionManager`, {
   supported: [
     'codec_type',
     'stat_prefix',
     'route_config',
+    'rds',
     'http_filters',
     'add_user_agent',
     'common_http_protocol_options',
@@ -54,7 +56,6 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
   },
   refused: {
-    rds: XDS,
     scoped_routes: XDS,
     tracing: 'tracing is not part of this release',
     http3_protocol_options: 'HTTP/3 needs QUIC, which Node does not offer',

@@ -73,29 +73,29 @@ export class AdminView implements AdminSources {
 
   configDump(): ConfigDumpSource {
     const { server, loadedMs } = this
-    const dumped = (resource: object, lastUpdatedMs: number, isStatic: boolean) => ({
+    const dumped = (resource: object, lastUpdatedMs: number, isStatic: boolean, version = '') => ({
       resource,
       lastUpdatedMs,
-      versionInfo: isStatic ? null : '',
+      versionInfo: isStatic ? null : version,
       phase: isStatic ? ('static' as const) : ('active' as const),
     })
     return {
       bootstrap: { resource: server.configuration!.bootstrap, lastUpdatedMs: loadedMs },
-      clustersVersion: '',
-      listenersVersion: '',
+      clustersVersion: server.discovery.clusters.version,
+      listenersVersion: server.discovery.listeners.version,
       *clusters() {
-        for (const { resource, lastUpdatedMs, isStatic } of server.resources.clusters.values()) {
-          yield dumped(resource, lastUpdatedMs, isStatic)
+        for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.clusters.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic, version)
         }
       },
       *listeners() {
-        for (const { resource, lastUpdatedMs, isStatic } of server.resources.listeners.values()) {
-          yield dumped(resource, lastUpdatedMs, isStatic)
+        for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.listeners.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic, version)
         }
       },
       *routes() {
-        for (const { resource, lastUpdatedMs, isStatic } of server.resources.routeTables()) {
-          yield dumped(resource, lastUpdatedMs, isStatic)
+        for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.routeTables()) {
+          yield dumped(resource, lastUpdatedMs, isStatic, version)
         }
       },
       *endpoints() {

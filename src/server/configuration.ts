@@ -6,8 +6,10 @@ import {
   type CompileContext,
   type ConfigFile,
   ConfigPath,
+  type ConfigSourcePlan,
   type ConfigSources,
   checkBootstrap,
+  compileConfigSource,
   type Diagnostic,
   Diagnostics,
   type LoadedBootstrap,
@@ -24,7 +26,7 @@ import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
 import { SecretHub } from './secrets/secret-hub.ts'
-import { checkClusterSource } from './source-files.ts'
+import { checkClusterSource, checkListenerSources, checkSourceFile } from './source-files.ts'
 import { compileStatsConfig } from './stats-config.ts'
 
 /** A configuration that has passed every check. */
@@ -36,6 +38,10 @@ export interface Configuration {
   readonly statsSettings: StatsSettings
   /** Of static_resources.clusters, in that order. */
   readonly clusterPlans: readonly ClusterPlan[]
+  /** dynamic_resources.cds_config; null: none. */
+  readonly cds: ConfigSourcePlan | null
+  /** dynamic_resources.lds_config; null: none. */
+  readonly lds: ConfigSourcePlan | null
   readonly secrets: SecretHub
 }
 
@@ -98,9 +104,14 @@ function compileAll(
     return plan
   })
   checkOutlierLog(bootstrap, context)
-  listeners.forEach((listener, i) => void compileListener(listener, context, listenersPath.index(i)))
+  listeners.forEach((listener, i) => {
+    compileListener(listener, context, listenersPath.index(i))
+    checkListenerSources(listener, context.diagnostics, listenersPath.index(i))
+  })
   return {
     clusterPlans,
+    cds: compileDynamicSource(bootstrap, 'cdsConfig', context),
+    lds: compileDynamicSource(bootstrap, 'ldsConfig', context),
     admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')),
     statsSettings: compileStatsConfig(bootstrap.statsConfig, context, ConfigPath.root.field('stats_config')),
   }
@@ -113,6 +124,20 @@ function checkOutlierLog({ clusterManager }: BootstrapJson, { diagnostics }: Com
   if (problem === null) return
   const at = ConfigPath.root.field('cluster_manager').field('outlier_detection').field('event_log_path')
   diagnostics.error(at, `cannot write ${file}: ${problem}`, { code: 'unwritable' })
+}
+
+/** Where all clusters or all listeners come from besides static ones; null: from nowhere. */
+function compileDynamicSource(
+  { dynamicResources }: BootstrapJson,
+  field: 'cdsConfig' | 'ldsConfig',
+  context: CompileContext,
+): ConfigSourcePlan | null {
+  const json = dynamicResources?.[field]
+  if (json === undefined) return null
+  const path = ConfigPath.root.field('dynamic_resources').field(field === 'cdsConfig' ? 'cds_config' : 'lds_config')
+  const source = compileConfigSource(json, context, path)
+  if (source !== null) checkSourceFile(source, context.diagnostics, path)
+  return source
 }
 
 interface Diagnosis {

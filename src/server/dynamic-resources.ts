@@ -4,7 +4,7 @@ import { compileRouteConfiguration } from '../router/index.ts'
 import { compileCluster } from '../upstream/index.ts'
 import type { UpdateFailure } from './messages.ts'
 import type { ResourceChange } from './resource-store.ts'
-import { checkClusterSource } from './source-files.ts'
+import { checkClusterSource, checkListenerSources } from './source-files.ts'
 
 const MESSAGE_TYPES = {
   cluster: 'envoy.config.cluster.v3.Cluster',
@@ -17,6 +17,13 @@ export interface DynamicUpdate {
   readonly kind: keyof typeof MESSAGE_TYPES
   readonly name: string
   readonly resource: unknown
+  readonly version?: string
+}
+
+/** What became of each resource, by name. */
+export interface EachOutcome {
+  readonly applied: readonly string[]
+  readonly failed: ReadonlyMap<string, string>
 }
 
 export interface DynamicOutcome {
@@ -53,6 +60,21 @@ export class DynamicResources {
     if (rejected.length > 0) return { rejected, failures: [] }
     return { rejected, failures: await this.target.applyChanges(changes, false) }
   }
+
+  /** Applies what holds; resources have been read and checked as far as each shows by itself. */
+  async applyEach(updates: readonly DynamicUpdate[]): Promise<EachOutcome> {
+    const changes: ResourceChange[] = []
+    const failed = new Map<string, string>()
+    for (const { kind, name, resource, version = '' } of updates) {
+      const context = this.target.context()
+      const change = resource === null ? removal(kind, name) : compiled(kind, name, resource as object, context)
+      const { list, failed: wrong } = context.diagnostics
+      if (wrong) failed.set(name, list.map(({ path, message }) => `${path}: ${message}`).join('; '))
+      else if (change !== undefined) changes.push({ ...change, version })
+    }
+    for (const { name, message } of await this.target.applyChanges(changes, false)) failed.set(name, message)
+    return { applied: changes.flatMap(({ name }) => (failed.has(name) ? [] : [name])), failed }
+  }
 }
 
 function checked(update: DynamicUpdate, context: CompileContext, rejected: Diagnostic[]): ResourceChange | undefined {
@@ -80,7 +102,11 @@ function compiled(
     checkClusterSource(plan, context.diagnostics, ConfigPath.root)
     return { kind, name, cluster: { resource, plan } }
   }
-  if (kind === 'listener') compileListener(resource, context, ConfigPath.root)
-  else compileRouteConfiguration(resource, context, ConfigPath.root)
-  return { kind, name, resource }
+  if (kind === 'listener') {
+    compileListener(resource, context, ConfigPath.root)
+    checkListenerSources(resource, context.diagnostics, ConfigPath.root)
+    return { kind, name, resource }
+  }
+  compileRouteConfiguration(resource, context, ConfigPath.root)
+  return { kind, name, source: null, resource }
 }

@@ -11,10 +11,12 @@ export type ListenerUpdate =
   | { readonly kind: 'listener'; readonly name: string; readonly resource: ListenerJson }
   | { readonly kind: 'listener_removed'; readonly name: string }
 
-/** Replaces the route tables of that name, also for connections that are open. */
+/** Replaces the route tables of that name and source, also for connections that are open. */
 export interface RouteUpdate {
   readonly kind: 'route_configuration'
   readonly name: string
+  /** The file it comes from; null: it takes the place of one that stands in a listener. */
+  readonly source: string | null
   readonly resource: RouteConfigurationJson
 }
 
@@ -23,6 +25,7 @@ export type ResourceUpdate =
   | ClusterUpdate
   | ListenerUpdate
   | RouteUpdate
+  | { readonly kind: 'route_configuration_removed'; readonly name: string; readonly source: string }
   | { readonly kind: 'runtime'; readonly layers: readonly object[] }
   | ({ readonly kind: 'secret' } & SecretUpdate)
 

@@ -1,10 +1,20 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
+import type { HttpConnectionManagerJson } from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
+import { ConfigPath, typeName } from '../config/index.ts'
 import type { ClusterPlan } from '../upstream/index.ts'
-import type { ResourceUpdate } from './messages.ts'
+import type { ResourceUpdate, RouteUpdate } from './messages.ts'
+import { routeTableKey } from './route-tables.ts'
 
-export interface ClusterChange {
+const HTTP_CONNECTION_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
+
+interface Versioned {
+  /** As the control plane calls it; nothing: it has no versions. */
+  readonly version?: string
+}
+
+export interface ClusterChange extends Versioned {
   readonly kind: 'cluster'
   readonly name: string
   /** `plan` is what the resource compiled to. */
@@ -14,12 +24,13 @@ export interface ClusterChange {
 /** A resource as the configuration gives it, or null where it is to go. Main has checked it. */
 export type ResourceChange =
   | ClusterChange
-  | { readonly kind: 'listener'; readonly name: string; readonly resource: ListenerJson | null }
-  | { readonly kind: 'route_configuration'; readonly name: string; readonly resource: RouteConfigurationJson }
+  | (Versioned & { readonly kind: 'listener'; readonly name: string; readonly resource: ListenerJson | null })
+  | (Versioned & RouteUpdate)
 
 export interface StoredResource<Resource> {
   readonly resource: Resource
   readonly isStatic: boolean
+  readonly version: string
   /** Unix ms. */
   readonly lastUpdatedMs: number
 }
@@ -29,19 +40,20 @@ export class ResourceStore {
   /** For dumps only: workers get theirs from the cluster directory. */
   readonly clusters = new Map<string, StoredResource<ClusterJson>>()
   readonly listeners = new Map<string, StoredResource<ListenerJson>>()
-  readonly routes = new Map<string, StoredResource<RouteConfigurationJson>>()
+  readonly routes = new Map<string, StoredResource<RouteConfigurationJson> & { readonly source: string | null }>()
 
-  noteCluster({ name, cluster }: ClusterChange, isStatic: boolean): void {
+  noteCluster({ name, cluster, version = '' }: ClusterChange, isStatic: boolean): void {
     if (cluster === null) this.clusters.delete(name)
-    else this.clusters.set(name, { resource: cluster.resource, isStatic, lastUpdatedMs: Date.now() })
+    else this.clusters.set(name, { resource: cluster.resource, isStatic, version, lastUpdatedMs: Date.now() })
   }
 
   note(change: Exclude<ResourceChange, ClusterChange>, isStatic: boolean): ResourceUpdate {
-    const { kind, name } = change
-    const stored = { isStatic, lastUpdatedMs: Date.now() }
+    const { kind, name, version = '' } = change
+    const stored = { isStatic, version, lastUpdatedMs: Date.now() }
     if (kind === 'route_configuration') {
-      this.routes.set(name, { ...stored, resource: change.resource })
-      return change
+      const { source, resource } = change
+      this.routes.set(routeTableKey(name, source), { ...stored, source, resource })
+      return { kind, name, source, resource }
     }
     if (change.resource === null) {
       this.listeners.delete(name)
@@ -51,12 +63,16 @@ export class ResourceStore {
     return { kind: 'listener', name, resource: change.resource }
   }
 
+  *listenerResources(): Iterable<ListenerJson> {
+    for (const { resource } of this.listeners.values()) yield resource
+  }
+
   /** Route tables by their own updates, and those that stand inside listeners. */
   *routeTables(): Iterable<StoredResource<RouteConfigurationJson>> {
     yield* this.routes.values()
-    for (const { resource, isStatic, lastUpdatedMs } of this.listeners.values()) {
+    for (const { resource, isStatic, version, lastUpdatedMs } of this.listeners.values()) {
       for (const table of inlineRouteTables(resource)) {
-        if (!this.routes.has(table.name ?? '')) yield { resource: table, isStatic, lastUpdatedMs }
+        if (!this.routes.has(table.name ?? '')) yield { resource: table, isStatic, version, lastUpdatedMs }
       }
     }
   }
@@ -64,12 +80,13 @@ export class ResourceStore {
   /** What brings a worker that knows nothing up to date; clusters come before. */
   updates(): readonly ResourceUpdate[] {
     const listeners = [...this.listeners].map(([name, { resource }]) => ({ kind: 'listener' as const, name, resource }))
-    const routes = [...this.routes].map(([name, { resource }]) => ({
-      kind: 'route_configuration' as const,
-      name,
-      resource,
-    }))
-    return [...listeners, ...routes]
+    const routes = Array.from(this.routes.values(), ({ source, resource }) => {
+      return { kind: 'route_configuration' as const, name: resource.name ?? '', source, resource }
+    })
+    // Those in listeners are replaced once they are there; a listener finds those from elsewhere when it begins.
+    const discovered = routes.filter(({ source }) => source !== null)
+    const inline = routes.filter(({ source }) => source === null)
+    return [...discovered, ...listeners, ...inline]
   }
 }
 
@@ -82,12 +99,28 @@ export function listenerName(resource: ListenerJson): string {
   return `${host.includes(':') ? `[${host}]` : host}:${socketAddress?.portValue ?? 0}`
 }
 
-function* inlineRouteTables({ filterChains = [], defaultFilterChain }: ListenerJson): Iterable<RouteConfigurationJson> {
-  const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain]
-  for (const { filters = [] } of chains) {
-    for (const { typedConfig } of filters) {
-      const { routeConfig } = (typedConfig ?? {}) as { readonly routeConfig?: RouteConfigurationJson }
-      if (routeConfig !== undefined) yield routeConfig
+function* inlineRouteTables(listener: ListenerJson): Iterable<RouteConfigurationJson> {
+  for (const { manager } of connectionManagers(listener, ConfigPath.root)) {
+    if (manager.routeConfig !== undefined) yield manager.routeConfig
+  }
+}
+
+/** The HTTP connection managers of a listener, as configured, and where they stand. `path`: of the listener. */
+export function* connectionManagers(
+  { filterChains = [], defaultFilterChain }: ListenerJson,
+  path: ConfigPath,
+): Iterable<{ readonly manager: HttpConnectionManagerJson; readonly path: ConfigPath }> {
+  const chains = filterChains.map((chain, i) => ({ chain, at: path.field('filter_chains').index(i) }))
+  if (defaultFilterChain !== undefined) {
+    chains.push({ chain: defaultFilterChain, at: path.field('default_filter_chain') })
+  }
+  for (const { chain, at } of chains) {
+    for (const [i, { typedConfig }] of (chain.filters ?? []).entries()) {
+      if (typeName((typedConfig ?? {}) as { '@type'?: string }) !== HTTP_CONNECTION_MANAGER) continue
+      yield {
+        manager: typedConfig as HttpConnectionManagerJson,
+        path: at.field('filters').index(i).field('typed_config'),
+      }
     }
   }
 }

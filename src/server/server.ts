@@ -20,7 +20,7 @@ import {
   StatStore,
   type StatsView,
 } from '../observability/index.ts'
-import { ClusterDirectory, type ClusterUpdate, type OutlierEventLog } from '../upstream/index.ts'
+import { ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
 import { FileSubscriptions } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { compileContext } from './compile-context.ts'
@@ -29,12 +29,13 @@ import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
 import { mainThread } from './main-thread.ts'
-import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
+import type { ResourceUpdate, RouteUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
 import type { SecretUpdate } from './secrets/worker-secrets.ts'
+import { ServerDiscovery } from './server-discovery.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
 import { shareResources } from './shared-resources.ts'
 import { startWorkers } from './start-workers.ts'
@@ -57,6 +58,7 @@ export class Server {
   readonly clusters: ClusterDirectory
   readonly resources = new ResourceStore()
   readonly subscriptions: FileSubscriptions
+  readonly discovery: ServerDiscovery
   /** Resolves when the process may end. */
   readonly stopped: Promise<void>
   readonly pool: WorkerPool
@@ -74,7 +76,7 @@ export class Server {
   private admin: Admin | null = null
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
-  private batch: ClusterUpdate[] | null = null
+  private batch: ResourceUpdate[] | null = null
   private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
   private ownThread: ThreadContext | null = null
 
@@ -105,6 +107,9 @@ export class Server {
       publish: update => this.publish(update),
       thread: () => this.thread(),
       outlierLog: () => this.outlierLog(),
+    })
+    this.discovery = new ServerDiscovery(this, {
+      onRoutes: (update, version) => this.publishRoutes(update, version),
     })
     this.runtimeView = runtime
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -197,8 +202,15 @@ export class Server {
     this.state = 'INITIALIZING'
     const problem = await this.startAdmin(configuration)
     if (problem !== null) return problem
-    const failures = await this.applyChanges(staticChanges(configuration), true)
+    const changes = staticChanges(configuration)
+    const clusters = configuration.cds === null ? [] : changes.filter(({ kind }) => kind === 'cluster')
+    if (configuration.cds !== null) {
+      await this.applyChanges(clusters, true)
+      await this.discovery.startClusters(configuration.cds)
+    }
+    const failures = await this.applyChanges(changes.slice(clusters.length), true)
     if (failures.length > 0) return failureText(failures)
+    if (configuration.lds !== null) await this.discovery.startListeners(configuration.lds)
     this.state = this.healthChecksFail ? 'DRAINING' : 'LIVE'
     this.serverStats.started(performance.now() - this.startedMs)
     const interval = durationMs(bootstrap.statsFlushInterval, DEFAULT_FLUSH_INTERVAL_MS)
@@ -248,9 +260,12 @@ export class Server {
     // Listeners open once the clusters behind them have hosts.
     await this.clusters.ready()
     const others = changes.flatMap(change => (change.kind === 'cluster' ? [] : [this.noteChange(change, isStatic)]))
+    const listeners = changes.flatMap(change => (change.kind === 'listener' ? (change.resource ?? []) : []))
+    const routes = this.collect(() => this.discovery.routes.begin(listeners))
+    const gone = this.discovery.routes.end(this.resources.listenerResources())
     // Last, so that what names a cluster is gone before it is.
     const after = this.collect(() => this.removeClusters(clusters))
-    const failures = await this.pool.apply([...others, ...after])
+    const failures = await this.pool.apply([...routes, ...others, ...gone, ...after])
     for (const { name } of failures) {
       if (this.resources.listeners.has(name)) this.serverStats.listenerEvent('create_failure')
     }
@@ -272,16 +287,20 @@ export class Server {
     }
   }
 
-  /** Updates that `act` makes the cluster directory publish, to be posted as one. */
-  private collect(act: () => void): readonly ClusterUpdate[] {
-    const batch: ClusterUpdate[] = []
+  /** Updates that `act` brings about, to be posted as one. */
+  private collect(act: () => void): readonly ResourceUpdate[] {
+    const batch: ResourceUpdate[] = []
     this.batch = batch
     act()
     this.batch = null
     return batch
   }
 
-  private publish(update: ClusterUpdate): void {
+  private publishRoutes(update: RouteUpdate, version: string): void {
+    this.publish(this.resources.note({ ...update, version }, false))
+  }
+
+  private publish(update: ResourceUpdate): void {
     if (this.batch === null) void this.pool.apply([update])
     else this.batch.push(update)
   }

@@ -43,7 +43,9 @@ export class WorkerRuntime {
     this.secrets = new WorkerSecrets(settings.secrets, settings.secretSeed)
     this.context = compileContext({
       secrets: this.secrets,
-      extensions: extensionRegistry((config, context, path) => this.routes.compile(config, context, path)),
+      extensions: extensionRegistry((config, context, path, source) =>
+        this.routes.compile(config, context, path, source),
+      ),
       node: settings.node,
       runtime: shared.runtime.snapshot,
       clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
@@ -131,6 +133,9 @@ export class WorkerRuntime {
       case 'route_configuration':
         this.applyRoutes(update)
         return undefined
+      case 'route_configuration_removed':
+        this.routes.forget(update.name, update.source)
+        return undefined
       case 'secret':
         this.secrets.apply(update)
         return undefined
@@ -147,11 +152,11 @@ export class WorkerRuntime {
     return this.listeners.apply(this.compile(name, context => compileListener(resource, context, ConfigPath.root)))
   }
 
-  private applyRoutes({ name, resource }: RouteUpdate): void {
+  private applyRoutes({ name, source, resource }: RouteUpdate): void {
     const table = this.compile(`routes ${name}`, context =>
       compileRouteConfiguration(resource, context, ConfigPath.root),
     )
-    this.routes.replace(name, table)
+    this.routes.replace(name, source, table)
   }
 
   /** Main has compiled the same resource, so what fails here is a file that went away or a cluster just removed. */

@@ -117,13 +117,13 @@ test('text protobufs are refused with the way out', () => {
 
 test('what this release does not support is refused with its reason, unless it says the default', () => {
   const files = [
-    { path: 'e.yaml', content: 'dynamic_resources: {}\nenable_dispatcher_stats: false\nwatchdog: {}\nnode: {id: a}\n' },
+    { path: 'e.yaml', content: 'stats_sinks: [{}]\nenable_dispatcher_stats: false\nwatchdog: {}\nnode: {id: a}\n' },
   ]
   const { diagnostics } = loadBootstrap({ files })
   assert.deepEqual(
     diagnostics.list.map(({ severity, path, code, line }) => [severity, path, code, line]),
     [
-      ['error', 'dynamic_resources', 'unsupported', 1],
+      ['error', 'stats_sinks', 'unsupported', 1],
       ['warning', 'watchdog', 'no-effect', 3],
     ],
   )

@@ -7,6 +7,7 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
   supported: [
     'node',
     'static_resources',
+    'dynamic_resources',
     'cluster_manager',
     'stats_config',
     'stats_flush_interval',
@@ -15,7 +16,6 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     'stats_server_version_override',
   ],
   refused: {
-    dynamic_resources: NO_XDS,
     hds_config: 'health discovery is not supported by this release',
     flags_path: 'runtime flags of a file are not read; use layered_runtime with a static_layer',
     stats_sinks: 'stats sinks are not supported by this release; scrape /stats/prometheus of the admin interface',
@@ -50,6 +50,15 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     watchdogs: 'worker threads are watched by their exit, not by a timer',
     default_regex_engine: 'there is one regex engine, linear in time as RE2 is',
     memory_allocator_manager: 'memory is managed by the JavaScript engine',
+  },
+})
+
+declareSupport(`${BOOTSTRAP}.Bootstrap.DynamicResources`, {
+  supported: ['cds_config', 'lds_config'],
+  refused: {
+    ads_config: 'subscriptions over gRPC are not supported by this release; give cds_config and lds_config a file',
+    cds_resources_locator: 'collections come over gRPC, which this release does not; use cds_config',
+    lds_resources_locator: 'collections come over gRPC, which this release does not; use lds_config',
   },
 })
 

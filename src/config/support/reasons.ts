@@ -1,5 +1,6 @@
 // Reasons that several declarations share.
 export const NO_SOCKET_OPTIONS =
   'Node.js offers no way to set socket options; set the equivalent sysctl, or leave it out'
-export const NO_XDS = 'dynamic configuration (xDS) is not supported by this release; use static_resources'
+export const NO_XDS =
+  'xDS over gRPC and REST is not supported by this release; resources come from static_resources or from files'
 export const NOT_WATCHED = 'files are read once at start; leave it out and restart after a change'

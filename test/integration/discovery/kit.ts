@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { type ProxyProcess, socketAddress } from '../../harness/index.ts'
 
@@ -60,13 +61,14 @@ export async function origins(t: TestContext, count: number): Promise<readonly n
   )
 }
 
-/** 'status body', or the reason why there is no answer. */
-export async function ask(port: number, path = '/'): Promise<string> {
+/** 'status body' on a connection of its own, or the reason why there is no answer. */
+export async function ask(port: number): Promise<string> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`)
-    return `${answer.status} ${await answer.text()}`.trim()
+    const request = get({ host: '127.0.0.1', port, agent: false })
+    const [answer] = (await once(request, 'response')) as [IncomingMessage]
+    return `${answer.statusCode} ${await text(answer)}`.trim()
   } catch (error) {
-    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? (error as Error).message
+    return (error as NodeJS.ErrnoException).code ?? (error as Error).message
   }
 }
 
@@ -77,14 +79,15 @@ export async function answers(port: number, count = 12): Promise<ReadonlySet<str
   return seen
 }
 
-/** Asks without pause until it is stopped; the answers that were not of status 200. */
+/** Asks without pause on connections that stay, until it is stopped; the answers that were not of status 200. */
 export function load(port: number): () => Promise<readonly string[]> {
   let going = true
   const bad: string[] = []
   const client = async (): Promise<void> => {
     while (going) {
-      const answer = await ask(port)
-      if (!answer.startsWith('200')) bad.push(answer)
+      const answer = await fetch(`http://127.0.0.1:${port}/`)
+      const body = await answer.text()
+      if (answer.status !== 200) bad.push(`${answer.status} ${body}`)
     }
   }
   const clients = [client(), client()]

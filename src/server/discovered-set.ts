@@ -1,0 +1,86 @@
+// CDS and LDS: all clusters, or all listeners, that a source names; what it names no longer goes.
+import { xxHash64 } from '../base/index.ts'
+import type {
+  DiscoveredResource,
+  DiscoveredSet,
+  Refusal,
+  SubscriptionOwner,
+  SubscriptionStats,
+} from '../config/index.ts'
+import type { DynamicUpdate, EachOutcome } from './dynamic-resources.ts'
+
+export interface DiscoveredSetOptions {
+  readonly kind: 'cluster' | 'listener'
+  /** Made when there is a source. */
+  readonly stats: () => SubscriptionStats
+  /** Static resources are not for a control plane to change. */
+  isStatic(name: string): boolean
+  applyEach(updates: readonly DynamicUpdate[]): Promise<EachOutcome>
+}
+
+export class DiscoveredResourceSet implements SubscriptionOwner {
+  private readonly options: DiscoveredSetOptions
+  private made: SubscriptionStats | null = null
+  /** Resources in force, by name: a hash of each, to tell what has changed. */
+  private readonly known = new Map<string, bigint>()
+  /** Of the last set that changed anything. */
+  version = ''
+
+  constructor(options: DiscoveredSetOptions) {
+    this.options = options
+  }
+
+  private get stats(): SubscriptionStats {
+    return (this.made ??= this.options.stats())
+  }
+
+  onAttempt(): void {
+    this.stats.onAttempt()
+  }
+
+  onAccepted(version: string): void {
+    this.stats.onAccepted(version)
+  }
+
+  onRejected(): void {
+    this.stats.onRejected()
+  }
+
+  onFailure(): void {
+    this.stats.onFailure()
+  }
+
+  /** As in Envoy, what holds is applied even where another resource of the set does not. */
+  async onResources({ version, resources }: DiscoveredSet): Promise<Refusal> {
+    const { kind } = this.options
+    const problems: string[] = []
+    const named = new Map<string, DiscoveredResource>()
+    for (const resource of resources) {
+      const { name } = resource
+      if (name === '') problems.push(`a ${kind} without a name`)
+      else if (named.has(name)) problems.push(`${name}: duplicate ${kind} ${name} found`)
+      else if (!this.options.isStatic(name)) named.set(name, resource)
+    }
+    const hashes = new Map<string, bigint>()
+    const updates: DynamicUpdate[] = []
+    for (const [name, { resource, version: own }] of named) {
+      const hash = xxHash64(JSON.stringify(resource))
+      if (this.known.get(name) === hash) continue
+      hashes.set(name, hash)
+      updates.push({ kind, name, resource, version: own })
+    }
+    for (const name of this.known.keys()) if (!named.has(name)) updates.push({ kind, name, resource: null })
+    if (updates.length > 0) {
+      const { applied, failed } = await this.options.applyEach(updates)
+      for (const name of applied) this.note(name, hashes.get(name))
+      for (const [name, problem] of failed) problems.push(`${name}: ${problem}`)
+      if (applied.length > 0) this.version = version
+    }
+    return problems.length === 0 ? null : `Error adding/updating ${kind}(s) ${problems.join(', ')}`
+  }
+
+  private note(name: string, hash: bigint | undefined): void {
+    if (hash === undefined) this.known.delete(name)
+    else this.known.set(name, hash)
+  }
+}

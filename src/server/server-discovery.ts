@@ -1,0 +1,75 @@
+// What a running server discovers besides hosts: clusters (CDS), listeners (LDS) and route tables (RDS).
+import { type CompileContext, type ConfigSourcePlan, SubscriptionStats, type Subscriptions } from '../config/index.ts'
+import type { StatStore } from '../observability/index.ts'
+import { DiscoveredResourceSet } from './discovered-set.ts'
+import { DynamicResources, type DynamicTarget } from './dynamic-resources.ts'
+import type { RouteUpdate } from './messages.ts'
+import type { ResourceStore } from './resource-store.ts'
+import { RouteDiscovery } from './route-discovery.ts'
+
+const TYPES = {
+  cluster: 'envoy.config.cluster.v3.Cluster',
+  listener: 'envoy.config.listener.v3.Listener',
+} as const
+
+export interface DiscoveringServer extends DynamicTarget {
+  readonly stats: StatStore
+  readonly subscriptions: Subscriptions
+  readonly resources: ResourceStore
+  context(): CompileContext
+}
+
+export class ServerDiscovery {
+  readonly routes: RouteDiscovery
+  readonly clusters: DiscoveredResourceSet
+  readonly listeners: DiscoveredResourceSet
+  private readonly server: DiscoveringServer
+  private readonly dynamic: DynamicResources
+
+  constructor(
+    server: DiscoveringServer,
+    { onRoutes }: { readonly onRoutes: (update: RouteUpdate, version: string) => void },
+  ) {
+    this.server = server
+    this.dynamic = new DynamicResources(server)
+    const { stats, subscriptions, resources } = server
+    this.routes = new RouteDiscovery({
+      stats,
+      subscriptions,
+      context: () => server.context(),
+      onRoutes,
+      onForgotten: key => void resources.routes.delete(key),
+    })
+    this.clusters = this.set('cluster', 'cluster_manager.cds.')
+    this.listeners = this.set('listener', 'listener_manager.lds.')
+  }
+
+  private set(kind: 'cluster' | 'listener', statPrefix: string): DiscoveredResourceSet {
+    const { stats, resources } = this.server
+    const stored = kind === 'cluster' ? resources.clusters : resources.listeners
+    return new DiscoveredResourceSet({
+      kind,
+      stats: () => new SubscriptionStats(stats, statPrefix),
+      isStatic: name => stored.get(name)?.isStatic === true,
+      applyEach: updates => this.dynamic.applyEach(updates),
+    })
+  }
+
+  /** Settles once the clusters of the first answer are in use. */
+  async startClusters(source: ConfigSourcePlan): Promise<void> {
+    await this.start('cluster', source, this.clusters)
+  }
+
+  /** Settles once the listeners of the first answer are open. */
+  async startListeners(source: ConfigSourcePlan): Promise<void> {
+    await this.start('listener', source, this.listeners)
+  }
+
+  private async start(
+    kind: 'cluster' | 'listener',
+    source: ConfigSourcePlan,
+    owner: DiscoveredResourceSet,
+  ): Promise<void> {
+    await this.server.subscriptions.subscribe({ source, typeName: TYPES[kind], owner }).start()
+  }
+}
