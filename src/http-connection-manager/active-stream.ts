@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): one request and its response, from the head's last byte to the log line.
+// Longer than 500 lines: both filter directions and their holds are one state machine.
 import * as http from '../http/index.ts'
 import {
   type CodecError,

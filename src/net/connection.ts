@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
+// Longer than 500 lines: reading, writing, closing and holds change one state, and each must see it whole.
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): the terminal filter: a route becomes an upstream request, its response goes down.
+// Longer than 500 lines: attempts, hedges and timeouts decide about one request, and each asks what the others did.
 import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import {
@@ -19,12 +20,13 @@ import {
   type Cluster,
   type ClusterManager,
   HOST_RQ_ERROR,
-  HOST_RQ_SUCCESS,
   HOST_RQ_TIMEOUT,
   type Host,
 } from '../upstream/index.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
+import { chargeGrpcHost, chargeHost } from './host-outcome.ts'
+import { rewriteHost } from './host-rewrite.ts'
 import { becomesGet, followRedirect } from './internal-redirect.ts'
 import { mayGoAgain } from './keep-alive-race.ts'
 import { RouterLoadBalancerContext } from './load-balancer-context.ts'
@@ -34,7 +36,7 @@ import { answerFromRoute } from './route-answer.ts'
 import type { RouterPlan } from './router-plan.ts'
 import { setServiceTime } from './service-time.ts'
 import { Shadows } from './shadows.ts'
-import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
+import { renewExpectedTimeout, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 import { findVirtualCluster, loggedName, type VirtualClusterStats } from './virtual-cluster.ts'
 
@@ -191,7 +193,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
     if (sameHost === null) this.attempts++
     this.info.upstreamRequestAttemptCount = this.attempts
-    if (route.autoHostRewrite && host.hostname !== '') this.rewriteHost(headers as HeaderMap, host.hostname)
+    if (route.autoHostRewrite && host.hostname !== '') rewriteHost(route, headers as HeaderMap, host.hostname)
     const upstream = new UpstreamRequest(
       this,
       cluster.clusterOf(host),
@@ -218,14 +220,6 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private hasWishes(cluster: Cluster, route: Route): boolean {
     if (route.hashPolicy !== null || route.metadataMatch !== null || route.retryPolicy !== null) return true
     return cluster.readsRequests || this.info.upstreamOverrideHost !== null
-  }
-
-  private rewriteHost(headers: HeaderMap, hostname: string): void {
-    const { authority } = headers
-    if (authority === hostname) return
-    if (this.route.appendXForwardedHost) headers.set(http.X_FORWARDED_HOST, authority)
-    headers.set(http.X_ENVOY_ORIGINAL_HOST, authority)
-    headers.authority = hostname
   }
 
   override decodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
@@ -282,8 +276,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.retry !== null) {
       const decision = this.retry.onHeaders(headers)
       if (decision === RetryYes) {
-        this.chargeHost(request.host, headers, endStream)
-        this.grpcHost = null
+        chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
         this.cluster.codeStats.chargeRetry(status)
         const backOffMs = this.retry.backOffMs(headers)
         HeaderMap.release(headers)
@@ -294,7 +287,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.flagDecision(decision)
     }
     if (this.hedged !== null) this.settleHedges(request)
-    this.chargeHost(request.host, headers, endStream)
+    this.grpcHost = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
     this.responseStarted = true
     for (let holds = this.downstreamHolds; holds > 0; holds--) request.pause()
@@ -342,36 +335,17 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return this.headers?.has(http.X_ENVOY_INTERNAL) === true
   }
 
-  /** What became of a gRPC call is known with its trailers. */
-  private chargeHost(host: Host, headers: HeaderMap, endStream: boolean): void {
-    if (headers.status >= 500) host.cells[HOST_RQ_ERROR]! += 1
-    else if (!http.hasGrpcContentType(this.headers as HeaderMap)) host.cells[HOST_RQ_SUCCESS]! += 1
-    else {
-      this.grpcHost = host
-      if (endStream) this.chargeGrpc(headers)
-    }
-  }
-
-  /** The call has ended; without a grpc-status that is an error. */
-  private chargeGrpc(last: HeaderMap | null): void {
-    const host = this.grpcHost as Host
-    this.grpcHost = null
-    const status = last === null ? null : http.grpcStatusIn(last)
-    const failed = status === null || status < 0 || http.httpStatusOfGrpc(status) >= 500
-    host.cells[failed ? HOST_RQ_ERROR : HOST_RQ_SUCCESS]! += 1
-  }
-
   onUpstreamData(_request: UpstreamRequest, data: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.done && !endStream) return
     if (endStream) {
-      if (this.grpcHost !== null) this.chargeGrpc(null)
+      if (this.grpcHost !== null) chargeGrpcHost(this.grpcHost, null)
       this.onResponseEnd()
     }
     this.callbacks.encodeData(data, start, end, endStream)
   }
 
   onUpstreamTrailers(_request: UpstreamRequest, trailers: HeaderMap): void {
-    if (this.grpcHost !== null) this.chargeGrpc(trailers)
+    if (this.grpcHost !== null) chargeGrpcHost(this.grpcHost, trailers)
     this.onResponseEnd()
     this.callbacks.encodeTrailers(trailers)
   }
@@ -538,9 +512,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (!this.plan.suppressEnvoyHeaders) {
       const leftMs =
         this.timeoutMs > 0 ? Math.max(Math.floor(this.timeoutMs - (this.thread.clock.now - this.requestEndMs)), 1) : 0
-      const perTry = this.perTryMs > 0 && (leftMs === 0 || this.perTryMs < leftMs) ? this.perTryMs : leftMs
-      const present = headers.find(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, 0)
-      if (present >= 0 && perTry > 0) headers.set(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(perTry))
+      renewExpectedTimeout(headers, leftMs, this.perTryMs)
     }
     this.attempt(false, null)
   }

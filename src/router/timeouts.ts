@@ -68,3 +68,11 @@ export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
   }
   headers.appendPrepared(expectedLine)
 }
+
+/** Another attempt has what is left of the whole request, or its own limit where that is shorter. 0: none. */
+export function renewExpectedTimeout(headers: HeaderMap, leftMs: number, perTryMs: number): void {
+  const ms = perTryMs > 0 && (leftMs === 0 || perTryMs < leftMs) ? perTryMs : leftMs
+  if (ms > 0 && headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) {
+    headers.set(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(ms))
+  }
+}

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): the server half of HTTP/1.1 (RFC 9112): request bytes in, response bytes out.
+// Longer than 500 lines: one message at a time, so that request and response share the framing state.
 import type { Connection } from '../../../net/index.ts'
 import { BytesMeter } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
