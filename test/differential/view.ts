@@ -4,6 +4,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { RawRequest, RawResponse } from '../harness/index.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const DURATION = /("ext_authz_duration":)\d+/
 const LONGEST = 300
 /** What the proxy calls itself towards others, where its client is local. */
 const OWN = Object.values(networkInterfaces())
@@ -22,7 +23,7 @@ function field([name, value]: readonly [string, string]): string {
   if (name === 'date' || (name === 'x-request-id' && UUID.test(value))) return `${name}: *`
   if (name === 'x-envoy-upstream-service-time') return `${name}: *`
   if (name === 'x-envoy-expected-rq-timeout-ms') return `${name}: ~${Math.ceil(Number(value) / 1000) * 1000}`
-  return `${name}: ${shortened(printable(withoutOwn(value)))}`
+  return `${name}: ${shortened(printable(withoutOwn(value.replace(DURATION, '$1*'))))}`
 }
 
 const DECODERS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
