@@ -199,8 +199,10 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     socket.acceptFrom(connection, peeked)
   }
 
-  engage(engine: TlsEngine, { carrier, connection }: TlsSocket, hello: ClientHello | null): TlsHandle | string {
-    const { context, staple } = this.credentials.choose(hello)
+  engage(engine: TlsEngine, socket: TlsSocket, hello: ClientHello | null): TlsHandle | string {
+    const { carrier, connection } = socket
+    const { context, own, staple } = this.credentials.choose(hello)
+    socket.own = own
     const response = hello?.wantsOcsp === true ? this.stapleFor(staple) : null
     if (typeof response === 'string') return response
     const handle = engine.wrap(carrier, context, true, false)
@@ -242,7 +244,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
   onHandshake(socket: TlsSocket, handle: TlsHandle): string | null {
     const { cells } = this.stats
     const { info, connection } = socket
-    info.attach(handle, true)
+    info.attach(handle, true, socket.own!)
     info.sni = handle.getServername() || ''
     info.alpn = handle.getALPNNegotiatedProtocol() || ''
     connection.nextProtocol = info.alpn

@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from 'node:tls'
-import { type ClientHello, nativeContext } from '../../../net/index.ts'
+import { type ClientHello, nativeContext, OwnCertificate } from '../../../net/index.ts'
 import { makeSecureContext, type TlsMaterial } from './common-context.ts'
 import { Staple, type StaplePolicy } from './staple-policy.ts'
 import type { TlsParams } from './tls-params.ts'
@@ -8,6 +8,7 @@ import type { TlsParams } from './tls-params.ts'
 export interface ServerCredential {
   readonly isEcdsa: boolean
   readonly staple: Staple
+  readonly own: OwnCertificate
   /** The native context. */
   readonly context: unknown
 }
@@ -28,6 +29,7 @@ export class ServerCredentials {
     this.fullScan = options.fullScan
     this.all = keyPairs.map(pair => ({
       isEcdsa: pair.isEcdsa,
+      own: new OwnCertificate(),
       staple: new Staple(pair, options.staplePolicy),
       context: nativeContext(makeSecureContext(params, pair, validation, options.context)),
     }))

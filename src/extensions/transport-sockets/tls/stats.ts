@@ -39,7 +39,9 @@ export class SslStats {
   readonly cells: Float64Array
   private readonly thread: ThreadContext
   private readonly block: StatBlock
-  private readonly byName = new Map<string, StatCell>()
+  private readonly versions = new Map<string, StatCell>()
+  private readonly ciphers = new Map<string, StatCell>()
+  private readonly curves = new Map<string, StatCell>()
 
   /** `prefix`: 'listener.<address>.' or 'cluster.<name>.' */
   constructor(thread: ThreadContext, prefix: string) {
@@ -48,15 +50,16 @@ export class SslStats {
     this.cells = this.block.cells
   }
 
-  /** What was negotiated: 'versions', 'ciphers' or 'curves'. */
-  count(family: string, value: string): void {
-    const name = `${this.block.prefix}${family}.${value}`
-    let cell = this.byName.get(name)
-    if (cell === undefined) {
-      cell = this.thread.stats.counter(name)
-      this.byName.set(name, cell)
-    }
+  /** What was negotiated. */
+  count(family: 'versions' | 'ciphers' | 'curves', value: string): void {
+    const cell = this[family].get(value) ?? this.define(family, value)
     cell.cells[cell.slot]! += 1
+  }
+
+  private define(family: 'versions' | 'ciphers' | 'curves', value: string): StatCell {
+    const cell = this.thread.stats.counter(`${this.block.prefix}${family}.${value}`)
+    this[family].set(value, cell)
+    return cell
   }
 }
 

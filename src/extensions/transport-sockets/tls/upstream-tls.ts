@@ -7,6 +7,7 @@ import {
   detachHandle,
   errnoWords,
   nativeContext,
+  OwnCertificate,
   type ThreadContext,
   type TlsEngine,
   type TlsError,
@@ -77,6 +78,7 @@ class UpstreamTls implements UpstreamTransportSocketFactory, SecretUser {
   readonly keyLog: KeyLog | null
   material!: TlsMaterial
   context: unknown
+  own!: OwnCertificate
   sessions!: SessionCache
   private readonly thread: ThreadContext
   private readonly statPrefix: string
@@ -105,6 +107,7 @@ class UpstreamTls implements UpstreamTransportSocketFactory, SecretUser {
     const { common, maxSessionKeys, secureOptions } = this.plan
     const { keyPairs, validation } = (this.material = currentMaterial(common))
     this.context = nativeContext(makeSecureContext(common.params, keyPairs[0] ?? null, validation, { secureOptions }))
+    this.own = new OwnCertificate()
     this.sessions = new SessionCache(maxSessionKeys)
     setExpiryGauges(common, this.thread, this.statPrefix)
   }
@@ -179,7 +182,7 @@ class ClientRole implements TlsRole {
   onHandshake(socket: TlsSocket, handle: TlsHandle): string | null {
     const { stats: ssl } = this.tls
     const { info, connection } = socket
-    info.attach(handle, false)
+    info.attach(handle, false, this.tls.own)
     info.sni = this.serverName
     info.alpn = handle.getALPNNegotiatedProtocol() || ''
     connection.nextProtocol = info.alpn

@@ -12,7 +12,7 @@ import {
   UV_EOF,
   type WriteRequest,
 } from './engine.ts'
-import { TlsInfo } from './tls-info.ts'
+import { type OwnCertificate, TlsInfo } from './tls-info.ts'
 
 const AwaitingHello = 0
 const Handshaking = 1
@@ -56,6 +56,12 @@ function onError(this: TlsHandle, error: TlsError): void {
 function onWritten(this: WriteRequest, status: number, handle: TlsHandle): void {
   ;(handle.owner as TlsSocket | null)?.handleWritten(status)
 }
+function onCarrierClosed(this: CarrierHandle): void {
+  ;(this.owner as TlsSocket).handleClosed()
+}
+function onShutDown(_status: number, handle: TlsHandle): void {
+  ;(handle.owner as TlsSocket | null)?.handleShutDown()
+}
 const ignoreRead = (): undefined => undefined
 const NO_BYTES = Buffer.alloc(0)
 
@@ -72,6 +78,8 @@ export class TlsSocket implements TransportSocket {
   private readonly role: TlsRole
   readonly carrier: CarrierHandle
   readonly info = new TlsInfo()
+  /** What this side shows; set by the role. */
+  own: OwnCertificate | null = null
   connection!: Connection
   private handle: TlsHandle | null = null
   private state = AwaitingHello
@@ -388,11 +396,11 @@ export class TlsSocket implements TransportSocket {
       return
     }
     const request = new (tlsEngine().ShutdownWrap)()
-    request.oncomplete = (): void => this.handleShutDown()
+    request.oncomplete = onShutDown
     if (this.handle!.shutdown(request) !== 0) this.handleShutDown()
   }
 
-  private handleShutDown(): void {
+  handleShutDown(): void {
     if (this.state === Closed || this.writableFinished) return
     this.writableFinished = true
     this.connection.handleFinish()
@@ -405,7 +413,7 @@ export class TlsSocket implements TransportSocket {
     if (this.state === Closed) return
     this.state = Closed
     this.carrier.onread = ignoreRead
-    this.carrier.close(() => this.handleClosed())
+    this.carrier.close(onCarrierClosed)
   }
 
   resetAndDestroy(): void {
@@ -416,10 +424,10 @@ export class TlsSocket implements TransportSocket {
     }
     this.state = Closed
     this.carrier.onread = ignoreRead
-    if (this.carrier.reset(() => this.handleClosed()) !== 0) this.carrier.close(() => this.handleClosed())
+    if (this.carrier.reset(onCarrierClosed) !== 0) this.carrier.close(onCarrierClosed)
   }
 
-  private handleClosed(): void {
+  handleClosed(): void {
     const { handle, queue, lastDone } = this
     lastDone?.()
     if (queue !== null) for (const { done } of queue) done?.()
