@@ -38,7 +38,7 @@ import { byName, inPlace } from './secret-refs.ts'
 import { ServerCredentials } from './server-credentials.ts'
 import type { StaplePolicy } from './staple-policy.ts'
 import * as stats from './stats.ts'
-import { checkTicketKeys, configuredTicketKey, processTicketKey } from './ticket-keys.ts'
+import { checkTicketKeys, configuredTicketKey, OneTimeTicketKeys, processTicketKey } from './ticket-keys.ts'
 import { isPinned, verifyPeer } from './validation.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -50,6 +50,8 @@ interface DownstreamTlsPlan {
   readonly fullScan: boolean
   readonly staplePolicy: StaplePolicy
   readonly secureOptions: number
+  /** By session tickets; there is no other way here. */
+  readonly resumption: boolean
   readonly sessionTimeoutS: number
   /** Null: a key of this process. */
   readonly ticketKeys: SecretRef | null
@@ -77,8 +79,8 @@ export function compileDownstreamTls(
     staplePolicy: json.ocspStaplePolicy ?? 'LENIENT_STAPLING',
     secureOptions:
       constants.SSL_OP_NO_RENEGOTIATION |
-      (json.preferClientCiphers === true ? 0 : constants.SSL_OP_CIPHER_SERVER_PREFERENCE) |
-      (json.disableStatelessSessionResumption === true ? constants.SSL_OP_NO_TICKET : 0),
+      (json.preferClientCiphers === true ? 0 : constants.SSL_OP_CIPHER_SERVER_PREFERENCE),
+    resumption: json.disableStatelessSessionResumption !== true,
     sessionTimeoutS: Math.trunc(durationMs(json.sessionTimeout, DEFAULT_SESSION_TIMEOUT_MS) / 1000),
     ticketKeys: compileTicketKeys(json, context, path),
     seed: (context.secrets ?? fixedSecrets).seed,
@@ -130,6 +132,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
   private readonly alpn: Buffer
   private readonly wantsCertificate: boolean
   private readonly keyLog: KeyLog | null
+  private readonly oneTimeKeys: OneTimeTicketKeys | null
   private material!: TlsMaterial
   private credentials!: ServerCredentials
 
@@ -142,6 +145,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     this.alpn = alpnWire(common.alpn)
     this.wantsCertificate = plan.requireClientCertificate || common.validation !== null
     this.keyLog = common.keyLog === null ? null : new KeyLog(common.keyLog, thread)
+    this.oneTimeKeys = plan.resumption ? null : new OneTimeTicketKeys()
     this.loadSecrets()
     const refs = [
       ...common.certificates,
@@ -203,6 +207,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     const { carrier, connection } = socket
     const { context, own, staple } = this.credentials.choose(hello)
     socket.own = own
+    this.oneTimeKeys?.renew(context)
     const response = hello?.wantsOcsp === true ? this.stapleFor(staple) : null
     if (typeof response === 'string') return response
     const handle = engine.wrap(carrier, context, true, false)
