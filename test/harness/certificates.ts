@@ -14,9 +14,10 @@ export interface CertificateRequest {
   /** As openssl wants them: 'DNS:a.test,URI:spiffe://t/x'. */
   readonly sans?: string
   readonly rsa?: boolean
-  /** openssl dates, '20200101000000Z'. */
-  readonly notBefore?: string
-  readonly notAfter?: string
+  /** How long it holds; negative: it has expired. */
+  readonly days?: number
+  /** Who signs it, instead of the authority itself. */
+  readonly issuer?: CertificateFiles
   /** Further lines of the extension section. */
   readonly extensions?: string
 }
@@ -26,7 +27,7 @@ export class TestAuthority implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'certificates-'))
   /** File of the authority's certificate. */
   readonly ca: string
-  private readonly caKey: string
+  readonly caKey: string
   private count = 0
 
   constructor(commonName = 'Test CA') {
@@ -53,31 +54,18 @@ export class TestAuthority implements Disposable {
     writeFileSync(`${base}.ext`, section)
     const subject = request.subject ?? `/CN=${name}`
     this.openssl('req', ...newKey(request.rsa ?? false, files.key), '-out', `${base}.csr`, '-subj', subject)
-    const dates = [
-      ...(request.notBefore === undefined ? [] : ['-not_before', request.notBefore]),
-      ...(request.notAfter === undefined ? [] : ['-not_after', request.notAfter]),
-    ]
+    const issuer = request.issuer ?? { cert: this.ca, key: this.caKey }
     const signing = [
       '-CA',
-      this.ca,
+      issuer.cert,
       '-CAkey',
-      this.caKey,
+      issuer.key,
       '-set_serial',
       `0x10${this.count.toString(16).padStart(4, '0')}`,
+      '-days',
+      String(request.days ?? 20),
     ]
-    const validity = dates.length > 0 ? dates : ['-days', '20']
-    this.openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${base}.csr`,
-      ...signing,
-      ...validity,
-      '-extfile',
-      `${base}.ext`,
-      '-out',
-      files.cert,
-    )
+    this.openssl('x509', '-req', '-in', `${base}.csr`, ...signing, '-extfile', `${base}.ext`, '-out', files.cert)
     return files
   }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
-import { type CertificateFiles, httpListener } from '../../harness/index.ts'
+import { type CertificateFiles, httpListener, type ProxyProcess } from '../../harness/index.ts'
 
 const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3'
 
@@ -55,8 +55,13 @@ export function securedListener({ port, tls: context, routes, hcm, chain, extra 
 }
 
 /** What a server answers to one GET over a new connection: its body, or why there is none. */
-export async function get(port: number, options: tls.ConnectionOptions = {}): Promise<string> {
+export async function get(
+  port: number,
+  options: tls.ConnectionOptions = {},
+  prepare: (client: tls.TLSSocket) => void = () => undefined,
+): Promise<string> {
   const client = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+  prepare(client)
   client.setEncoding('latin1').write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
   let text = ''
   client.on('data', data => {
@@ -78,4 +83,39 @@ export async function shown(port: number, options: tls.ConnectionOptions = {}): 
   const { subject } = client.getPeerCertificate()
   client.destroy()
   return String(subject.CN)
+}
+
+const LOG_TIMEOUT_MS = 5000
+/** So that lines are seen as soon as they are written. */
+export const promptLogs: readonly string[] = ['--file-flush-interval-msec', '20']
+
+/** An access logger that prints `format` between brackets that are marked, for `logLine` to find. */
+export const logged = (mark: string, format = '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%'): object => ({
+  name: 'envoy.access_loggers.stdout',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
+    log_format: { text_format_source: { inline_string: `<${mark} ${format}>\n` } },
+  },
+})
+
+/** The next lines that the logger of that mark has printed. */
+export class LoggedLines {
+  private readonly proxy: ProxyProcess
+  private readonly pattern: RegExp
+  private seen = 0
+
+  constructor(proxy: ProxyProcess, mark: string) {
+    this.proxy = proxy
+    this.pattern = new RegExp(`^<${mark} (.*)>$`, 'gm')
+  }
+
+  async next(): Promise<string> {
+    const deadline = performance.now() + LOG_TIMEOUT_MS
+    for (;;) {
+      const lines = [...this.proxy.log.matchAll(this.pattern)]
+      if (lines.length > this.seen) return lines[this.seen++]![1]!
+      if (performance.now() > deadline) throw new Error(`no line after ${this.seen} of ${this.pattern}`)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  }
 }

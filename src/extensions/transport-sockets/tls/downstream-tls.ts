@@ -39,7 +39,7 @@ import { ServerCredentials } from './server-credentials.ts'
 import type { StaplePolicy } from './staple-policy.ts'
 import * as stats from './stats.ts'
 import { checkTicketKeys, configuredTicketKey, OneTimeTicketKeys, processTicketKey } from './ticket-keys.ts'
-import { isPinned, verifyPeer } from './validation.ts'
+import { checksPeers, isPinned, verifyPeer } from './validation.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 const DEFAULT_SESSION_TIMEOUT_MS = 7_200_000
@@ -130,11 +130,12 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
   private readonly statPrefix: string
   private readonly stats: stats.SslStats
   private readonly alpn: Buffer
-  private readonly wantsCertificate: boolean
   private readonly keyLog: KeyLog | null
   private readonly oneTimeKeys: OneTimeTicketKeys | null
   private material!: TlsMaterial
   private credentials!: ServerCredentials
+  private wantsCertificate = false
+  private requiresCertificate = false
 
   constructor(plan: DownstreamTlsPlan, thread: ThreadContext, statPrefix: string) {
     const { common } = plan
@@ -143,7 +144,6 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     this.statPrefix = statPrefix
     this.stats = new stats.SslStats(thread, statPrefix)
     this.alpn = alpnWire(common.alpn)
-    this.wantsCertificate = plan.requireClientCertificate || common.validation !== null
     this.keyLog = common.keyLog === null ? null : new KeyLog(common.keyLog, thread)
     this.oneTimeKeys = plan.resumption ? null : new OneTimeTicketKeys()
     this.loadSecrets()
@@ -173,6 +173,9 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
       ticketKeys:
         ticketKeys === null ? processTicketKey(seed, sessionIdContext) : configuredTicketKey(ticketKeys.current),
     }
+    const { validation } = material
+    this.requiresCertificate = this.plan.requireClientCertificate || (validation !== null && validation.spiffe !== null)
+    this.wantsCertificate = this.requiresCertificate || (validation !== null && checksPeers(validation))
     this.material = material
     this.credentials = new ServerCredentials(common.params, material, { context, fullScan, staplePolicy })
     setExpiryGauges(common, this.thread, this.statPrefix)
@@ -212,7 +215,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     if (typeof response === 'string') return response
     const handle = engine.wrap(carrier, context, true, false)
     if (response !== null) handle.setOCSPResponse(response)
-    if (this.wantsCertificate) handle.setVerifyMode(true, this.plan.requireClientCertificate)
+    if (this.wantsCertificate) handle.setVerifyMode(true, this.requiresCertificate)
     // Without a protocol in common TLS goes on without ALPN, as in Envoy; OpenSSL through Node.js would end it.
     const { alpn } = this.plan.common
     if (alpn.length > 0 && (hello === null || hello.applicationProtocols.some(name => alpn.includes(name)))) {
@@ -269,7 +272,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     const certificate = info.peerCertificate
     if (certificate === null) {
       // OpenSSL has seen to it, but for sessions resumed without the certificate they began with.
-      if (!this.plan.requireClientCertificate) return null
+      if (!this.requiresCertificate) return null
       this.stats.cells[stats.FAIL_VERIFY_NO_CERT]! += 1
       return NO_CERTIFICATE_WORDS
     }

@@ -135,12 +135,30 @@ export function verifyWords(text: string): string {
 const CHAIN_ERRORS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self signed certificate',
   SELF_SIGNED_CERT_IN_CHAIN: 'self signed certificate in certificate chain',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
+  // BoringSSL stops at the first error, OpenSSL under Node.js goes on to this one.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to get local issuer certificate',
   UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
 }
 
-/** The depth is not known: it is the leaf's unless OpenSSL's words tell otherwise. */
-export function chainErrorWords({ code, message }: { readonly code: string; readonly message: string }): string {
-  return `X509_verify_cert: certificate verification error at depth 0: ${CHAIN_ERRORS[code] ?? message}`
+const REVOCATION_ERRORS: ReadonlySet<string> = new Set([
+  'CERT_REVOKED',
+  'CRL_HAS_EXPIRED',
+  'CRL_NOT_YET_VALID',
+  'CRL_SIGNATURE_FAILURE',
+  'UNABLE_TO_GET_CRL',
+])
+
+interface ChainError {
+  readonly code: string
+  readonly message: string
+}
+
+/** `last`: the depth of the last certificate that a chain was found for. */
+export function chainErrorWords({ code, message }: ChainError, last: number): string {
+  const known = CHAIN_ERRORS[code]
+  const by = REVOCATION_ERRORS.has(code) ? 'certificate revocation check against provided CRLs failed: ' : ''
+  // Node.js does not tell the depth of others: mostly it is the leaf's.
+  const depth = known === undefined ? 0 : last
+  return `X509_verify_cert: certificate verification error at depth ${depth}: ${by}${known ?? message}`
 }

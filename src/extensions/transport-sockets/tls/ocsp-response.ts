@@ -1,34 +1,6 @@
 // As much of an OCSP response (RFC 6960) as is needed to know until when it may be handed out.
 
-interface Element {
-  readonly tag: number
-  readonly content: Buffer
-  /** Behind the element. */
-  readonly end: number
-}
-
-function elementAt(bytes: Buffer, at: number): Element | null {
-  const first = bytes[at + 1]
-  if (first === undefined) return null
-  const lengthBytes = first < 0x80 ? 0 : first & 0x7f
-  if (lengthBytes > 4 || at + 2 + lengthBytes > bytes.length) return null
-  const size = lengthBytes === 0 ? first : bytes.readUIntBE(at + 2, lengthBytes)
-  const start = at + 2 + lengthBytes
-  return start + size > bytes.length
-    ? null
-    : { tag: bytes[at]!, content: bytes.subarray(start, start + size), end: start + size }
-}
-
-function childrenOf(bytes: Buffer): readonly Element[] {
-  const children: Element[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const element = elementAt(bytes, at)
-    if (element === null) return []
-    children.push(element)
-    at = element.end
-  }
-  return children
-}
+import { childrenOf, elementAt } from './der.ts'
 
 const GENERALIZED_TIME = 0x18
 const NEXT_UPDATE = 0xa0

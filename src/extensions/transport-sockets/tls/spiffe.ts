@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { SPIFFECertValidatorConfigJson } from '#api/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.ts'
 import { type CompileContext, type ConfigPath, typeName } from '../../../config/index.ts'
 import type { Certificate } from '../../../net/index.ts'
+import { keyUsageOf } from './der.ts'
 import { inlineBytes } from './key-pair.ts'
 
 const TYPE = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig'
@@ -52,26 +53,37 @@ export function allAuthorities(trust: SpiffeTrust): readonly string[] {
   return [...trust.values()].flat().map(certificate => certificate.toString())
 }
 
-/**
- * What is wrong with a certificate that OpenSSL has found a chain for, or null. That chain may lead to an authority of
- * any domain, so its links are followed once more to one of the certificate's own domain.
- */
-export function spiffeProblem(trust: SpiffeTrust, certificate: Certificate): string | null {
+/** keyCertSign and cRLSign. */
+const SIGNS = 0x0600
+
+/** What is wrong with a certificate itself, whoever has signed it, or null. */
+export function spiffeLeafProblem(trust: SpiffeTrust, certificate: Certificate): string | null {
   const { X509Certificate } = process.getBuiltinModule('node:crypto')
-  if (certificate.uriSans.length !== 1) return 'SPIFFE: a certificate has exactly one URI'
-  const domain = /^spiffe:\/\/([^/]+)/.exec(certificate.uriSans[0]!)?.[1]
-  const roots = domain === undefined ? undefined : trust.get(domain)
-  if (roots === undefined) return 'SPIFFE: no trust bundle for the domain of the certificate'
+  const usage = keyUsageOf(certificate.der)
+  // What does not say what its key is for could sign as well.
+  if (usage === null || (usage & SIGNS) !== 0 || new X509Certificate(certificate.der).ca) return 'cert precheck'
+  return rootsOf(trust, certificate) === undefined ? 'no trust bundle store' : null
+}
+
+function rootsOf(trust: SpiffeTrust, { uriSans }: Certificate): readonly X509Certificate[] | undefined {
+  const domain = /^spiffe:\/\/([^/]+)\//.exec(uriSans[0] ?? '')?.[1]
+  return domain === undefined ? undefined : trust.get(domain)
+}
+
+/**
+ * Whether a certificate that OpenSSL has found a chain for belongs to its trust domain. That chain may lead to an
+ * authority of any domain, so its links are followed once more to one of the certificate's own.
+ */
+export function isOfItsDomain(trust: SpiffeTrust, certificate: Certificate): boolean {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto')
+  const roots = rootsOf(trust, certificate) ?? []
   const now = Date.now()
   let current = new X509Certificate(certificate.der)
-  if (current.ca) return 'SPIFFE: the certificate of a workload may not sign others'
   for (let next = certificate.next; ; next = next.next) {
-    if (roots.some(root => isIssuedBy(current, root))) return null
-    if (next === null) return 'SPIFFE: not signed by an authority of its domain'
+    if (roots.some(root => isIssuedBy(current, root))) return true
+    if (next === null) return false
     const issuer = new X509Certificate(next.der)
-    if (!isIssuedBy(current, issuer) || !issuer.ca || Date.parse(issuer.validTo) < now) {
-      return 'SPIFFE: the chain has a link that does not hold'
-    }
+    if (!isIssuedBy(current, issuer) || !issuer.ca || Date.parse(issuer.validTo) < now) return false
     current = issuer
   }
 }

@@ -13,7 +13,7 @@ import {
 import type { Certificate, TlsHandle } from '../../../net/index.ts'
 import { chainErrorWords } from './failure-words.ts'
 import { inlineBytes } from './key-pair.ts'
-import { allAuthorities, compileSpiffe, type SpiffeTrust, spiffeProblem } from './spiffe.ts'
+import { allAuthorities, compileSpiffe, isOfItsDomain, type SpiffeTrust, spiffeLeafProblem } from './spiffe.ts'
 import * as stats from './stats.ts'
 
 type SanField = 'dnsSans' | 'uriSans' | 'emailSans' | 'ipSans'
@@ -43,7 +43,7 @@ export interface ValidationPlan {
   readonly spkis: ReadonlySet<string>
   /** Null: every authority is good for every name. */
   readonly spiffe: SpiffeTrust | null
-  /** Most certificates between leaf and root; Infinity: any number. */
+  /** Most certificates between leaf and root. */
   readonly maxDepth: number
 }
 
@@ -96,12 +96,14 @@ export function compileValidation(
   return {
     trustedCas,
     crls: crl === undefined ? [] : pemBlocks(crl),
-    acceptUntrusted: json.trustChainVerification === 'ACCEPT_UNTRUSTED',
+    // The validator for SPIFFE knows no exceptions.
+    acceptUntrusted: spiffe === undefined && json.trustChainVerification === 'ACCEPT_UNTRUSTED',
     sanMatchers,
     hashes: new Set((json.verifyCertificateHash ?? []).map(hash => hash.replaceAll(':', '').toLowerCase())),
     spkis: new Set(json.verifyCertificateSpki ?? []),
     spiffe: spiffe ?? null,
-    maxDepth: json.maxVerifyDepth ?? Number.POSITIVE_INFINITY,
+    // It counts the root too.
+    maxDepth: Math.max(0, (json.maxVerifyDepth ?? Number.POSITIVE_INFINITY) - 1),
   }
 }
 
@@ -174,6 +176,8 @@ export function mergeValidation(
   return merged as CertificateValidationContextJson
 }
 
+const NO_ISSUER = { code: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', message: '' }
+
 /** Judges the certificate that a peer has presented; null: nothing is wrong with it. */
 export function verifyPeer(
   plan: ValidationPlan,
@@ -181,19 +185,20 @@ export function verifyPeer(
   certificate: Certificate,
   requiredSan: string | undefined,
 ): VerifyFailure | null {
+  if (plan.spiffe !== null) {
+    const problem = spiffeLeafProblem(plan.spiffe, certificate)
+    if (problem !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: problem }
+  }
   if (plan.trustedCas.length > 0) {
     const error = handle.verifyError()
-    if (error !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: chainErrorWords(error) }
+    if (error !== null)
+      return { slot: stats.FAIL_VERIFY_ERROR, text: chainErrorWords(error, certificate.chainLength - 1) }
     if (plan.maxDepth < Number.POSITIVE_INFINITY && certificate.intermediates > plan.maxDepth) {
-      return {
-        slot: stats.FAIL_VERIFY_ERROR,
-        text: chainErrorWords({ code: 'CERT_CHAIN_TOO_LONG', message: 'certificate chain too long' }),
-      }
+      return { slot: stats.FAIL_VERIFY_ERROR, text: chainErrorWords(NO_ISSUER, plan.maxDepth + 1) }
     }
-  }
-  if (plan.spiffe !== null) {
-    const problem = spiffeProblem(plan.spiffe, certificate)
-    if (problem !== null) return { slot: stats.FAIL_VERIFY_ERROR, text: problem }
+    if (plan.spiffe !== null && !isOfItsDomain(plan.spiffe, certificate)) {
+      return { slot: stats.FAIL_VERIFY_ERROR, text: chainErrorWords(NO_ISSUER, certificate.intermediates) }
+    }
   }
   if (requiredSan !== undefined && !namesCertificate(requiredSan, certificate)) {
     return sanFailure(certificate)
@@ -211,6 +216,9 @@ export function verifyPeer(
 
 /** Peers are known by their very certificate or key. */
 export const isPinned = ({ hashes, spkis }: ValidationPlan): boolean => hashes.size + spkis.size > 0
+
+/** Whether there is anything to check a peer by. */
+export const checksPeers = (plan: ValidationPlan): boolean => plan.trustedCas.length > 0 || isPinned(plan)
 
 function namesCertificate(name: string, { dnsSans, ipSans }: Certificate): boolean {
   return ipSans.includes(name) || dnsSans.some(inCertificate => dnsNameMatches(name, inCertificate))

@@ -105,6 +105,13 @@ export class Certificate implements CertificateInfo {
     return count
   }
 
+  /** Certificates that the peer has sent, and the root where it is known. */
+  get chainLength(): number {
+    let count = 1
+    for (let one = this.next; one !== null; one = one.next) count++
+    return count
+  }
+
   /** The next of the certificates that the peer has sent. */
   get next(): Certificate | null {
     const issuer = this.native.getIssuerCert()
