@@ -33,7 +33,7 @@ const secure = (ca: string): object => ({
 
 function cluster(name: string, port: number, check: object, extra: object = {}): object {
   const endpoint = { address: socketAddress(port), health_check_config: { hostname: 'checked.test' } }
-  const times = { timeout: '1s', interval: '60s', unhealthy_threshold: 1, healthy_threshold: 1 }
+  const times = { timeout: '10s', interval: '60s', unhealthy_threshold: 1, healthy_threshold: 1 }
   return {
     name,
     type: 'STATIC',
