@@ -11,8 +11,8 @@ export interface CertificateFiles {
 export interface CertificateRequest {
   /** '/C=US/O=a/CN=b' */
   readonly subject?: string
-  /** As openssl wants them: 'DNS:a.test,URI:spiffe://t/x'. */
-  readonly sans?: string
+  /** As openssl wants them: 'DNS:a.test,URI:spiffe://t/x'; null: none. */
+  readonly sans?: string | null
   readonly rsa?: boolean
   /** How long it holds; negative: it has expired. */
   readonly days?: number
@@ -50,7 +50,8 @@ export class TestAuthority implements Disposable {
   issue(name: string, request: CertificateRequest = {}): CertificateFiles {
     const base = join(this.folder, `${++this.count}-${name}`)
     const files = { cert: `${base}.pem`, key: `${base}.key` }
-    const section = [`subjectAltName=${request.sans ?? `DNS:${name}`}`, request.extensions ?? ''].join('\n')
+    const names = request.sans === null ? '' : `subjectAltName=${request.sans ?? `DNS:${name}`}`
+    const section = [names, request.extensions ?? ''].join('\n')
     writeFileSync(`${base}.ext`, section)
     const subject = request.subject ?? `/CN=${name}`
     this.openssl('req', ...newKey(request.rsa ?? false, files.key), '-out', `${base}.csr`, '-subj', subject)

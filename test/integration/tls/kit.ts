@@ -67,7 +67,9 @@ export async function get(
   client.on('data', data => {
     text += data
   })
-  const failed = once(client, 'error').then(([error]) => `${(error as NodeJS.ErrnoException).code}`)
+  const failed = once(client, 'error').then(
+    ([error]) => `${(error as NodeJS.ErrnoException).code}: ${(error as Error).message}`,
+  )
   const ended = once(client, 'close').then(() => text.split('\r\n\r\n')[1] ?? 'nothing')
   const outcome = await Promise.race([failed, ended])
   client.destroy()

@@ -95,8 +95,8 @@ function keyPair(leaf: X509Certificate, credentials: SecureContextOptions, ocspS
 const mustStaple = (): Buffer => Buffer.from('06082b0601050507011804053003020105', 'hex')
 
 function serverNamesOf(leaf: X509Certificate): readonly string[] {
-  const { dns } = parseSans(leaf.subjectAltName)
-  if (dns.length > 0) return dns.map(name => name.toLowerCase())
+  // Whoever has any other name is not called by the common one.
+  if (leaf.subjectAltName !== undefined) return parseSans(leaf.subjectAltName).dns.map(name => name.toLowerCase())
   const commonName = /^CN=(.*)$/m.exec(leaf.subject)?.[1]
   return commonName === undefined ? [] : [commonName.toLowerCase()]
 }
