@@ -1,7 +1,10 @@
 // Peers that are slow, vanish or break off, over HTTP/1.1: time and memory stay bounded, and nobody is lied to.
 import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import {
   answering,
@@ -33,9 +36,40 @@ const LISTENERS = {
   narrow: { routes: ROUTE({ cluster: 'narrow' }), extra: { per_connection_buffer_limit_bytes: 1024 } },
   dead: { routes: ROUTE({ cluster: 'dead' }) },
   breaker: { routes: ROUTE({ cluster: 'breaker' }) },
+  deaf: { routes: ROUTE({ cluster: 'deaf' }) },
 } as const
 type Name = keyof typeof LISTENERS
 
+/** A server that listens and never accepts: with its queue full, the kernel lets connects go unanswered. */
+class DeafServer {
+  readonly port: number
+  private readonly process: ChildProcess
+  private readonly queued: readonly Socket[]
+
+  private constructor(process: ChildProcess, port: number) {
+    this.process = process
+    this.port = port
+    this.queued = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  }
+
+  static async start(): Promise<DeafServer> {
+    const script = `const s = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 },
+      () => console.log(s.address().port))`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(child.stdout, 'data')
+    child.kill('SIGSTOP')
+    const deaf = new DeafServer(child, Number(line))
+    await once(deaf.queued[0]!, 'connect')
+    return deaf
+  }
+
+  close(): void {
+    for (const socket of this.queued) socket.destroy()
+    this.process.kill('SIGKILL')
+  }
+}
+
+let deaf: DeafServer
 let origin: ScriptedOrigin
 let proxy: ProxyProcess
 let ports: ReadonlyMap<Name, number>
@@ -43,6 +77,7 @@ const port = (name: Name): number => ports.get(name)!
 
 before(async () => {
   origin = await ScriptedOrigin.start(answering(OK))
+  deaf = await DeafServer.start()
   const names = Object.keys(LISTENERS) as Name[]
   const [dead, ...free] = await freePorts(names.length + 1)
   ports = new Map(names.map((name, i) => [name, free[i]!]))
@@ -59,11 +94,15 @@ before(async () => {
       staticCluster('origin', origin.port),
       staticCluster('narrow', origin.port, { per_connection_buffer_limit_bytes: 1024 }),
       staticCluster('dead', dead!),
+      staticCluster('deaf', deaf.port, { connect_timeout: '0.2s' }),
       staticCluster('breaker', origin.port, { circuit_breakers: { thresholds: [{ max_requests: 1 }] } }),
     ]),
   )
 })
-after(() => proxy?.stop().finally(() => origin.close()))
+after(async () => {
+  deaf.close()
+  await proxy?.stop().finally(() => origin.close())
+})
 
 const stat = async (name: string): Promise<number> => (await proxy.stats(name)).get(name) ?? 0
 const prefix = (name: Name): string => `http.in_${port(name)}.`
@@ -116,6 +155,15 @@ test('nobody listens there: 503 with the reason (E1)', async () => {
   assert.match(await client.until(text => text.endsWith('remote connection failure')), /^HTTP\/1.1 503 /)
   assert.equal(await stat('cluster.dead.upstream_cx_connect_fail'), 1)
   client.close()
+})
+
+test('a host that does not answer connects: 503 after connect_timeout, whose stat tells so (E1)', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const text = await exchange(port('deaf'), 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  assert.match(text, /^HTTP\/1\.1 503 [\s\S]*upstream connect error or disconnect\/reset before headers\. /)
+  await settled('cluster.deaf.upstream_cx_connect_timeout', 1)
+  await settled('cluster.deaf.upstream_cx_connect_fail', 1)
 })
 
 test('a breaker that is open answers at once and says so (E5)', async () => {
@@ -217,6 +265,44 @@ test('ten readers that do not read cost what the limits allow (D3)', {
   while ((await paused()) < 10 && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve))
   assert.ok((await paused()) >= 10)
   assert.ok(residentKb() - before < 40 * 1024, `${before} -> ${residentKb()} kB`)
+  for (const client of clients) client.close()
+  await settled('cluster.origin.upstream_rq_active', 0)
+})
+
+test('ten uploads that the origin does not read cost what the limits allow, and arrive whole (D3)', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const chunk = Buffer.alloc(MIB, 'u')
+  const chunks = 32
+  const stalled: OriginConnection[] = []
+  const arrived = new Map<OriginConnection, number>()
+  let reading = false
+  origin.reset((connection, piece) => {
+    if (!arrived.has(connection)) {
+      arrived.set(connection, -(connection.received.indexOf('\r\n\r\n') + 4))
+      stalled.push(connection)
+    }
+    const bytes = arrived.get(connection)! + piece.length
+    arrived.set(connection, bytes)
+    connection.received = ''
+    if (!reading) connection.socket.pause()
+    if (bytes === chunks * MIB) connection.socket.write(OK)
+  })
+  const before = residentKb()
+  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.connect(port('plain'))))
+  for (const client of clients) {
+    client.send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${chunks * MIB}\r\n\r\n`)
+    for (let i = 0; i < chunks; i++) client.send(chunk)
+  }
+  const paused = async (): Promise<number> =>
+    await stat(`${prefix('plain')}downstream_flow_control_paused_reading_total`)
+  const deadline = Date.now() + 10_000
+  while ((await paused()) < 10 && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve))
+  assert.ok((await paused()) >= 10)
+  assert.ok(residentKb() - before < 40 * 1024, `${before} -> ${residentKb()} kB`)
+  reading = true
+  for (const { socket } of stalled) socket.resume()
+  for (const client of clients) assert.match(await client.until(text => text.endsWith('ok')), /^HTTP\/1\.1 200 OK/)
   for (const client of clients) client.close()
   await settled('cluster.origin.upstream_rq_active', 0)
 })
