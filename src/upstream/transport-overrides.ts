@@ -23,7 +23,7 @@ function makeOverrides(
   let name = ''
   if (headers !== null && (autoSni || autoSanValidation)) {
     const override = autoSniHeader === null ? undefined : headers.get(autoSniHeader)
-    name = hostOf(override === undefined || override === '' ? headers.authority : override).toLowerCase()
+    name = hostOf(override === undefined || override === '' ? headers.authority : override)
   }
   return {
     sni: autoSni && name !== '' && isIP(name) === 0 ? name : undefined,

@@ -4,6 +4,7 @@ import type { DataSourceJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import type { SecretCheck } from '../../../config/index.ts'
 import { nativeContext, parseSans } from '../../../net/index.ts'
+import { plainSerial, readOcspResponse } from './ocsp-response.ts'
 
 /** A certificate chain with its key, read and ready. */
 export interface KeyPair {
@@ -80,7 +81,18 @@ function readArchive(credentials: SecureContextOptions, staple: Buffer | null): 
   }
 }
 
-function keyPair(leaf: X509Certificate, credentials: SecureContextOptions, ocspStaple: Buffer | null): KeyPair {
+function keyPair(
+  leaf: X509Certificate,
+  credentials: SecureContextOptions,
+  ocspStaple: Buffer | null,
+): KeyPair | KeyPairProblem {
+  if (ocspStaple !== null) {
+    const response = readOcspResponse(ocspStaple)
+    if (response === null) return problem('ocsp_staple', 'is no good OCSP response in DER form about one certificate')
+    if (response.serial !== plainSerial(leaf.serialNumber)) {
+      return problem('ocsp_staple', 'is the OCSP response of another certificate')
+    }
+  }
   return {
     credentials,
     ocspStaple,

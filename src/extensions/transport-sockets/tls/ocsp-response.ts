@@ -15,8 +15,15 @@ function timeOf(text: string): number {
     : Date.parse(`${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}Z`)
 }
 
-/** Until when the response holds, in Unix ms; null when these bytes are no good response about one certificate. */
-export function ocspValidUntilMs(der: Buffer): number | null {
+export interface OcspResponse {
+  /** Of the certificate it is about: hex, without leading zeros. */
+  readonly serial: string
+  /** Unix ms; Infinity: it does not say. */
+  readonly validUntilMs: number
+}
+
+/** Null when these bytes are no good response about one certificate. */
+export function readOcspResponse(der: Buffer): OcspResponse | null {
   const outer = elementAt(der, 0)
   if (outer === null || outer.tag !== SEQUENCE) return null
   const [status, responseBytes] = childrenOf(outer.content)
@@ -33,8 +40,16 @@ export function ocspValidUntilMs(der: Buffer): number | null {
   if (single.length !== 1) return null
   const parts = childrenOf(single[0]!.content)
   if (!parts.some(({ tag }) => tag === GENERALIZED_TIME)) return null
+  const serial = childrenOf(parts[0]!.content)[3]
+  if (serial === undefined) return null
   const next = parts.find(({ tag }) => tag === NEXT_UPDATE)
   const time = next === undefined ? null : elementAt(next.content, 0)
-  // Without that time newer information may be had at any moment: it holds until it is replaced (RFC 6960, 4.2.2.1).
-  return time === null ? Number.POSITIVE_INFINITY : timeOf(time.content.toString('latin1'))
+  return {
+    serial: plainSerial(serial.content.toString('hex')),
+    // Without that time newer information may be had at any moment: it holds until it is replaced (RFC 6960, 4.2.2.1).
+    validUntilMs: time === null ? Number.POSITIVE_INFINITY : timeOf(time.content.toString('latin1')),
+  }
 }
+
+/** Hex digits without leading zeros. */
+export const plainSerial = (hex: string): string => hex.toLowerCase().replace(/^0+(?=.)/, '')

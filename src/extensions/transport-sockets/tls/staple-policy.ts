@@ -1,6 +1,6 @@
 import type { DownstreamTlsContext_OcspStaplePolicyJson } from '#api/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts'
 import type { KeyPair } from './key-pair.ts'
-import { ocspValidUntilMs } from './ocsp-response.ts'
+import { readOcspResponse } from './ocsp-response.ts'
 
 export type StaplePolicy = DownstreamTlsContext_OcspStaplePolicyJson
 
@@ -15,7 +15,7 @@ export class Staple {
 
   constructor(pair: KeyPair, policy: StaplePolicy) {
     this.response = pair.ocspStaple
-    this.validUntilMs = pair.ocspStaple === null ? 0 : (ocspValidUntilMs(pair.ocspStaple) ?? 0)
+    this.validUntilMs = pair.ocspStaple === null ? 0 : (readOcspResponse(pair.ocspStaple)?.validUntilMs ?? 0)
     this.policy = pair.mustStaple ? 'MUST_STAPLE' : policy
   }
 

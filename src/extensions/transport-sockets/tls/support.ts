@@ -88,6 +88,9 @@ declareSupport(`${TLS}.CertificateValidationContext`, {
     'trust_chain_verification',
     'max_verify_depth',
     'custom_validator_config',
+    'allow_expired_certificate',
+    'only_verify_leaf_cert_crl',
+    'suppress_client_ca_list',
   ],
   values: {
     allow_expired_certificate: {
@@ -104,9 +107,6 @@ declareSupport(`${TLS}.CertificateValidationContext`, {
   },
   accepted: {
     watched_directory: WATCHED,
-    allow_expired_certificate: 'only false is accepted',
-    only_verify_leaf_cert_crl: 'only false is accepted',
-    suppress_client_ca_list: 'only false is accepted',
   },
 })
 declareSupport(`${TLS}.CertificateValidationContext.SystemRootCerts`, { supported: [] })
