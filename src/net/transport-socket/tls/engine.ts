@@ -1,5 +1,5 @@
 // Node's TLS engine, one floor below tls.TLSSocket: the handle that encrypts for a TCP handle. TLSSocket around an accepted
-// handle takes no read buffer of ours, keeps 8 kB more per connection and a dozen listeners; see docs/adr/0006-fast-tls.md.
+// handle takes no read buffer of ours, keeps 8 kB more per connection and a dozen listeners; see docs/adr/0004-fast-tls.md.
 import type { SecureContext } from 'node:tls'
 import type { AcceptedHandle } from '../../connection.ts'
 
