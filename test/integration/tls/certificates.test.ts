@@ -69,6 +69,13 @@ const contexts = {
       },
     },
   },
+  old12: {
+    common_tls_context: { tls_certificates: all, tls_params: { tls_maximum_protocol_version: 'TLSv1_2' } },
+  },
+  clientsChoice: {
+    common_tls_context: { tls_certificates: [pair(certificates.first)] },
+    prefer_client_ciphers: true,
+  },
   only13: {
     common_tls_context: {
       tls_certificates: [pair(certificates.first)],
@@ -101,6 +108,9 @@ const choices: readonly (readonly [kind: Kind, name: string | null, tls.Connecti
   ['several', 'both.test', {}, 'both-ecdsa'],
   ['several', 'both.test', rsaOnly, 'both-rsa'],
   ['several', 'both.test', { ...rsaOnly, maxVersion: 'TLSv1.2' }, 'both-rsa'],
+  ['several', 'both.test', { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' }, 'both-rsa'],
+  ['old12', 'both.test', { ciphers: 'TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256' }, 'both-rsa'],
+  ['old12', 'both.test', {}, 'both-ecdsa'],
   ['several', 'named.test', {}, 'named.test'],
   ['several', 'unknown.test', {}, 'first'],
   ['several', 'unused.test', {}, 'first'],
@@ -203,4 +213,25 @@ test('versions, ciphers and curves', async () => {
   assert.match(await get(ports.get('old')!, { ciphers: 'ECDHE-RSA-CHACHA20-POLY1305' }), /alert handshake failure/)
   assert.match(await get(ports.get('only13')!, { maxVersion: 'TLSv1.2' }), /alert protocol version/)
   assert.equal(await get(ports.get('only13')!), 'ok')
+})
+
+test('the order of ciphers may be left to the client', async () => {
+  const ciphers =
+    'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256'
+  const chosen = async (kind: Kind, maxVersion: tls.SecureVersion): Promise<string> => {
+    const client = tls.connect({
+      port: ports.get(kind)!,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ciphers,
+      maxVersion,
+    })
+    await once(client, 'secureConnect')
+    const { name } = client.getCipher()
+    client.destroy()
+    return name
+  }
+  assert.equal(await chosen('several', 'TLSv1.2'), 'ECDHE-RSA-AES128-GCM-SHA256')
+  assert.equal(await chosen('clientsChoice', 'TLSv1.2'), 'ECDHE-RSA-AES256-GCM-SHA384')
+  assert.equal(await chosen('clientsChoice', 'TLSv1.3'), 'TLS_AES_256_GCM_SHA384')
 })

@@ -24,9 +24,11 @@ export class ServerCredentials {
   private readonly all: readonly ServerCredential[]
   private readonly byName = new Map<string, ServerCredential[]>()
   private readonly fullScan: boolean
+  private readonly speaks13: boolean
 
   constructor(params: TlsParams, { keyPairs, validation }: TlsMaterial, options: CredentialOptions) {
     this.fullScan = options.fullScan
+    this.speaks13 = params.maxVersion === 'TLSv1.3'
     this.all = keyPairs.map(pair => ({
       isEcdsa: pair.isEcdsa,
       own: new OwnCertificate(),
@@ -45,14 +47,15 @@ export class ServerCredentials {
   choose(hello: ClientHello | null): ServerCredential {
     const { all } = this
     if (hello === null || all.length === 1) return all[0]!
+    const acceptsEcdsa = this.speaks13 ? hello.acceptsEcdsa : hello.acceptsEcdsaBefore13
     const name = hello.serverName
     if (name !== null) {
       const dot = name.indexOf('.')
       const matching = this.byName.get(name) ?? (dot > 0 ? this.byName.get(`*${name.slice(dot)}`) : undefined)
-      if (matching !== undefined) return pick(matching, hello.acceptsEcdsa)
+      if (matching !== undefined) return pick(matching, acceptsEcdsa)
       if (!this.fullScan) return all[0]!
     }
-    return pick(all, hello.acceptsEcdsa)
+    return pick(all, acceptsEcdsa)
   }
 }
 

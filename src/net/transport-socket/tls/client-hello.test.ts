@@ -26,6 +26,7 @@ test('server name and protocols of a real client, whatever the pieces', async ()
     serverName: 'a.test',
     applicationProtocols: ['h2', 'http/1.1'],
     acceptsEcdsa: true,
+    acceptsEcdsaBefore13: true,
     wantsOcsp: false,
   }
   assert.deepEqual(parseClientHello(bytes), expected)
@@ -38,6 +39,7 @@ test('a client that names nothing', async () => {
     serverName: null,
     applicationProtocols: [],
     acceptsEcdsa: true,
+    acceptsEcdsaBefore13: true,
     wantsOcsp: false,
   })
 })
@@ -54,6 +56,7 @@ test('a hello spread over several records', async () => {
     serverName: 'a.test',
     applicationProtocols: [],
     acceptsEcdsa: true,
+    acceptsEcdsaBefore13: true,
     wantsOcsp: false,
   })
 })

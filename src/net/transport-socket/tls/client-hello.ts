@@ -4,8 +4,10 @@ export interface ClientHello {
   /** Lower case; null: none sent. */
   readonly serverName: string | null
   readonly applicationProtocols: readonly string[]
-  /** The client takes certificates with elliptic-curve keys. */
+  /** The client takes certificates with elliptic-curve keys, as far as a server of TLS 1.3 is concerned. */
   readonly acceptsEcdsa: boolean
+  /** The same by its ciphers and curves, which is what counts up to TLS 1.2. */
+  readonly acceptsEcdsaBefore13: boolean
   /** The client asks for an OCSP response. */
   readonly wantsOcsp: boolean
 }
@@ -21,6 +23,14 @@ const SERVER_NAME_EXTENSION = 0
 const STATUS_REQUEST_EXTENSION = 5
 const SIGNATURE_ALGORITHMS_EXTENSION = 13
 const ALPN_EXTENSION = 16
+const SUPPORTED_GROUPS_EXTENSION = 10
+const SUPPORTED_VERSIONS_EXTENSION = 43
+/** secp256r1 */
+const CURVES: ReadonlySet<number> = new Set([23])
+/** TLS_ECDHE_ECDSA_WITH_* */
+const ECDSA_CIPHERS: ReadonlySet<number> = new Set([
+  0xc009, 0xc00a, 0xc023, 0xc024, 0xc02b, 0xc02c, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xcca9,
+])
 /** ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512 */
 const ECDSA_ALGORITHMS: ReadonlySet<number> = new Set([0x0403, 0x0503, 0x0603])
 
@@ -86,23 +96,31 @@ function parseBody(body: Buffer): ClientHelloResult {
   const reader = new Reader(body)
   reader.skip(2 + 32)
   reader.vector(1)
-  reader.vector(2)
+  const ciphers = reader.vector(2)
   reader.vector(1)
   if (reader.broken) return 'none'
   const extensions = new Reader(reader.left > 0 ? reader.vector(2) : Buffer.alloc(0))
   let serverName: string | null = null
   let applicationProtocols: readonly string[] = []
-  let acceptsEcdsa = false
+  let signsEcdsa = false
+  let hasCurve = false
+  let tellsVersions = false
   let wantsOcsp = false
   while (extensions.left > 0) {
     const type = extensions.number(2)
     const content = extensions.vector(2)
     if (type === SERVER_NAME_EXTENSION) serverName = parseServerName(content)
     else if (type === STATUS_REQUEST_EXTENSION) wantsOcsp = content[0] === 1
-    else if (type === SIGNATURE_ALGORITHMS_EXTENSION) acceptsEcdsa = namesEcdsa(content)
+    else if (type === SIGNATURE_ALGORITHMS_EXTENSION)
+      signsEcdsa = hasNumber(new Reader(content).vector(2), ECDSA_ALGORITHMS)
+    else if (type === SUPPORTED_GROUPS_EXTENSION) hasCurve = hasNumber(new Reader(content).vector(2), CURVES)
+    else if (type === SUPPORTED_VERSIONS_EXTENSION) tellsVersions = true
     else if (type === ALPN_EXTENSION) applicationProtocols = parseAlpn(content)
   }
-  return reader.broken || extensions.broken ? 'none' : { serverName, applicationProtocols, acceptsEcdsa, wantsOcsp }
+  if (reader.broken || extensions.broken) return 'none'
+  const acceptsEcdsaBefore13 = hasCurve && hasNumber(ciphers, ECDSA_CIPHERS)
+  const acceptsEcdsa = tellsVersions ? signsEcdsa : acceptsEcdsaBefore13
+  return { serverName, applicationProtocols, acceptsEcdsa, acceptsEcdsaBefore13, wantsOcsp }
 }
 
 function parseServerName(content: Buffer): string | null {
@@ -122,8 +140,8 @@ function parseAlpn(content: Buffer): readonly string[] {
   return protocols
 }
 
-function namesEcdsa(content: Buffer): boolean {
-  const algorithms = new Reader(new Reader(content).vector(2))
-  while (algorithms.left > 0) if (ECDSA_ALGORITHMS.has(algorithms.number(2))) return true
+function hasNumber(list: Buffer, wanted: ReadonlySet<number>): boolean {
+  const numbers = new Reader(list)
+  while (numbers.left > 0) if (wanted.has(numbers.number(2))) return true
   return false
 }
