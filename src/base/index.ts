@@ -4,6 +4,7 @@ export { compileLinearRegex, type LinearRegex, type RegexError } from './linear-
 export { re2 } from './linear-regex/re2.ts'
 export { compileSubstitution, type Substitution } from './linear-regex/substitution.ts'
 export { packageVersion } from './package-version.ts'
+export { SHARED_CLOCK_OFFSET_MS } from './shared-clock.ts'
 export * from './timer-wheel.ts'
 export { TokenBucket, type TokenBucketSettings } from './token-bucket.ts'
 export { WatchedFiles } from './watched-files.ts'

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a token bucket in one 64-bit cell that any number of threads may share.
 import type { Clock } from './clock.ts'
+import { SHARED_CLOCK_OFFSET_MS } from './shared-clock.ts'
 
 export interface TokenBucketSettings {
   /** 0: nothing is ever let through. */
@@ -12,13 +13,6 @@ export interface TokenBucketSettings {
 const doubles = new Float64Array(2)
 const bits = new BigInt64Array(doubles.buffer)
 
-/** From this thread's performance.now() to a clock that all threads of the process read alike, to a microsecond. */
-const SHARED_CLOCK_OFFSET_MS = Math.min(
-  ...Array.from({ length: 5 }, () => {
-    const before = performance.now()
-    return Number(process.hrtime.bigint()) / 1e6 - before
-  }),
-)
 /** What is lost when moments are added and subtracted as doubles, and read by several threads. */
 const TOLERANCE = 1e-6
 

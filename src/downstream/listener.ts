@@ -67,6 +67,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     this.accessLogs = openAccessLogs(plan.accessLogs, thread)
     const chains =
       plan.defaultFilterChain === null ? plan.filterChains : [...plan.filterChains, plan.defaultFilterChain]
+    for (const { filters } of chains) for (const filter of filters) filter.prepare?.(thread)
     this.transports = new Map(chains.map(chain => [chain, chain.transportSocket?.create(thread, prefix) ?? null]))
   }
 

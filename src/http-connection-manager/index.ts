@@ -20,6 +20,10 @@ class HttpConnectionManagerFilterPlan implements NetworkFilterPlan {
     this.manager = manager
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= new ManagerShared(this.manager, thread)
+  }
+
   create(thread: ThreadContext): NetworkFilter {
     this.shared ??= new ManagerShared(this.manager, thread)
     return new ConnectionManager(this.manager, this.shared)

@@ -39,5 +39,7 @@ export interface NetworkFilter {
 export interface NetworkFilterPlan {
   /** Must stand last in its chain. */
   readonly terminal: boolean
+  /** When the listener comes, before any connection: stats are there from then on. */
+  prepare?(thread: ThreadContext): void
   create(thread: ThreadContext): NetworkFilter
 }

@@ -7,6 +7,7 @@ import { gzipCompressorFactory, gzipDecompressorFactory } from '../extensions/co
 import { zstdCompressorFactory, zstdDecompressorFactory } from '../extensions/compression/zstd/index.ts'
 import { fileEventSinkFactory } from '../extensions/health-check-event-sinks/file/index.ts'
 import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/index.ts'
+import { adaptiveConcurrencyFactory } from '../extensions/http-filters/adaptive_concurrency/index.ts'
 import { admissionControlFactory } from '../extensions/http-filters/admission_control/index.ts'
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
 import {
@@ -94,6 +95,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
+  adaptiveConcurrencyFactory,
   admissionControlFactory,
   jsonToMetadataFactory,
   jwtAuthnFactory,

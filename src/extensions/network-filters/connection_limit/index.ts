@@ -19,6 +19,10 @@ class ConnectionLimitPlan implements NetworkFilterPlan {
     this.place = place
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= this.share(thread)
+  }
+
   create(thread: ThreadContext): ConnectionLimit {
     this.shared ??= this.share(thread)
     return new ConnectionLimit(this.shared)

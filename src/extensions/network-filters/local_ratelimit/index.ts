@@ -22,6 +22,10 @@ class LocalRateLimitPlan implements NetworkFilterPlan {
     this.place = shareKey === '' ? `network local_ratelimit at ${place}` : `network local_ratelimit shared ${shareKey}`
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= this.share(thread)
+  }
+
   create(thread: ThreadContext): LocalRateLimit {
     this.shared ??= this.share(thread)
     return new LocalRateLimit(this.shared)

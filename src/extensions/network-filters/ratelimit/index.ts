@@ -47,13 +47,21 @@ class RateLimitPlan implements NetworkFilterPlan {
     this.statPrefix = json.statPrefix ?? ''
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= this.share(thread)
+  }
+
   create(thread: ThreadContext): RateLimit {
-    this.shared ??= {
+    this.shared ??= this.share(thread)
+    return new RateLimit(this.shared)
+  }
+
+  private share(thread: ThreadContext): RateLimitShared {
+    return {
       ...this.parts,
       thread: thread as UpstreamThread,
       stats: thread.stats.block(`ratelimit.${this.statPrefix}.`, RATE_LIMIT_STATS),
     }
-    return new RateLimit(this.shared)
   }
 }
 

@@ -34,6 +34,10 @@ class RbacPlan implements NetworkFilterPlan {
         : new RbacRules(config.shadowRules, 'network', context, path.field('shadow_rules'))
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= this.share(thread)
+  }
+
   create(thread: ThreadContext): Rbac {
     this.shared ??= this.share(thread)
     return new Rbac(this.shared)

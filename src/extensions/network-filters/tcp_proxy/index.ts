@@ -16,6 +16,10 @@ class TcpProxyFilterPlan implements NetworkFilterPlan {
     this.plan = plan
   }
 
+  prepare(thread: ThreadContext): void {
+    this.shared ??= this.share(thread)
+  }
+
   create(thread: ThreadContext): TcpProxy {
     this.shared ??= this.share(thread)
     return new TcpProxy(this.shared)
