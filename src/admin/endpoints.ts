@@ -4,6 +4,7 @@ import { certs } from './handlers/certs.ts'
 import { clusters } from './handlers/clusters.ts'
 import { configDump } from './handlers/config-dump.ts'
 import { explainCluster } from './handlers/explain.ts'
+import { explainRoute } from './handlers/explain-route.ts'
 import { initDump } from './handlers/init-dump.ts'
 import { listeners } from './handlers/listeners.ts'
 import { logging } from './handlers/logging.ts'
@@ -29,6 +30,7 @@ export function endpoints(plan: AdminPlan): readonly Endpoint[] {
     configDump,
     contention,
     explainCluster,
+    explainRoute,
     heapDump,
     initDump,
     listeners,

@@ -1,5 +1,6 @@
 import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { RouteExplanations, RouteQuestion } from './explain-route-sources.ts'
 import type { ClusterExplanation } from './explain-sources.ts'
 import type { SchemaLookup } from './schema-json.ts'
 import type { StatsQuery } from './stats-query.ts'
@@ -164,6 +165,8 @@ export interface AdminSources {
   clusters(): Iterable<ClusterStatus>
   /** Undefined for an unknown cluster. */
   explainCluster(name: string): ClusterExplanation | undefined
+  /** Compiles the listeners that are asked about anew: not for every second. */
+  explainRoute(question: RouteQuestion): RouteExplanations
   listeners(): Iterable<ListenerStatus>
   configDump(): ConfigDumpSource
   /** Per component, the names of what start-up still waits for. */

@@ -1,5 +1,6 @@
 import type { AdminPlan } from './admin-plan.ts'
 import { AdminServer } from './admin-server.ts'
+import type { RouteExplanation, RouteQuestion } from './explain-route-sources.ts'
 import type { ClusterExplanation } from './explain-sources.ts'
 import type { SchemaLookup } from './schema-json.ts'
 import type { AdminSources, ClusterStatus, DumpedResource, HostStatus } from './sources.ts'
@@ -93,6 +94,39 @@ const testExplanation: ClusterExplanation = {
   ],
 }
 
+const testRouteExplanations: readonly RouteExplanation[] = [
+  {
+    listener: 'l1',
+    filterChain: '',
+    request: { method: 'GET', authority: 'svc.test', path: '/a' },
+    prepared: [{ name: ':path', before: '//a', after: '/a' }],
+    refusal: null,
+    chain: [
+      { name: 'cors', runs: true },
+      { name: 'lua', runs: false },
+    ],
+    outcome: {
+      routeConfiguration: 'edge',
+      virtualHost: 'all',
+      nearestDomain: null,
+      route: null,
+      kind: 'none',
+      answer: null,
+      action: null,
+      headers: [],
+      filters: [],
+      nearest: [
+        {
+          index: 3,
+          name: 'b',
+          passed: 0,
+          failed: { at: 'match.prefix', wanted: { prefix: '/b' }, found: '/a' },
+        },
+      ],
+    },
+  },
+]
+
 const HOST: HostStatus = {
   address: '127.0.0.1:33903',
   ip: { host: '127.0.0.1', port: 33903 },
@@ -177,6 +211,10 @@ export class TestSources implements AdminSources {
   }
   explainCluster(name: string) {
     return name === 'c1' ? testExplanation : undefined
+  }
+  explainRoute(question: RouteQuestion) {
+    this.calls.push(`explain ${JSON.stringify(question)}`)
+    return question.url === '/nowhere' ? { problem: 'no listener' } : { explanations: testRouteExplanations }
   }
   listeners() {
     return [{ name: 'l1', addresses: [{ text: '127.0.0.1:33902', ip: { host: '127.0.0.1', port: 33902 } }] }]

@@ -121,6 +121,11 @@ test('explain asks a running proxy', async () => {
   assert.deepEqual(asked, ['/explain/cluster?name=a+b&format=text'])
   assert.equal((await cli('explain', '--admin', admin, 'cluster', 'none')).code, 1)
   assert.equal((await cli('explain', 'cluster')).code, 2)
+  assert.equal((await cli('explain', 'route', '--admin', admin, '-H', 'x-a: 1', 'GET', '/a')).code, 0)
+  const rest = 'headers=x-a%3A+1&listener=&client=127.0.0.1&random=0&format=text'
+  assert.equal(asked.at(-1), `/explain/route?method=GET&url=%2Fa&${rest}`)
+  assert.equal((await cli('explain', 'route', 'GET')).code, 2)
+  assert.equal((await cli('explain', 'route', '-H', 'x', 'GET', '/')).code, 2)
   server.closeAllConnections()
   server.close()
   await once(server, 'close')

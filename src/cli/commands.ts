@@ -20,7 +20,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'explain',
-    summary: 'Ask a running proxy why each host of a cluster is picked or not.',
+    summary: 'Why a request takes its route, and why each host of a cluster is picked or not.',
     load: async () => (await import('./explain.ts')).explain,
   },
   {

@@ -25,19 +25,12 @@ import {
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
-import { dropInternalOnly, EdgeRequest, hasEmptyForwardedProto, mutateForwarded, setRequestId } from './forwarded.ts'
+import { hasEmptyForwardedProto } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import type { ChainedFilter } from './plan.ts'
+import { isLeftOut, prepareRequest } from './prepare-request.ts'
 import { acceptPath, acceptUpgrade, asksToGoOn, problemOf } from './request-admission.ts'
-import {
-  addUserAgent,
-  addVia,
-  asksForClose,
-  hasHopByHop,
-  normalizeHost,
-  removeHopByHop,
-  upgradeType,
-} from './request-headers.ts'
+import { asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
 import { chargeInterim, chargeResponse } from './response-stats.ts'
 import { TimedStream } from './timed-stream.ts'
@@ -111,23 +104,12 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       return
     }
     if (headers.method !== 'CONNECT' && !acceptPath(this, headers)) return
-    if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, manager.identity.localPort)
-    const origin = mutateForwarded(plan, manager.identity, headers, info)
-    if (origin >= 100) {
+    const refusal = prepareRequest(plan, manager.identity, this.routes, headers, info)
+    if (refusal !== 0) {
       manager.cells[S.RQ_REJECTED_VIA_IP_DETECTION]! += 1
-      this.sendLocalReply(origin, '', 'rejecting_because_detection_failed', null)
+      this.sendLocalReply(refusal, '', 'rejecting_because_detection_failed', null)
       return
     }
-    if (plan.addUserAgent) addUserAgent(plan, headers)
-    if (plan.via !== '') addVia(headers, plan.via)
-    setRequestId(plan, headers, origin === EdgeRequest)
-    const internalOnly = this.routes?.internalOnlyHeaders
-    if (internalOnly !== undefined && internalOnly.length > 0) dropInternalOnly(headers, internalOnly)
-    if (plan.schemeOverwrite !== '') {
-      headers.scheme = plan.schemeOverwrite
-      headers.set(http.X_FORWARDED_PROTO, plan.schemeOverwrite)
-    } else if (headers.scheme === '')
-      headers.scheme = headers.get(http.X_FORWARDED_PROTO) === 'https' ? 'https' : 'http'
     if (plan.logOnRequestStart) this.log('DownstreamStart')
     if (this.upgrade !== null || headers.method === 'CONNECT') {
       if (!acceptUpgrade(this, this.upgrade, headers)) return
@@ -569,11 +551,4 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (this.responseTrailers !== null) HeaderMap.release(this.responseTrailers)
     this.requestHeaders = this.responseHeaders = this.responseTrailers = null
   }
-}
-
-/** As Envoy: the route has the last word; a terminal filter is never left out. */
-function isLeftOut({ name, plan, disabled }: ChainedFilter, route: Route | null): boolean {
-  if (plan.terminal) return false
-  if (route === null || !route.hasFilterConfigs) return disabled
-  return route.perFilterConfig(name)?.disabled ?? disabled
 }

@@ -8,7 +8,9 @@ import type { HttpConnectionManagerPlan } from './plan.ts'
 
 export type { CompileRoutes } from './compile.ts'
 export { ConnectionManager } from './connection-manager.ts'
+export { type Admission, admitRequest, type EarlyAnswer, UPGRADE_REFUSED } from './explain-request.ts'
 export type { HttpConnectionManagerPlan } from './plan.ts'
+export { allowsUpgrade, isLeftOut } from './prepare-request.ts'
 
 /** A compiled connection manager as a network filter: one ConnectionManager per connection. */
 class HttpConnectionManagerFilterPlan implements NetworkFilterPlan {
@@ -41,4 +43,9 @@ export function httpConnectionManagerFactory(compileRoutes: CompileRoutes): Exte
         compileHttpConnectionManager(config as HttpConnectionManagerJson, context, path, compileRoutes),
       ),
   }
+}
+
+/** The plan of a network filter that is a connection manager; null: it is another one. */
+export function connectionManagerPlan(filter: NetworkFilterPlan): HttpConnectionManagerPlan | null {
+  return filter instanceof HttpConnectionManagerFilterPlan ? filter.manager : null
 }

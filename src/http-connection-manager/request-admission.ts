@@ -3,6 +3,7 @@ import * as http from '../http/index.ts'
 import { type HeaderMap, HttpStats as S } from '../http/index.ts'
 import type { ActiveStream } from './active-stream.ts'
 import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
+import { allowsUpgrade } from './prepare-request.ts'
 
 const SLASH = 47
 
@@ -46,10 +47,7 @@ export function problemOf(headers: HeaderMap): string | null {
 export function acceptUpgrade(stream: ActiveStream, upgrade: string | null, headers: HeaderMap): boolean {
   const type = headers.method === 'CONNECT' ? 'connect' : (upgrade as string)
   const { route } = stream
-  const own = route?.upgrades?.get(type)
-  const configured = stream.manager.plan.upgrades.find(each => each.type === type)
-  const allowed = own ?? configured?.enabled ?? false
-  if (allowed) return true
+  if (allowsUpgrade(stream.manager.plan, route, type)) return true
   // CONNECT without a route is a plain 404.
   if (type === 'connect' && route === null) return true
   stream.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1

@@ -16,7 +16,7 @@ export * from './grpc/frames.ts'
 export * from './grpc/grpc.ts'
 export * from './grpc/method-stats.ts'
 export * from './grpc/rpc-status.ts'
-
+export { type HeadChange, headChanges, headFields } from './head-changes.ts'
 export {
   compileHeaderMutations,
   compileMutationLevel,

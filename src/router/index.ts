@@ -6,7 +6,8 @@ import { RouterFilter } from './router-filter.ts'
 import type { RouterPlan } from './router-plan.ts'
 
 export { RouterAsyncClient } from './async-client.ts'
-export { compileRouteConfiguration } from './route-table/index.ts'
+export { explainRoute, type RouteOutcome, type RouteQuestion } from './explain/explain-route.ts'
+export { type CompiledRouteTable, compileRouteConfiguration } from './route-table/index.ts'
 
 declareSupport('envoy.extensions.filters.http.router.v3.Router', {
   supported: ['suppress_envoy_headers', 'suppress_grpc_request_failure_code_stats'],

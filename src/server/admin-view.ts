@@ -3,6 +3,8 @@ import type {
   ConfigDumpSource,
   DrainOptions,
   ListenerStatus,
+  RouteExplanations,
+  RouteQuestion,
   RuntimeStatus,
   ServerInfo,
   StatsQuery,
@@ -11,6 +13,8 @@ import { packageVersion } from '../base/index.ts'
 import { schemaTable } from '../config/index.ts'
 import { currentLogLevels, type LogLevel, setLogLevel } from '../observability/index.ts'
 import { commandLineOptions } from './command-line-options.ts'
+import { explainRequest } from './explain-route.ts'
+import { routeTableKey } from './route-tables.ts'
 import { certificateStatus } from './secrets/certificate-status.ts'
 import type { Server } from './server.ts'
 
@@ -63,6 +67,15 @@ export class AdminView implements AdminSources {
         ? null
         : { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' }
     return this.server.clusters.explain(name, here, bootstrap.clusterManager?.localClusterName || null)
+  }
+
+  explainRoute(question: RouteQuestion): RouteExplanations {
+    const { server } = this
+    return explainRequest(question, {
+      listeners: [...server.resources.listenerResources()],
+      routeTable: (name, source) => server.resources.routes.get(routeTableKey(name, source))?.resource,
+      context: extensions => server.context(extensions),
+    })
   }
 
   *listeners(): Iterable<ListenerStatus> {

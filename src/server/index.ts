@@ -1,6 +1,7 @@
 export { describeCompatibility } from './compatibility.ts'
 export { checkConfiguration, loadConfiguration } from './configuration.ts'
 export { type DynamicOutcome, DynamicResources, type DynamicUpdate } from './dynamic-resources.ts'
+export { explainRouteOfFile } from './explain-file.ts'
 export type { LoggingOptions, ServerOptions } from './options.ts'
 export { type RunOptions, runServer } from './run-server.ts'
 export { Server } from './server.ts'

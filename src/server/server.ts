@@ -242,9 +242,9 @@ export class Server {
     this.serverStats.runtimeLoaded(layers.length, this.runtime.keyCount)
   }
 
-  context(): CompileContext {
+  context(extensions = extensionRegistry()): CompileContext {
     return compileContext({
-      extensions: extensionRegistry(),
+      extensions,
       node: this.configuration!.node,
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,

@@ -1,6 +1,6 @@
-import { snakeCase } from '../../config/index.ts'
 import { type AdminResponse, type Endpoint, json, text } from '../endpoint.ts'
 import type { ClusterExplanation, ExplainedHost } from '../explain-sources.ts'
+import { snakeCased } from '../snake-cased.ts'
 
 const NO_ZONES: Readonly<Record<string, string>> = {
   no_local_cluster: 'cluster_manager.local_cluster_name is not set, or is this cluster',
@@ -79,13 +79,6 @@ function hostText(host: ExplainedHost): string {
 function* explanationText(cluster: ClusterExplanation): Generator<string> {
   yield clusterText(cluster)
   for (const host of cluster.hosts) yield hostText(host)
-}
-
-/** Field names as everywhere in the admin interface. */
-function snakeCased(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(snakeCased)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), snakeCased(inner)]))
 }
 
 export const explainCluster: Endpoint = {

@@ -166,3 +166,38 @@ test('/explain/cluster says why, in words and as JSON', async () => {
   assert.deepEqual(await answerOf(admin.get('/explain/cluster?name=c2')), [404, "no cluster is named 'c2'\n"])
   assert.equal((await answerOf(admin.get('/explain/cluster')))[0], 400)
 })
+
+test('/explain/route says which route and why not, in words and as JSON', async () => {
+  const sources = new TestSources()
+  await using admin = await startAdmin(sources)
+  assert.deepEqual(await answerOf(admin.get('/explain/route?url=//a&headers=x-a:%201%0Ahost:b')), [
+    200,
+    `listener 'l1'
+  GET svc.test/a
+  the connection manager changes:
+    ~ :path: //a -> /a
+  route table 'edge': virtual host 'all'
+  no route matches: 404 route_not_found
+  the nearest:
+    routes[3] 'b': match.prefix wants {"prefix":"/b"}, the request has /a
+  filters: cors, lua (off)
+`,
+  ])
+  const question = {
+    method: 'GET',
+    url: '//a',
+    headers: [
+      ['x-a', '1'],
+      ['host', 'b'],
+    ],
+  }
+  assert.deepEqual(sources.calls, [
+    `explain ${JSON.stringify({ ...question, listener: '', client: '127.0.0.1', random: 0 })}`,
+  ])
+  const [, document] = await answerOf(admin.get('/explain/route?url=/&format=json'))
+  assert.match(document, /"route_configuration": "edge"/)
+  assert.deepEqual(await answerOf(admin.get('/explain/route?url=/nowhere')), [404, 'no listener\n'])
+  for (const wrong of ['', '?url=/&headers=x', '?url=/&random=-1']) {
+    assert.equal((await answerOf(admin.get(`/explain/route${wrong}`)))[0], 400)
+  }
+})

@@ -39,7 +39,7 @@ declareSupport('envoy.config.route.v3.RouteConfiguration', {
 
 const DEFAULT_MAX_DIRECT_RESPONSE_BYTES = 4096
 
-class CompiledRouteTable implements RouteTable {
+export class CompiledRouteTable implements RouteTable {
   readonly name: string
   readonly internalOnlyHeaders: readonly HeaderName[]
   private readonly domains: DomainIndex<VirtualHost>
@@ -58,12 +58,13 @@ class CompiledRouteTable implements RouteTable {
   }
 
   route(headers: HeaderMap, info: StreamInfo, random: number): Route | null {
-    const host = this.domains.onlyFallback ? this.domains.catchAll : this.virtualHost(headers)
+    const host = this.virtualHost(headers)
     return host === null ? null : host.route(headers, info, random)
   }
 
-  private virtualHost(headers: HeaderMap): VirtualHost | null {
+  virtualHost(headers: HeaderMap): VirtualHost | null {
     const { hostHeader } = this
+    if (this.domains.onlyFallback) return this.domains.catchAll
     const authority = hostHeader === null ? headers.authority : headers.get(hostHeader)
     // A request without the header that chooses has no virtual host, not even '*'.
     if (authority === undefined) return null
@@ -76,7 +77,11 @@ class CompiledRouteTable implements RouteTable {
  * bad patterns and formats) are errors in `context.diagnostics`; the table is then not to be used. The cost of a match
  * does not grow with the number of path, prefix and exact-header routes.
  */
-export function compileRouteConfiguration(resource: object, context: CompileContext, path: ConfigPath): RouteTable {
+export function compileRouteConfiguration(
+  resource: object,
+  context: CompileContext,
+  path: ConfigPath,
+): CompiledRouteTable {
   const config = resource as RouteConfigurationJson
   // Envoy checks by default where the configuration is static; so do we, everywhere.
   const clusters = new ClusterCheck(config.validateClusters ?? true, context)

@@ -54,6 +54,14 @@ class SingleChoice implements RouteChoice {
   choose(): RouteEntry {
     return this.entry
   }
+
+  get entries(): readonly RouteEntry[] {
+    return [this.entry]
+  }
+
+  weightOf(): number {
+    return 1
+  }
 }
 
 /** Undefined after a diagnostic. */
@@ -106,10 +114,14 @@ function kindOf(route: RouteJson): Route['kind'] {
   return route.directResponse === undefined ? 'cluster' : 'direct_response'
 }
 
-/** Route, virtual host, route configuration: the last one to overwrite a header wins. */
+/** The levels of header mutations in the order they are applied: the last one to overwrite a header wins. */
+export function levelsInOrder<T>(route: T, host: T, table: T, mostSpecificWins: boolean): readonly T[] {
+  return mostSpecificWins ? [table, host, route] : [route, host, table]
+}
+
 function inOrder(kind: keyof MutationLevel, own: MutationLevel, scope: VirtualHostScope): readonly HeaderMutations[] {
-  const levels = [own[kind], scope.hostMutations[kind], scope.tableMutations[kind]]
-  if (scope.mostSpecificWins) levels.reverse()
+  const { hostMutations, tableMutations, mostSpecificWins } = scope
+  const levels = levelsInOrder(own[kind], hostMutations[kind], tableMutations[kind], mostSpecificWins)
   return levels.filter(level => !level.isEmpty)
 }
 

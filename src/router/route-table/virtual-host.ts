@@ -58,12 +58,14 @@ declareSupport('envoy.config.route.v3.VirtualCluster', { supported: ['headers', 
 type TlsRequirement = 'NONE' | 'EXTERNAL_ONLY' | 'ALL'
 
 export class VirtualHost {
+  readonly name: string
   private readonly index: RouteIndex
   private readonly choices: readonly RouteChoice[]
   private readonly requireTls: TlsRequirement
   private readonly httpsRedirect: Route
 
   constructor(plan: VirtualHostPlan, routes: readonly CompiledRoute[], tls: TlsRequirement, ignoreParameters: boolean) {
+    this.name = plan.name
     this.index = new RouteIndex(
       routes.map(route => route.matcher),
       ignoreParameters,
@@ -74,12 +76,23 @@ export class VirtualHost {
   }
 
   route(headers: HeaderMap, info: StreamInfo, random: number): Route | null {
-    if (this.requireTls !== 'NONE' && this.lacksTls(headers)) return this.httpsRedirect
-    const index = this.index.find(headers, info, random)
+    if (this.lacksTls(headers)) return this.httpsRedirect
+    const index = this.find(headers, info, random)
     return index < 0 ? null : this.choices[index]!.choose(headers, random)
   }
 
-  private lacksTls(headers: HeaderMap): boolean {
+  /** Index of the route, or -1. */
+  find(headers: HeaderMap, info: StreamInfo, random: number): number {
+    return this.index.find(headers, info, random)
+  }
+
+  choiceAt(index: number): RouteChoice {
+    return this.choices[index] as RouteChoice
+  }
+
+  /** The request is sent to the same place over TLS. */
+  lacksTls(headers: HeaderMap): boolean {
+    if (this.requireTls === 'NONE') return false
     if (headers.get(X_FORWARDED_PROTO) === 'https') return false
     return this.requireTls === 'ALL' || headers.get(X_ENVOY_INTERNAL) !== 'true'
   }

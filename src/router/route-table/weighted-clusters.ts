@@ -36,11 +36,14 @@ const UNSIGNED = /^[0-9]{1,20}$/
 /** What a route index answers with: a route, or a draw among routes. */
 export interface RouteChoice {
   choose(headers: HeaderMap, random: number): RouteEntry
+  readonly entries: readonly RouteEntry[]
+  /** Of `entries`, as it is now: runtime may change it. */
+  weightOf(index: number): number
 }
 
 class WeightedChoice implements RouteChoice {
-  private readonly entries: readonly RouteEntry[]
-  private readonly weightOf: (index: number) => number
+  readonly entries: readonly RouteEntry[]
+  readonly weightOf: (index: number) => number
   private readonly header: HeaderName | null
 
   constructor(entries: readonly RouteEntry[], weightOf: (index: number) => number, header: HeaderName | null) {
