@@ -25,6 +25,13 @@ export interface ExplainedHost {
   /** Percent; -1: unknown. */
   readonly successRate: number
   readonly latency: { readonly ms: number; readonly volume: number } | null
+  /** Of limits per host. */
+  readonly breakers: readonly BreakerRoom[]
+}
+
+export interface BreakerRoom {
+  readonly priority: string
+  readonly limits: readonly { readonly name: string; readonly limit: number; readonly used: number }[]
 }
 
 export interface ClusterExplanation {
@@ -46,10 +53,7 @@ export interface ClusterExplanation {
     | { readonly state: 'direct' }
     | { readonly state: 'residual'; readonly localShare: number }
     | null
-  readonly breakers: readonly {
-    readonly priority: string
-    readonly limits: readonly { readonly name: string; readonly limit: number; readonly used: number }[]
-  }[]
+  readonly breakers: readonly BreakerRoom[]
   readonly outliers: { readonly hosts: number; readonly ejected: number; readonly maxEjectionPercent: number } | null
   readonly hosts: readonly ExplainedHost[]
 }

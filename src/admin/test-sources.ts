@@ -89,6 +89,7 @@ const testExplanation: ClusterExplanation = {
         detail: { eject_success_rate_event: { host_success_rate: 50 } },
       },
       successRate: 50,
+      breakers: [{ priority: 'DEFAULT', limits: [{ name: 'max_connections', limit: 5, used: 2 }] }],
       latency: { ms: 12.34, volume: 99.9 },
     },
   ],

@@ -65,6 +65,7 @@ export interface RetryPolicyPlan {
   readonly numRetries: number
   /** 0: none. */
   readonly perTryTimeoutMs: number
+  /** Without a byte in either direction; 0: none. */
   readonly perTryIdleTimeoutMs: number
   readonly retriableStatusCodes: readonly number[]
   readonly retriableHeaders: readonly HeaderPredicate[]

@@ -27,7 +27,12 @@ const NO_HOST: VirtualHostPlan = {
   rateLimits: RateLimitPolicy.none,
 }
 
-const PLAN: RouterPlan = { suppressEnvoyHeaders: false, suppressGrpcCodeStats: false }
+const PLAN: RouterPlan = {
+  suppressEnvoyHeaders: false,
+  suppressGrpcCodeStats: false,
+  strictHeaders: [],
+  respectExpectedTimeout: false,
+}
 /** Filters have few kinds of requests each. */
 const MAX_ROUTES = 256
 

@@ -44,5 +44,8 @@ export function failureOf(request: UpstreamRequest, reason: ResetReason, detail:
           : request.requestComplete
             ? 'response_headers'
             : 'request'
-  return { reason, flag, status, text, reasonText: words, transportReason, cause: request.cause(phase, words, detail) }
+  // The details are Envoy's; the cause says which limit it was as well.
+  const overflow = request.failure === 'overflow' && detail !== null
+  const cause = overflow ? request.cause(phase, `${words}{${detail}}`, null) : request.cause(phase, words, detail)
+  return { reason, flag, status, text, reasonText: words, transportReason, cause }
 }

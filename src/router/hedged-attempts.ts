@@ -4,8 +4,9 @@ import type { UpstreamRequest } from './upstream-request.ts'
 export class HedgedAttempts {
   private readonly attempts: UpstreamRequest[] = []
 
-  get any(): boolean {
-    return this.attempts.length > 0
+  /** There are others than `attempt`. */
+  anyBut(attempt: UpstreamRequest): boolean {
+    return this.attempts.length > (this.has(attempt) ? 1 : 0)
   }
 
   has(attempt: UpstreamRequest): boolean {

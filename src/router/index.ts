@@ -1,6 +1,6 @@
 import type { RouterJson } from '#api/envoy/extensions/filters/http/router/v3/router_pb.ts'
 import { declareSupport, type ExtensionFactory } from '../config/index.ts'
-import type { HttpFilterPlan } from '../http/index.ts'
+import { HeaderName, type HttpFilterPlan } from '../http/index.ts'
 import type { UpstreamThread } from '../upstream/index.ts'
 import { RouterFilter } from './router-filter.ts'
 import type { RouterPlan } from './router-plan.ts'
@@ -10,13 +10,16 @@ export { explainRoute, type RouteOutcome, type RouteQuestion } from './explain/e
 export { type CompiledRouteTable, compileRouteConfiguration } from './route-table/index.ts'
 
 declareSupport('envoy.extensions.filters.http.router.v3.Router', {
-  supported: ['suppress_envoy_headers', 'suppress_grpc_request_failure_code_stats'],
+  supported: [
+    'suppress_envoy_headers',
+    'suppress_grpc_request_failure_code_stats',
+    'strict_check_headers',
+    'respect_expected_rq_timeout',
+  ],
   refused: {
     upstream_log: 'upstream access logs are not part of this release: the connection manager logs each request',
     upstream_log_options: 'upstream access logs are not part of this release',
     upstream_http_filters: 'upstream filters are not part of this release',
-    strict_check_headers: 'not part of this release: bad control headers are ignored',
-    respect_expected_rq_timeout: 'not part of this release: x-envoy-upstream-rq-timeout-ms is honoured',
     reject_connect_request_early_data: 'bytes behind a CONNECT are never sent before the upstream accepts it',
   },
   accepted: {
@@ -34,6 +37,8 @@ export const routerFactory: ExtensionFactory<HttpFilterPlan> = {
     const plan: RouterPlan = Object.freeze({
       suppressEnvoyHeaders: (config as RouterJson).suppressEnvoyHeaders ?? false,
       suppressGrpcCodeStats: (config as RouterJson).suppressGrpcRequestFailureCodeStats ?? false,
+      strictHeaders: ((config as RouterJson).strictCheckHeaders ?? []).map(HeaderName.of),
+      respectExpectedTimeout: (config as RouterJson).respectExpectedRqTimeout ?? false,
     })
     return {
       name: 'envoy.filters.http.router',

@@ -14,7 +14,7 @@ export const RetryOverflow = 2
 export const RetryLimit = 3
 export type RetryDecision = typeof RetryYes | typeof RetryNo | typeof RetryOverflow | typeof RetryLimit
 
-const CONDITIONS: Readonly<Record<string, number>> = {
+export const CONDITIONS: Readonly<Record<string, number>> = {
   '5xx': http.RetryOn5xx,
   'gateway-error': http.RetryOnGatewayError,
   reset: http.RetryOnReset,
@@ -26,7 +26,7 @@ const CONDITIONS: Readonly<Record<string, number>> = {
   'retriable-status-codes': http.RetryOnRetriableStatusCodes,
   'retriable-headers': http.RetryOnRetriableHeaders,
 }
-const GRPC_CONDITIONS: Readonly<Record<string, number>> = {
+export const GRPC_CONDITIONS: Readonly<Record<string, number>> = {
   cancelled: http.RetryOnGrpcCancelled,
   'deadline-exceeded': http.RetryOnGrpcDeadlineExceeded,
   'resource-exhausted': http.RetryOnGrpcResourceExhausted,
@@ -125,7 +125,8 @@ export class RetryState {
     return this.tryAgain()
   }
 
-  private wantsRetryOf(headers: HeaderMap): boolean {
+  /** Whether the policy takes this response for a failure. */
+  wantsRetryOf(headers: HeaderMap): boolean {
     const { retryOn } = this
     const { status } = headers
     if (headers.has(http.X_ENVOY_RATELIMITED)) return (retryOn & http.RetryOnEnvoyRateLimited) !== 0
@@ -189,6 +190,11 @@ export class RetryState {
     this.attempts++
     cells[C.upstream_rq_retry]! += 1
     return RetryYes
+  }
+
+  /** Which limit refused the last retry. */
+  get refusal(): string {
+    return this.cluster.limits(this.priority).refusal(Retries)
   }
 
   /** How long to wait before the next attempt, in ms; `response`: the head that caused the retry. */

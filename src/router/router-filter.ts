@@ -22,7 +22,9 @@ import {
   HOST_RQ_ERROR,
   HOST_RQ_TIMEOUT,
   type Host,
+  type ResponseCodeStats,
 } from '../upstream/index.ts'
+import { alternativeStats } from './alternative-stats.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
 import { chargeGrpcHost, chargeHost } from './host-outcome.ts'
@@ -36,7 +38,8 @@ import { answerFromRoute } from './route-answer.ts'
 import type { RouterPlan } from './router-plan.ts'
 import { setServiceTime } from './service-time.ts'
 import { Shadows } from './shadows.ts'
-import { renewExpectedTimeout, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
+import { malformedHeader } from './strict-headers.ts'
+import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 import { findVirtualCluster, loggedName, type VirtualClusterStats } from './virtual-cluster.ts'
 
@@ -66,6 +69,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private backOffTimer: Timer | null = null
   private timeoutMs = 0
   private perTryMs = 0
+  private perTryIdleMs = 0
   private startMs = 0
   private requestEndMs = 0
   private attempts = 0
@@ -77,6 +81,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private alternativeOnTimeout = false
   private context: RouterLoadBalancerContext | null = null
   private virtualCluster: VirtualClusterStats | null = null
+  /** Where an internal client wants the request counted as well. */
+  private alternativeStats: ResponseCodeStats | null = null
+  /** The attempt before the next one took too long. */
+  private timedOut = false
   private done = false
 
   constructor(plan: RouterPlan, clusters: ClusterManager, thread: ThreadContext) {
@@ -137,9 +145,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private startRequest(route: Route, cluster: Cluster, headers: HeaderMap, endStream: boolean): void {
     const { clock, random } = this.thread
     this.startMs = clock.now
-    const { globalMs, perTryMs } = requestTimeouts(route, headers)
+    const { plan } = this
+    if (plan.strictHeaders.length > 0 && this.refuseMalformed(headers)) return
+    if (headers.has(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME)) {
+      this.alternativeStats = alternativeStats(cluster, headers.get(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME) ?? '')
+      headers.remove(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME)
+    }
+    const { globalMs, perTryMs, perTryIdleMs } = requestTimeouts(route, headers, plan.respectExpectedTimeout)
     this.timeoutMs = globalMs
     this.perTryMs = perTryMs
+    this.perTryIdleMs = perTryIdleMs
     if (headers.has(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE)) {
       this.alternativeOnTimeout = true
       headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE)
@@ -149,11 +164,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.hedges = headers.get(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) === 'true'
       headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
     }
-    const expectedMs = perTryMs > 0 ? perTryMs : globalMs
-    if (!this.plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
+    const expectedMs = expectedTimeoutMs(globalMs, perTryMs, this.hedges, 0)
+    if (!plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
     if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
-    if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, this.plan.suppressEnvoyHeaders)
+    if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, plan.suppressEnvoyHeaders)
     if (route.shadowPolicies.length > 0) {
       const number = this.callbacks.streamRandom
       this.shadows = Shadows.start(route, this.clusters, this.thread, this.info, headers, endStream, number, globalMs)
@@ -169,6 +184,15 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (endStream) this.onRequestComplete()
     if (this.done) return
     this.attempt(false, null)
+  }
+
+  private refuseMalformed(headers: HeaderMap): boolean {
+    const name = malformedHeader(this.plan.strictHeaders, headers)
+    if (name === undefined) return false
+    this.info.flags |= ResponseFlag.InvalidEnvoyRequestHeaders
+    const body = `invalid header '${name.text}' with value '${headers.get(name)}'`
+    this.callbacks.sendLocalReply(400, body, `request_headers_failed_strict_check{${name.text}}`)
+    return true
   }
 
   /** One more attempt, on a host of the balancer's choice or, after the keep-alive race, on the same one. */
@@ -207,7 +231,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     upstream.start(headers as HeaderMap, this.requestEnd && (copy === null || copy.empty), route.priority, fresh)
     if (this.upstream !== upstream) return
     if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)
-    if (this.requestEnd) upstream.armPerTryTimeout(this.perTryMs)
+    if (this.requestEnd) upstream.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {
@@ -230,7 +254,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const { upstream } = this
     if (upstream !== null) {
       upstream.sendData(data, start, end, endStream)
-      if (endStream && this.upstream === upstream) upstream.armPerTryTimeout(this.perTryMs)
+      if (endStream && this.upstream === upstream) upstream.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
     }
     return FilterContinue
   }
@@ -252,7 +276,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.shadows?.sendTrailers(trailers)
     this.onRequestComplete()
     this.upstream?.sendTrailers(trailers)
-    this.upstream?.armPerTryTimeout(this.perTryMs)
+    this.upstream?.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
     return FilterContinue
   }
 
@@ -273,19 +297,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
     const { status } = headers
-    if (this.retry !== null) {
-      const decision = this.retry.onHeaders(headers)
-      if (decision === RetryYes) {
-        chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
-        this.cluster.codeStats.chargeRetry(status)
-        const backOffMs = this.retry.backOffMs(headers)
-        HeaderMap.release(headers)
-        request.abandon()
-        this.retryBeside(request, backOffMs)
-        return
-      }
-      this.flagDecision(decision)
-    }
+    if (this.retry !== null && this.goesAgain(this.retry, request, headers)) return
     if (this.hedged !== null) this.settleHedges(request)
     this.grpcHost = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
@@ -297,8 +309,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     info.responseCodeDetails = 'via_upstream'
     info.responseCode = status
     const canary = headers.has(http.X_ENVOY_UPSTREAM_CANARY)
-    this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
-    this.virtualCluster?.charge(status)
+    this.charge(status, canary)
     const cookie = this.context?.cookie ?? null
     if (cookie !== null) headers.append(SET_COOKIE, cookie)
     if (this.requestEnd && !this.plan.suppressEnvoyHeaders) {
@@ -308,6 +319,45 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (route.hasResponseMutations) route.finalizeResponse(headers, this.headers, info)
     if (endStream) this.onResponseEnd()
     this.callbacks.encodeHeaders(headers, endStream)
+  }
+
+  /** Whether another attempt takes the place of this answer. */
+  private goesAgain(retry: RetryState, request: UpstreamRequest, headers: HeaderMap): boolean {
+    let unwanted: boolean
+    if (this.hedged?.has(request) === true) {
+      // It has had its retry when it took too long.
+      unwanted = retry.wantsRetryOf(headers)
+    } else {
+      const decision = retry.onHeaders(headers)
+      if (decision === RetryYes) {
+        this.cluster.codeStats.chargeRetry(headers.status)
+        const backOffMs = retry.backOffMs(headers)
+        this.discard(request, headers)
+        this.retryBeside(request, backOffMs)
+        return true
+      }
+      this.flagDecision(decision, request)
+      unwanted = decision !== RetryNo
+    }
+    if (!unwanted || !this.awaitsAnother(request)) return false
+    // An attempt beside it may still do better.
+    this.hedged?.remove(request)
+    if (this.upstream === request) this.upstream = null
+    this.discard(request, headers)
+    return true
+  }
+
+  private discard(request: UpstreamRequest, headers: HeaderMap): void {
+    chargeHost(request.host, headers, this.headers as HeaderMap, request.over)
+    HeaderMap.release(headers)
+    request.abandon()
+  }
+
+  /** Another attempt than `request` is under way, or about to be. */
+  private awaitsAnother(request: UpstreamRequest): boolean {
+    const { upstream, hedged } = this
+    if (this.backOffTimer?.armed === true || (upstream !== null && upstream !== request)) return true
+    return hedged?.anyBut(request) === true
   }
 
   /** Follows the redirect that `response` is. False: it is passed on. */
@@ -358,6 +408,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.upstream = null
     const ms = this.thread.clock.now - this.startMs
     this.cluster.codeStats.recordTime(ms, this.isInternal())
+    this.alternativeStats?.recordTime(ms, this.isInternal())
     this.virtualCluster?.recordTime(ms)
   }
 
@@ -366,7 +417,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   onUpstreamReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void {
     if (this.done) return
     if (this.upstream !== request) {
-      this.onHedgedReset(request)
+      this.onHedgedReset(request, reason, detail)
       return
     }
     const failure = failureOf(request, reason, detail)
@@ -394,10 +445,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
         this.scheduleRetry(this.retry.backOffMs(null))
         return
       }
-      this.flagDecision(decision)
+      this.flagDecision(decision, request)
     }
     // One that timed out may still be answered: the client waits for it.
-    if (this.hedged?.any !== true) this.fail(failure)
+    if (!this.awaitsAnother(request)) this.fail(failure)
   }
 
   // ---- hedging: attempts that timed out run on beside the next one
@@ -423,23 +474,23 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
   }
 
-  private onHedgedReset(request: UpstreamRequest): void {
+  private onHedgedReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void {
     const { hedged } = this
     if (hedged === null || !hedged.has(request)) return
     hedged.remove(request)
     request.host.cells[HOST_RQ_ERROR]! += 1
-    const waiting = hedged.any || this.upstream !== null || this.backOffTimer?.armed === true
-    if (!waiting) this.fail(failureOf(request, 'connection_termination', null))
+    if (!this.awaitsAnother(request)) this.fail(failureOf(request, reason, detail))
   }
 
   private hedge(request: UpstreamRequest): void {
     const decision = this.retry === null ? RetryNo : this.retry.onHedge()
     if (decision !== RetryYes) {
-      this.flagDecision(decision)
+      this.flagDecision(decision, request)
       return
     }
     this.hedged ??= new HedgedAttempts()
     this.hedged.add(request)
+    this.timedOut = true
     this.scheduleRetry((this.retry as RetryState).backOffMs(null))
   }
 
@@ -463,7 +514,12 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   /** The proxy's own answers are charged to the cluster too. */
   private chargeCode(status: number): void {
-    this.cluster.codeStats.charge(status, this.isInternal(), false, this.hidesStatus())
+    this.charge(status, false)
+  }
+
+  private charge(status: number, canary: boolean): void {
+    this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
+    this.alternativeStats?.charge(status, this.isInternal(), canary, this.hidesStatus())
     this.virtualCluster?.charge(status)
   }
 
@@ -484,9 +540,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     })
   }
 
-  private flagDecision(decision: RetryDecision): void {
-    if (decision === RetryLimit) this.info.flags |= ResponseFlag.UpstreamRetryLimitExceeded
-    else if (decision === RetryOverflow) this.info.flags |= ResponseFlag.UpstreamOverflow
+  private flagDecision(decision: RetryDecision, request: UpstreamRequest): void {
+    const { info } = this
+    if (decision === RetryLimit) info.flags |= ResponseFlag.UpstreamRetryLimitExceeded
+    else if (decision === RetryOverflow) {
+      info.flags |= ResponseFlag.UpstreamOverflow
+      const cause = request.responseStarted ? request.cause('response_headers', 'via_upstream', null) : info.cause
+      if (cause !== null) info.cause = { ...cause, reason: `${cause.reason}, retry: overflow{${this.retry?.refusal}}` }
+    }
   }
 
   private scheduleRetry(delayMs: number): void {
@@ -509,11 +570,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const headers = this.headers as HeaderMap
     if (this.route.virtualHost.includeRequestAttemptCount)
       headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts + 1))
-    if (!this.plan.suppressEnvoyHeaders) {
-      const leftMs =
-        this.timeoutMs > 0 ? Math.max(Math.floor(this.timeoutMs - (this.thread.clock.now - this.requestEndMs)), 1) : 0
-      renewExpectedTimeout(headers, leftMs, this.perTryMs)
-    }
+    if (this.route.virtualHost.includeIsTimeoutRetryHeader)
+      headers.set(http.X_ENVOY_IS_TIMEOUT_RETRY, this.timedOut ? 'true' : 'false')
+    this.timedOut = false
+    const elapsedMs = this.thread.clock.now - this.requestEndMs
+    const expectedMs = expectedTimeoutMs(this.timeoutMs, this.perTryMs, this.hedges, elapsedMs)
+    if (headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS) && !this.plan.suppressEnvoyHeaders)
+      setExpectedTimeout(headers, expectedMs)
+    setGrpcTimeout(this.route, headers, expectedMs)
     this.attempt(false, null)
   }
 
@@ -558,21 +622,35 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.hedge(request)
       return
     }
-    const { info, cluster } = this
+    this.endTry(request, C.upstream_rq_per_try_timeout, 'upstream_per_try_timeout')
+  }
+
+  onPerTryIdleTimeout(request: UpstreamRequest): void {
+    if (this.upstream !== request || this.done) return
+    this.endTry(request, C.upstream_rq_per_try_idle_timeout, 'upstream_per_try_idle_timeout')
+  }
+
+  /** An attempt has used up its time. */
+  private endTry(request: UpstreamRequest, slot: number, details: string): void {
+    const { info } = this
     this.thread.buffers.enter()
-    cluster.stats.cells[C.upstream_rq_per_try_timeout]! += 1
+    this.cluster.stats.cells[slot]! += 1
     request.host.cells[HOST_RQ_TIMEOUT]! += 1
     request.noteTimeout(this.timeoutStatus)
-    info.cause = request.cause('response_headers', 'upstream_per_try_timeout', null)
+    info.cause = request.cause(this.responseStarted ? 'response_body' : 'response_headers', details, null)
     this.upstream = null
     request.abandon()
-    const decision = this.retry === null ? RetryNo : this.retry.onPerTryTimeout()
+    const decision = this.retry === null || this.responseStarted ? RetryNo : this.retry.onPerTryTimeout()
     if (decision === RetryYes) {
+      this.timedOut = true
       this.scheduleRetry((this.retry as RetryState).backOffMs(null))
     } else {
-      this.flagDecision(decision)
+      this.flagDecision(decision, request)
       info.flags |= ResponseFlag.UpstreamRequestTimeout
-      this.timeOut('upstream_per_try_timeout')
+      if (this.responseStarted) {
+        info.responseCodeDetails = details
+        this.callbacks.resetStream()
+      } else this.timeOut(details)
     }
     this.thread.buffers.leave()
   }

@@ -102,6 +102,8 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
 
   onPerTryTimeout(): void {}
 
+  onPerTryIdleTimeout(): void {}
+
   /** Its host is slower than the original's: a shadow is not worth a client's wait. */
   pauseDownstream(): void {
     this.cancel()

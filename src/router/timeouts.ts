@@ -8,23 +8,26 @@ export interface RequestTimeouts {
   globalMs: number
   /** Each attempt, 0: none. */
   perTryMs: number
+  /** The same, while nothing moves. */
+  perTryIdleMs: number
 }
 
-const timeouts: RequestTimeouts = { globalMs: 0, perTryMs: 0 }
+const timeouts: RequestTimeouts = { globalMs: 0, perTryMs: 0, perTryIdleMs: 0 }
 const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS.bit
 
 /** Reads and removes the control headers. The result is valid until the next call. */
-export function requestTimeouts(route: Route, headers: HeaderMap): RequestTimeouts {
+export function requestTimeouts(route: Route, headers: HeaderMap, respectExpected: boolean): RequestTimeouts {
   // A stream with a duration of its own needs no other end.
   timeouts.globalMs = route.maxStreamDurationMs >= 0 || route.grpcTimeoutHeaderMaxMs >= 0 ? 0 : route.timeoutMs
   if (route.maxGrpcTimeoutMs >= 0 && http.hasGrpcContentType(headers)) timeouts.globalMs = grpcTimeout(route, headers)
   timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
+  timeouts.perTryIdleMs = route.retryPolicy?.perTryIdleTimeoutMs ?? 0
+  const expected = respectExpected && headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+  if (expected) readInto('globalMs', headers, http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
   if ((headers.known1 & TIMEOUT_BITS) !== 0) {
-    const global = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS))
-    if (global >= 0) timeouts.globalMs = global
+    if (!expected) readInto('globalMs', headers, http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS)
     headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS)
-    const perTry = milliseconds(headers.get(http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS))
-    if (perTry >= 0) timeouts.perTryMs = perTry
+    readInto('perTryMs', headers, http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS)
     headers.remove(http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS)
   }
   if (timeouts.perTryMs >= timeouts.globalMs && timeouts.globalMs !== 0) timeouts.perTryMs = 0
@@ -46,8 +49,22 @@ export function setGrpcTimeout(route: Route, headers: HeaderMap, ms: number): vo
   headers.set(http.GRPC_TIMEOUT, http.formatGrpcTimeout(ms))
 }
 
-function milliseconds(text: string | undefined): number {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : -1
+/** How long an attempt may be waited for, after `elapsedMs` of the whole request; hedged ones may take all of it. 0: for ever. */
+export function expectedTimeoutMs(globalMs: number, perTryMs: number, hedges: boolean, elapsedMs: number): number {
+  const ms = hedges || perTryMs === 0 ? globalMs : perTryMs
+  if (ms === 0 || globalMs === 0) return ms
+  // 0 would be for ever.
+  return Math.max(1, Math.min(ms, Math.floor(globalMs - elapsedMs)))
+}
+
+/** A value of no number of milliseconds is not heard. */
+function readInto(field: 'globalMs' | 'perTryMs', headers: HeaderMap, name: http.HeaderName): void {
+  const text = headers.has(name) ? headers.get(name) : undefined
+  if (text !== undefined && isMilliseconds(text)) timeouts[field] = Number(text)
+}
+
+export function isMilliseconds(text: string): boolean {
+  return /^\d{1,9}$/.test(text)
 }
 
 // Nearly all requests of a worker carry the same few timeouts.
@@ -67,12 +84,4 @@ export function setExpectedTimeout(headers: HeaderMap, ms: number): void {
     expectedLine = new http.PreparedLine(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(ms))
   }
   headers.appendPrepared(expectedLine)
-}
-
-/** Another attempt has what is left of the whole request, or its own limit where that is shorter. 0: none. */
-export function renewExpectedTimeout(headers: HeaderMap, leftMs: number, perTryMs: number): void {
-  const ms = perTryMs > 0 && (leftMs === 0 || perTryMs < leftMs) ? perTryMs : leftMs
-  if (ms > 0 && headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) {
-    headers.set(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, String(ms))
-  }
 }

@@ -25,6 +25,7 @@ import {
 import { ConnectTunnel } from './connect-tunnel.ts'
 
 const PER_TRY_TIMER = 0
+const PER_TRY_IDLE_TIMER = 1
 
 /** What an attempt tells the router. */
 export interface UpstreamRequestOwner {
@@ -36,6 +37,8 @@ export interface UpstreamRequestOwner {
   onUpstreamTrailers(request: UpstreamRequest, trailers: HeaderMap): void
   onUpstreamReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void
   onPerTryTimeout(request: UpstreamRequest): void
+  /** Nothing has moved for the policy's per_try_idle_timeout. */
+  onPerTryIdleTimeout(request: UpstreamRequest): void
   pauseDownstream(): void
   resumeDownstream(): void
 }
@@ -69,8 +72,13 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private waitingTrailers: HeaderMap | null = null
   private pausedDownstream = 0
   private pausedUpstream = 0
+  /** 0: none. */
+  private perTryMs = 0
+  private perTryIdleMs = 0
   private perTryTimer: Timer | null = null
-  private over = false
+  private perTryIdleTimer: Timer | null = null
+  /** Nothing more is heard of this attempt. */
+  over = false
   /** The bytes of an upgrade or CONNECT wait until the origin has agreed to it (CVE-2026-73548 is what comes otherwise). */
   private holdsBody = false
   /** CONNECT ends here: the origin gets plain TCP. */
@@ -100,15 +108,35 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.pending = pool.newStream(this, this, fresh)
   }
 
-  /** Starts the clock of this attempt. */
-  armPerTryTimeout(ms: number): void {
-    if (ms <= 0 || this.over) return
-    this.perTryTimer ??= new Timer(this, PER_TRY_TIMER)
-    this.owner.thread.timers.arm(this.perTryTimer, ms)
+  /** All of the request is there: the clocks of this attempt run, as in Envoy not before there is a connection. */
+  armPerTryTimeouts(ms: number, idleMs: number): void {
+    this.perTryMs = ms
+    this.perTryIdleMs = idleMs
+    if (this.encoder !== null && !this.over) this.startTimeouts()
   }
 
-  onTimer(_kind: number): void {
-    if (!this.over) this.owner.onPerTryTimeout(this)
+  private startTimeouts(): void {
+    const { timers } = this.owner.thread
+    if (this.perTryMs > 0 && !this.responseStarted) {
+      this.perTryTimer ??= new Timer(this, PER_TRY_TIMER)
+      timers.arm(this.perTryTimer, this.perTryMs)
+    }
+    if (this.perTryIdleMs > 0) {
+      this.perTryIdleTimer ??= new Timer(this, PER_TRY_IDLE_TIMER)
+      timers.arm(this.perTryIdleTimer, this.perTryIdleMs)
+    }
+  }
+
+  /** Something has moved. */
+  private touch(): void {
+    const timer = this.perTryIdleTimer
+    if (timer !== null && !this.over) this.owner.thread.timers.arm(timer, this.perTryIdleMs)
+  }
+
+  onTimer(kind: number): void {
+    if (this.over) return
+    if (kind === PER_TRY_TIMER) this.owner.onPerTryTimeout(this)
+    else this.owner.onPerTryIdleTimeout(this)
   }
 
   // ---- pool
@@ -138,6 +166,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.upstreamProtocol = stream.protocol
     info.upstreamBytes = encoder.meter
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
+    if (this.perTryMs > 0 || this.perTryIdleMs > 0) this.startTimeouts()
     if (this.headersEnd) this.requestSent()
     else if (!this.holdsBody) this.sendWaiting(encoder)
   }
@@ -206,6 +235,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   // ---- response
 
   decode1xxHeaders(headers: HeaderMap): void {
+    this.touch()
     this.owner.onUpstream1xx(this, headers)
   }
 
@@ -214,6 +244,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     const { info, thread } = this.owner
     info.firstUpstreamRxByteUs = info.sinceStartUs(thread.clock.now)
     if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
+    this.touch()
     const { now } = thread.clock
     this.cluster.responses?.onResponseHeaders(this.host, headers, now - this.startMs, now)
     const { monitor } = this.host
@@ -234,6 +265,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.responseComplete()
+    else this.touch()
     this.owner.onUpstreamData(this, data, start, end, endStream)
   }
 
@@ -333,6 +365,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.over = true
     const { thread } = this.owner
     if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
+    if (this.perTryIdleTimer !== null) thread.timers.disarm(this.perTryIdleTimer)
     for (; this.pausedDownstream > 0; this.pausedDownstream--) this.owner.resumeDownstream()
     for (; this.pausedUpstream > 0; this.pausedUpstream--) this.encoder?.readDisable(false)
     if (this.encoder === null) return

@@ -77,6 +77,7 @@ interface Entry {
   readonly resource: SharedBytes
   readonly addedViaApi: boolean
   readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
+  readonly hostLimits: ClusterPlan['hostLimits']
   readonly balancer: BalancerPlan
   readonly healthyPanicThreshold: number
   /** Null where there are no subsets to count. */
@@ -163,6 +164,7 @@ export class ClusterDirectory implements HostReports {
       resource,
       addedViaApi,
       limitsPlan: plan.limits,
+      hostLimits: plan.hostLimits,
       balancer: plan.balancer,
       healthyPanicThreshold: plan.healthyPanicThreshold,
       memory: plan.balancer.kind === 'subset' ? { subsets: new Set(), subsetKeys: new WeakMap() } : null,
@@ -417,7 +419,7 @@ export class ClusterDirectory implements HostReports {
   /** A worker has died: what it held of the limits is free again, its gauges are void. */
   onWorkerGone(workerIndex: number): void {
     this.limits.releaseShareOf(workerIndex)
-    this.cells.onWorkerGone(workerIndex)
+    this.cells.onWorkerGone(workerIndex, (name, key) => this.entries.get(name)?.members.get(key)?.row)
     for (const { watch } of this.entries.values()) watch?.outliers?.onWorkerGone(workerIndex)
   }
 
@@ -465,7 +467,8 @@ export class ClusterDirectory implements HostReports {
             },
       hosts: balancing.hosts.map(host => {
         const own = this.entries.get(host.cluster)
-        return explainHost(host, own?.members.get(host.key), own?.watch?.outliers ?? null)
+        const outliers = own?.watch?.outliers ?? null
+        return explainHost(host, own?.members.get(host.key), outliers, own?.hostLimits ?? [null, null])
       }),
     }
   }

@@ -4,6 +4,7 @@ import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.t
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
+import type { HostLimitsPlan } from './host-limits.ts'
 import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
@@ -105,6 +106,8 @@ export interface ClusterPlan {
   readonly overrideHostStatuses: number
   /** By routing priority: DEFAULT, HIGH. */
   readonly limits: readonly [LimitsPlan, LimitsPlan]
+  /** Of each host, by routing priority; null: none. */
+  readonly hostLimits: readonly [HostLimitsPlan | null, HostLimitsPlan | null]
   /** Null unless names are resolved. */
   readonly dns: DnsPlan | null
   /** Null unless an assignment is discovered. */

@@ -8,6 +8,7 @@ import { ClusterTransports } from './cluster-transports.ts'
 import { FailedActiveHealthCheck, FailedOutlierCheck } from './health.ts'
 import { type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
+import { HostLimits } from './host-limits.ts'
 import { HostLoader, type HostPlace } from './host-loader.ts'
 import type { HostMonitors } from './host-monitor.ts'
 import type { HostRows } from './host-rows.ts'
@@ -19,7 +20,7 @@ import type { LoadBalancer, LoadBalancerContext } from './load-balancer/load-bal
 import { HostsByAddress } from './load-balancer/override-host.ts'
 import { type ResponseObserver, responseObserver } from './load-balancer/response-observer.ts'
 import { countSubsets } from './load-balancer/subset/count-subsets.ts'
-import { ResourceLimits } from './resource-limits.ts'
+import { ResourceLimits, type StreamLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
 import type { SharedHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
@@ -128,9 +129,22 @@ export class Cluster {
     return stats.block(`${clusterStatPrefix(this.observabilityName)}http2.`, HTTP2_STATS)
   }
 
+  /** Response stats under a name within those of the cluster. */
+  codeStatsBelow(name: string): ResponseCodeStats {
+    const { stats } = this.surroundings.thread
+    return new ResponseCodeStats(stats, `${clusterStatPrefix(this.observabilityName)}${name}`)
+  }
+
   /** Limits for a routing priority: 0 DEFAULT, 1 HIGH. */
   limits(priority: 0 | 1): ResourceLimits {
     return this.limitsByPriority[priority]
+  }
+
+  /** What a pool of `host` may take: within the cluster's limits those of the host, if it has any. */
+  limitsOf(host: Host, priority: 0 | 1): StreamLimits {
+    const plan = this.plan.hostLimits[priority]
+    const limits = this.limitsByPriority[priority]
+    return plan === null ? limits : new HostLimits(limits, host, plan)
   }
 
   /** Null when no host may be used. `context`: what the request wishes; null: nothing. */

@@ -1,5 +1,6 @@
 // Stats of hosts: one row per host and worker in shared memory, so main reads them without asking a worker.
 import type { Host } from './host.ts'
+import { releaseHostShare } from './host-limits.ts'
 import { HOST_CELLS, HOST_CX_TOTAL } from './stats.ts'
 
 const ROWS_PER_BLOCK = 512
@@ -81,13 +82,15 @@ export class HostCellReader {
     return totals
   }
 
-  /** A dead worker's counters stay, its gauges are void. */
-  onWorkerGone(workerIndex: number): void {
-    for (const hosts of this.clusters.values()) {
-      for (const rows of hosts.values()) {
-        for (const row of rows) {
-          if (row.workerIndex !== workerIndex) continue
-          for (const slot of HostCellReader.gauges) row.cells[slot] = 0
+  /** A dead worker's counters stay, its gauges are void. `rowOf`: the row of a host. */
+  onWorkerGone(workerIndex: number, rowOf: (cluster: string, key: string) => Int32Array | undefined): void {
+    for (const [cluster, hosts] of this.clusters) {
+      for (const [key, rows] of hosts) {
+        for (const { workerIndex: index, cells } of rows) {
+          if (index !== workerIndex) continue
+          for (const slot of HostCellReader.gauges) cells[slot] = 0
+          const row = rowOf(cluster, key)
+          if (row !== undefined) releaseHostShare(row, cells)
         }
       }
     }

@@ -9,6 +9,9 @@ export const ROW_CLIENT_WEIGHT = 1
 /** Since when there has been a weight, and when it was last reported: sharedMs(). */
 export const ROW_CLIENT_WEIGHT_SINCE = 2
 export const ROW_CLIENT_WEIGHT_AT = 3
+/** Connections and requests that all workers hold, where hosts have limits of their own (host-limits.ts). */
+export const ROW_HELD_CONNECTIONS = 4
+export const ROW_HELD_REQUESTS = 5
 /** Failures in a row, over all workers (outlier-detection/host-recorder.ts). */
 export const ROW_CONSECUTIVE_5XX = 13
 export const ROW_CONSECUTIVE_GATEWAY = 14
@@ -66,8 +69,13 @@ export class HostRowAllotment {
     const rested = this.resting[this.restingFrom]
     if (rested !== undefined && this.now() - rested.sinceMs >= REST_MS) {
       this.forgetOldest()
-      this.rows.row(rested.number).fill(0)
-      return rested.number
+      const row = this.rows.row(rested.number)
+      // A tunnel of hours may still hold a connection: then the row rests on.
+      if (row[ROW_HELD_CONNECTIONS] === 0 && row[ROW_HELD_REQUESTS] === 0) {
+        row.fill(0)
+        return rested.number
+      }
+      this.giveBack(rested.number)
     }
     if (this.used % ROWS_PER_BLOCK === 0) {
       const memory = new SharedArrayBuffer(ROWS_PER_BLOCK * HOST_ROW_CELLS * 4)

@@ -11,6 +11,18 @@ export type ResourceKind = typeof Connections | typeof PendingRequests | typeof 
 /** The name of each kind's limit in envoy.config.cluster.v3.CircuitBreakers.Thresholds. */
 export const LIMIT_NAMES: readonly string[] = ['max_connections', 'max_pending_requests', 'max_requests', 'max_retries']
 
+/** What a pool needs of the limits: those of the cluster, or of the cluster and a host. */
+export interface StreamLimits {
+  canAcquire(kind: ResourceKind): boolean
+  /** Takes one; false when a limit is reached. Each true must be met by one release(). */
+  tryAcquire(kind: ResourceKind): boolean
+  /** Takes one whatever the limit: a host without any connection may always have one. */
+  forceAcquire(kind: ResourceKind): void
+  release(kind: ResourceKind): void
+  /** The name of the limit that has just refused, such as 'default.max_requests'. */
+  refusal(kind: ResourceKind): string
+}
+
 export interface RetryBudgetPlan {
   readonly percent: number
   readonly minRetryConcurrency: number
@@ -28,8 +40,9 @@ export interface LimitsPlan {
 }
 
 /** The limits of one cluster and priority as one thread uses them. The counts are those of all threads together. */
-export class ResourceLimits {
+export class ResourceLimits implements StreamLimits {
   private readonly plan: LimitsPlan
+  private readonly priority: string
   private readonly runtime: { readonly snapshot: RuntimeSnapshot }
   private readonly cells: Int32Array
   private readonly base: number
@@ -50,6 +63,7 @@ export class ResourceLimits {
     runtime: { readonly snapshot: RuntimeSnapshot },
   ) {
     this.plan = plan
+    this.priority = priority === 0 ? 'default.' : 'high.'
     this.runtime = runtime
     this.cells = new Int32Array(location.memory)
     this.base = cellIndex(location, priority, 0)
@@ -98,7 +112,6 @@ export class ResourceLimits {
     return this.count(kind) < this.limit(kind)
   }
 
-  /** Takes one; false when the limit is reached. Each true must be met by one release(). */
   tryAcquire(kind: ResourceKind): boolean {
     const { cells } = this
     const at = this.base + kind * this.stride
@@ -110,7 +123,6 @@ export class ResourceLimits {
     return true
   }
 
-  /** Takes one whatever the limit: a host without any connection may always have one. */
   forceAcquire(kind: ResourceKind): void {
     const at = this.base + kind * this.stride
     Atomics.add(this.cells, at, 1)
@@ -121,5 +133,9 @@ export class ResourceLimits {
     const at = this.base + kind * this.stride
     Atomics.sub(this.cells, at, 1)
     this.cells[at + this.ledger]! -= 1
+  }
+
+  refusal(kind: ResourceKind): string {
+    return this.priority + (kind === Retries && this.hasBudget ? 'retry_budget' : (LIMIT_NAMES[kind] as string))
   }
 }

@@ -165,7 +165,10 @@ export const HOST_RQ_SUCCESS = 5
 export const HOST_RQ_TIMEOUT = 6
 export const HOST_RQ_ACTIVE = 7
 export const HOST_RQ_PENDING_ACTIVE = 8
-export const HOST_CELLS = 9
+/** What this worker holds of the limits per host (host-limits.ts). */
+export const HOST_CX_HELD = 9
+export const HOST_RQ_HELD = 10
+export const HOST_CELLS = 11
 
 /** The root of a cluster's stats: ':' would read as part of an address in tag extraction, as in Envoy. */
 export function clusterStatPrefix(observabilityName: string): string {

@@ -26,6 +26,7 @@ import type { HostReports } from './host-monitor.ts'
 import { HOST_ROW_CELLS, HostRowAllotment, ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { LimitsMemory } from './limits-memory.ts'
 import { shareHosts } from './shared-hosts.ts'
+import { HOST_CELLS } from './stats.ts'
 
 export interface TestContext extends CompileContext {
   readonly diagnostics: Diagnostics
@@ -93,7 +94,7 @@ export function testHost(options: TestHost = {}): Host {
     endpoint,
     locality,
     0,
-    new Float64Array(9),
+    new Float64Array(HOST_CELLS),
     row,
     options.sinceMs ?? 0,
   )

@@ -1,5 +1,5 @@
 import { type AdminResponse, type Endpoint, json, text } from '../endpoint.ts'
-import type { ClusterExplanation, ExplainedHost } from '../explain-sources.ts'
+import type { BreakerRoom, ClusterExplanation, ExplainedHost } from '../explain-sources.ts'
 import { snakeCased } from '../snake-cased.ts'
 
 const NO_ZONES: Readonly<Record<string, string>> = {
@@ -25,11 +25,13 @@ function zoneText(zones: ClusterExplanation['zoneRouting']): string {
   return `  zone aware routing is on: ${zones.localShare / 100} % stays in this zone\n`
 }
 
-function breakerText({ breakers }: ClusterExplanation): string {
+function breakerText(breakers: readonly BreakerRoom[], indent: string): string {
   return breakers
     .map(({ priority, limits }) => {
-      const rooms = limits.map(({ name, limit, used }) => `${name} ${used} of ${limit}`)
-      return `  in use, ${priority}: ${rooms.join(', ')}\n`
+      const rooms = limits.map(
+        ({ name, limit, used }) => `${name} ${used} of ${limit}, ${Math.max(0, limit - used)} left`,
+      )
+      return `${indent}in use, ${priority}: ${rooms.join('; ')}\n`
     })
     .join('')
 }
@@ -47,7 +49,7 @@ function clusterText(cluster: ClusterExplanation): string {
     const { hosts, ejected, maxEjectionPercent } = cluster.outliers
     out += `  outlier detection: ${ejected} of ${hosts} hosts ejected, at most ${maxEjectionPercent} %\n`
   }
-  return out + breakerText(cluster)
+  return out + breakerText(cluster.breakers, '  ')
 }
 
 function ejectionText({ ejection }: ExplainedHost): string {
@@ -73,7 +75,7 @@ function hostText(host: ExplainedHost): string {
   out += ejectionText(host)
   if (successRate >= 0) out += `    ${successRate.toFixed(1)} % of its answers in the last interval were good\n`
   if (latency !== null) out += `    takes ${latency.ms.toFixed(1)} ms, by ${Math.floor(latency.volume)} requests\n`
-  return out
+  return out + breakerText(host.breakers, '    ')
 }
 
 function* explanationText(cluster: ClusterExplanation): Generator<string> {

@@ -150,7 +150,7 @@ test('/explain/cluster says why, in words and as JSON', async () => {
   priority 0: 1 of 2 hosts healthy, 0 degraded, 0 excluded; gets 70 % of the requests
   zone aware routing is off: the cluster has fewer hosts than zone aware routing asks for
   outlier detection: 1 of 2 hosts ejected, at most 50 %
-  in use, DEFAULT: max_connections 3 of 1024
+  in use, DEFAULT: max_connections 3 of 1024, 1021 left
   10.0.0.1:80 (web): 0.0 % of the requests, weight 1, priority 0, r/z
     it is not healthy
     failed_outlier_check since 2026-01-01T00:00:00.000Z
@@ -158,6 +158,7 @@ test('/explain/cluster says why, in words and as JSON', async () => {
     ejected 2 times in all, may return in 58.5 s
     50.0 % of its answers in the last interval were good
     takes 12.3 ms, by 99 requests
+    in use, DEFAULT: max_connections 2 of 5, 3 left
 `,
   ])
   const [, document] = await answerOf(admin.get('/explain/cluster?name=c1&format=json'))

@@ -12,7 +12,7 @@ import type { CompiledRouteTable } from '../route-table/index.ts'
 import { RETRY_ON } from '../route-table/retry-policy.ts'
 import type { RouteEntry } from '../route-table/route-entry.ts'
 import type { VirtualHost } from '../route-table/virtual-host.ts'
-import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from '../timeouts.ts'
+import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from '../timeouts.ts'
 import { type HeaderLevel, headerLevels } from './header-levels.ts'
 import { type NearMiss, nearMisses } from './near-misses.ts'
 import type { RequestFacts } from './predicates.ts'
@@ -175,8 +175,8 @@ function explainAction(
     chosen: entry === route,
   }))
   const before = headFields(headers)
-  const { globalMs, perTryMs } = requestTimeouts(route, headers)
-  const expectedMs = perTryMs > 0 ? perTryMs : globalMs
+  const { globalMs, perTryMs } = requestTimeouts(route, headers, false)
+  const expectedMs = expectedTimeoutMs(globalMs, perTryMs, route.hedgeOnPerTryTimeout, 0)
   if (!suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
   if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
   if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')

@@ -38,6 +38,7 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
     'retry_on',
     'num_retries',
     'per_try_timeout',
+    'per_try_idle_timeout',
     'retry_host_predicate',
     'retry_priority',
     'host_selection_retry_max_attempts',
@@ -48,7 +49,6 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
     'retriable_request_headers',
   ],
   refused: {
-    per_try_idle_timeout: `${LATER} and use per_try_timeout`,
     retry_options_predicates: `retry options predicates are ${LATER}`,
     refresh_cluster_on_retry: `a retry stays on its cluster; choosing another is ${LATER}`,
   },
@@ -98,7 +98,7 @@ export function compileRetryPolicy(
     retryOn: compileRetryOn(policy.retryOn ?? '', context, path.field('retry_on')),
     numRetries: policy.numRetries ?? 1,
     perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
-    perTryIdleTimeoutMs: 0,
+    perTryIdleTimeoutMs: durationMs(policy.perTryIdleTimeout, 0),
     retriableStatusCodes: policy.retriableStatusCodes ?? [],
     retriableHeaders: compileHeaderMatchers(policy.retriableHeaders, context, path.field('retriable_headers')),
     retriableRequestHeaders: compileHeaderMatchers(

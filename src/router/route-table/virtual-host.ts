@@ -37,6 +37,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'typed_per_filter_config',
     'include_request_attempt_count',
     'include_attempt_count_in_response',
+    'include_is_timeout_retry_header',
     'retry_policy',
     'hedge_policy',
     'request_mirror_policies',
@@ -49,7 +50,6 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     matcher: 'matcher trees are not part of this release; use routes',
     cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
     retry_policy_typed_config: 'use retry_policy',
-    include_is_timeout_retry_header: 'x-envoy-is-timeout-retry is not part of this release; remove it',
     route_specifiers: 'route specifier extensions are not available',
   },
 })

@@ -9,7 +9,7 @@ import { compileErrorMatcher } from '../outlier-detection/error-matcher.ts'
 import { compileAggregate } from './aggregate.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
 import { wholePercent } from './balancing/locality-routing.ts'
-import { compileCircuitBreakers } from './circuit-breakers.ts'
+import { compileCircuitBreakers, compileHostLimits } from './circuit-breakers.ts'
 import { compileDiscovery } from './discovery.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
@@ -70,6 +70,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),
     overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),
     limits: compileCircuitBreakers(cluster.circuitBreakers, name),
+    hostLimits: compileHostLimits(cluster.circuitBreakers, context.diagnostics, path.field('circuit_breakers')),
     dns: discovery.dns,
     eds: discovery.eds,
     assignment: compileAssignment(cluster.loadAssignment),

@@ -156,8 +156,7 @@ declareSupport(`${ENDPOINT}.Endpoint.HealthCheckConfig`, {
 })
 
 declareSupport(`${CLUSTER}.CircuitBreakers`, {
-  supported: ['thresholds'],
-  refused: { per_host_thresholds: `limits per host ${LATER}` },
+  supported: ['thresholds', 'per_host_thresholds'],
 })
 declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds`, {
   supported: [

@@ -3,7 +3,7 @@ import type { RequestEncoder, ResponseDecoder } from '../../http/index.ts'
 import type { Connection, ThreadContext, TransportSocketOverrides } from '../../net/index.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Host } from '../host.ts'
-import { Connections, PendingRequests, Requests, type ResourceLimits } from '../resource-limits.ts'
+import { Connections, PendingRequests, Requests, type ResourceKind, type StreamLimits } from '../resource-limits.ts'
 import { CLUSTER_SLOTS as C } from '../stats.ts'
 
 export type PoolFailure = 'connection_failure' | 'connection_timeout' | 'overflow'
@@ -12,6 +12,7 @@ export type PoolFailure = 'connection_failure' | 'connection_timeout' | 'overflo
 export interface PoolCallbacks {
   /** `reused`: other requests went over this connection before, so its peer may just have closed it. */
   onPoolReady(encoder: RequestEncoder, stream: PooledStream, reused: boolean): void
+  /** `detail`: the system's code, why the transport failed, or which limit refused. */
   onPoolFailure(failure: PoolFailure, detail: string | null): void
 }
 
@@ -56,7 +57,7 @@ export abstract class ConnectionPool {
   readonly thread: ThreadContext
   readonly cluster: Cluster
   readonly host: Host
-  readonly limits: ResourceLimits
+  readonly limits: StreamLimits
   /** Where ALPN chooses the protocol; null: it is configured. */
   readonly arbiter: ProtocolArbiter | null
   /** What these requests want of the transport; null: nothing special. */
@@ -72,7 +73,7 @@ export abstract class ConnectionPool {
     thread: ThreadContext,
     cluster: Cluster,
     host: Host,
-    limits: ResourceLimits,
+    limits: StreamLimits,
     arbiter: ProtocolArbiter | null,
     overrides: TransportSocketOverrides | null,
   ) {
@@ -110,7 +111,7 @@ export abstract class ConnectionPool {
 
   protected wait(decoder: ResponseDecoder, callbacks: PoolCallbacks): PendingStream | null {
     if (!this.limits.tryAcquire(PendingRequests)) {
-      this.overflow(C.upstream_rq_pending_overflow, callbacks)
+      this.overflow(PendingRequests, C.upstream_rq_pending_overflow, callbacks)
       return null
     }
     const { cells } = this.cluster.stats
@@ -121,9 +122,10 @@ export abstract class ConnectionPool {
     return pending
   }
 
-  protected overflow(slot: number, callbacks: PoolCallbacks): void {
+  /** `kind` has just been refused. */
+  protected overflow(kind: ResourceKind, slot: number, callbacks: PoolCallbacks): void {
     this.cluster.stats.cells[slot]! += 1
-    callbacks.onPoolFailure('overflow', null)
+    callbacks.onPoolFailure('overflow', this.limits.refusal(kind))
   }
 
   /** The next request that waits and that the breaker lets through; undefined: none. */
@@ -133,7 +135,7 @@ export abstract class ConnectionPool {
       if (pending === undefined) return undefined
       this.settle(pending)
       if (this.limits.tryAcquire(Requests)) return pending
-      this.overflow(C.upstream_rq_active_overflow, pending.callbacks)
+      this.overflow(Requests, C.upstream_rq_active_overflow, pending.callbacks)
     }
   }
 

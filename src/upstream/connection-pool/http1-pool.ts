@@ -25,7 +25,7 @@ export class Http1Pool extends ConnectionPool implements TimerOwner {
     if (ready !== undefined) {
       if (!limits.tryAcquire(Requests)) {
         this.putBack(ready)
-        this.overflow(C.upstream_rq_active_overflow, callbacks)
+        this.overflow(Requests, C.upstream_rq_active_overflow, callbacks)
         return null
       }
       this.attach(ready, decoder, callbacks)

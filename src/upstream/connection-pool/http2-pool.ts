@@ -17,7 +17,7 @@ export class Http2Pool extends ConnectionPool {
     const connection = this.withRoom()
     if (connection !== null) {
       if (this.limits.tryAcquire(Requests)) this.attach(connection, decoder, callbacks)
-      else this.overflow(C.upstream_rq_active_overflow, callbacks)
+      else this.overflow(Requests, C.upstream_rq_active_overflow, callbacks)
       return null
     }
     const pending = this.wait(decoder, callbacks)

@@ -66,10 +66,31 @@ export function connectionPool(
   if (overrides !== null) pools = pools.variant(overrides)
   const { protocol } = cluster.plan
   if (protocol === 'http1' || (protocol === 'downstream' && !downstreamHttp2)) {
-    return (pools.http1[priority] ??= new Http1Pool(thread, cluster, host, cluster.limits(priority), null, overrides))
+    return (pools.http1[priority] ??= new Http1Pool(
+      thread,
+      cluster,
+      host,
+      cluster.limitsOf(host, priority),
+      null,
+      overrides,
+    ))
   }
   if (protocol !== 'auto') {
-    return (pools.http2[priority] ??= new Http2Pool(thread, cluster, host, cluster.limits(priority), null, overrides))
+    return (pools.http2[priority] ??= new Http2Pool(
+      thread,
+      cluster,
+      host,
+      cluster.limitsOf(host, priority),
+      null,
+      overrides,
+    ))
   }
-  return (pools.mixed[priority] ??= new MixedPool(thread, cluster, host, cluster.limits(priority), null, overrides))
+  return (pools.mixed[priority] ??= new MixedPool(
+    thread,
+    cluster,
+    host,
+    cluster.limitsOf(host, priority),
+    null,
+    overrides,
+  ))
 }

@@ -2,6 +2,8 @@
 import type { RuntimeSnapshot } from '../../config/index.ts'
 import type { Member } from '../cluster-members.ts'
 import { healthFlagsText } from '../health.ts'
+import type { HostLimitsPlan } from '../host-limits.ts'
+import { ROW_HELD_CONNECTIONS, ROW_HELD_REQUESTS } from '../host-rows.ts'
 import { type LimitsLocation, ledgerPosition } from '../limits-memory.ts'
 import type { OutlierDetector } from '../outlier-detection/detector.ts'
 import type { OutlierHost } from '../outlier-detection/outlier-host.ts'
@@ -41,12 +43,16 @@ export interface ExplainedHost extends HostExplanation {
   readonly successRate: number
   /** The quantile that slow hosts are found by; null: not watched, or nothing known. */
   readonly latency: { readonly ms: number; readonly volume: number } | null
+  /** Of limits per host; empty: there are none. */
+  readonly breakers: readonly BreakerRoom[]
 }
 
 export interface BreakerRoom {
   readonly priority: 'DEFAULT' | 'HIGH'
   readonly limits: readonly { readonly name: string; readonly limit: number; readonly used: number }[]
 }
+
+type HostLimitsPlans = readonly [HostLimitsPlan | null, HostLimitsPlan | null]
 
 export interface ClusterExplanation extends BalancingExplanation {
   readonly name: string
@@ -79,6 +85,7 @@ export function explainHost(
   host: HostExplanation,
   member: Member | undefined,
   outliers: OutlierDetector | null,
+  limits: HostLimitsPlans,
 ): ExplainedHost {
   const flags = member === undefined ? [] : flagsOf(member)
   const watched = outliers?.hosts.get(host.key)
@@ -89,7 +96,20 @@ export function explainHost(
     ejection: watched === undefined || outliers === null ? null : ejectionOf(watched, outliers),
     successRate: watched?.rates.external ?? -1,
     latency: outliers?.latencyOf(host.key) ?? null,
+    breakers: member === undefined ? [] : hostRoom(limits, member.row),
   }
+}
+
+/** How much of a host's own limits is in use, by all workers and priorities together. */
+function hostRoom(plans: HostLimitsPlans, row: Int32Array): readonly BreakerRoom[] {
+  return plans.flatMap((plan, priority) => {
+    if (plan === null) return []
+    const limits = [
+      { name: 'max_connections', limit: plan.maxConnections, used: row[ROW_HELD_CONNECTIONS] as number },
+      { name: 'max_requests', limit: plan.maxRequests, used: row[ROW_HELD_REQUESTS] as number },
+    ].filter(({ limit }) => Number.isFinite(limit))
+    return [{ priority: priority === 0 ? 'DEFAULT' : 'HIGH', limits } as const]
+  })
 }
 
 /** How much of each circuit breaker is in use, by all workers together. */

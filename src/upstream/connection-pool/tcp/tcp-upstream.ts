@@ -12,7 +12,7 @@ import {
 import type { Cluster } from '../../cluster.ts'
 import type { Host } from '../../host.ts'
 import { openUpstreamConnection } from '../../open-upstream-connection.ts'
-import { Connections, PendingRequests, type ResourceLimits } from '../../resource-limits.ts'
+import { Connections, PendingRequests, type StreamLimits } from '../../resource-limits.ts'
 import {
   CLUSTER_SLOTS as C,
   HOST_CX_ACTIVE,
@@ -46,7 +46,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
   readonly host: Host
   private readonly thread: ThreadContext
   private readonly cluster: Cluster
-  private readonly limits: ResourceLimits
+  private readonly limits: StreamLimits
   private readonly callbacks: TcpUpstreamCallbacks
   private readonly startMs: number
   private readonly connectTimer: Timer
@@ -59,7 +59,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     thread: ThreadContext,
     cluster: Cluster,
     host: Host,
-    limits: ResourceLimits,
+    limits: StreamLimits,
     callbacks: TcpUpstreamCallbacks,
     overrides: TransportSocketOverrides | null,
   ) {
@@ -97,7 +97,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     callbacks: TcpUpstreamCallbacks,
     overrides: TransportSocketOverrides | null,
   ): TcpUpstream | null {
-    const limits = cluster.limits(0)
+    const limits = cluster.limitsOf(host, 0)
     if (!limits.tryAcquire(Connections)) {
       cluster.stats.cells[C.upstream_cx_overflow]! += 1
       return null

@@ -1,0 +1,119 @@
+// Circuit breakers of hosts, across workers, and which limit it was.
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { bootstrap, freePorts, httpListener, ProxyProcess, socketAddress, staticCluster } from '../../harness/index.ts'
+import { ask, PlannedOrigin } from './kit.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'breakers-'))
+after(() => rm(folder, { recursive: true }))
+
+const logged = (path: string) => ({
+  access_log: [
+    {
+      name: 'file',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+        path,
+        log_format: { json_format: { details: '%RESPONSE_CODE_DETAILS%', cause: '%RESPONSE_CAUSE%' } },
+      },
+    },
+  ],
+})
+const endpoint = (port: number, address: string) => ({ endpoint: { address: socketAddress(port, address) } })
+
+async function burst(port: number, count: number): Promise<Record<string, number>> {
+  const answers = await Promise.all(Array.from({ length: count }, () => ask(port, '/', { 'x-plan': '300:200' })))
+  const counts: Record<string, number> = {}
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1
+  return counts
+}
+
+/** The reasons in the log, counted. */
+async function reasons(proxy: ProxyProcess, file: string): Promise<Record<string, number>> {
+  await proxy.stop()
+  const counts: Record<string, number> = {}
+  for (const line of (await readFile(file, 'utf8')).trim().split('\n')) {
+    const { details, cause } = JSON.parse(line)
+    if (cause === null) continue
+    const text = `${details} ${cause.reason}`
+    counts[text] = (counts[text] ?? 0) + 1
+  }
+  return counts
+}
+
+const OVERFLOW = 'upstream_reset_before_response_started{overflow}'
+
+test('per_host_thresholds: each host has its own connections, whatever worker holds them', async () => {
+  await using origin = await PlannedOrigin.start()
+  const [port] = (await freePorts(1)) as [number]
+  const lb_endpoints = [endpoint(origin.port, '127.0.6.1'), endpoint(origin.port, '127.0.6.2')]
+  const cluster = staticCluster('origin', 0, {
+    load_assignment: { cluster_name: 'origin', endpoints: [{ lb_endpoints }] },
+    circuit_breakers: { per_host_thresholds: [{ max_connections: 3 }] },
+  })
+  await using proxy = await ProxyProcess.start(bootstrap([httpListener({ port })], [cluster]), { concurrency: 2 })
+  const answers = burst(port, 16)
+  await proxy.untilStat('cluster.origin.upstream_cx_active', 6)
+  const explained = await (await proxy.admin('/explain/cluster?name=origin')).text()
+  assert.equal(explained.match(/max_connections 3 of 3, 0 left/g)?.length, 2, explained)
+  // Who finds no room waits, as in Envoy.
+  assert.deepEqual(await answers, { 200: 16 })
+  const stats = await proxy.stats('cluster.origin.upstream_cx')
+  assert.equal(stats.get('cluster.origin.upstream_cx_total'), 6)
+  assert.ok((stats.get('cluster.origin.upstream_cx_overflow') ?? 0) > 0)
+})
+
+test('max_requests per host refuses; the log says which limit it was', async () => {
+  await using origin = await PlannedOrigin.start()
+  const [port] = (await freePorts(1)) as [number]
+  const file = join(folder, 'host.log')
+  const cluster = staticCluster('origin', origin.port, {
+    circuit_breakers: { per_host_thresholds: [{ max_requests: 3 }] },
+  })
+  const config = bootstrap([httpListener({ port, hcm: logged(file) })], [cluster])
+  await using proxy = await ProxyProcess.start(config, { concurrency: 2 })
+  assert.deepEqual(await burst(port, 10), { 200: 3, 503: 7 })
+  await proxy.untilStat('cluster.origin.upstream_rq_active_overflow', 7)
+  assert.deepEqual(await burst(port, 3), { 200: 3 })
+  assert.deepEqual(await reasons(proxy, file), { [`${OVERFLOW} overflow{per_host.default.max_requests}`]: 7 })
+})
+
+test('each limit of a cluster is named when it refuses', async () => {
+  await using origin = await PlannedOrigin.start()
+  const [port] = (await freePorts(1)) as [number]
+  const file = join(folder, 'cluster.log')
+  const thresholds = [
+    { max_connections: 1, max_pending_requests: 2 },
+    { priority: 'HIGH', max_requests: 1 },
+  ]
+  const retry_policy = { retry_on: '5xx', num_retries: 1 }
+  const routes = [
+    { match: { prefix: '/high' }, route: { cluster: 'origin', priority: 'HIGH' } },
+    { match: { prefix: '/retry' }, route: { cluster: 'failing', retry_policy } },
+    { match: { prefix: '/' }, route: { cluster: 'origin' } },
+  ]
+  const budget = { budget_percent: { value: 0 }, min_retry_concurrency: 0 }
+  const clusters = [
+    staticCluster('origin', origin.port, { circuit_breakers: { thresholds } }),
+    staticCluster('failing', origin.port, { circuit_breakers: { thresholds: [{ retry_budget: budget }] } }),
+  ]
+  await using proxy = await ProxyProcess.start(bootstrap([httpListener({ port, routes, hcm: logged(file) })], clusters))
+  const high = () => ask(port, '/high', { 'x-plan': '200:200' })
+  const statuses = (await Promise.all([high(), high()])).map(({ status }) => status).sort()
+  assert.deepEqual(statuses, [200, 503])
+  // One is under way; of those that come then two may wait.
+  const plain = () => ask(port, '/', { 'x-plan': '200:200' })
+  const first = plain()
+  await proxy.untilStat('cluster.origin.upstream_rq_active', 1)
+  const others = (await Promise.all([plain(), plain(), plain()])).map(({ status }) => status).sort()
+  assert.deepEqual([(await first).status, ...others], [200, 200, 200, 503])
+  assert.equal((await ask(port, '/retry', { 'x-plan': '0:500' })).status, 500)
+  assert.deepEqual(await reasons(proxy, file), {
+    [`${OVERFLOW} overflow{high.max_requests}`]: 1,
+    [`${OVERFLOW} overflow{default.max_pending_requests}`]: 1,
+    'via_upstream via_upstream, retry: overflow{default.retry_budget}': 1,
+  })
+})
