@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   xds: ['base', 'observability', 'config', ...WORKERS],
   admin: FLOORS,
   server: [...FLOORS, ...WORKERS, 'extensions', 'xds', 'admin'],
-  cli: [...FLOORS, 'server'],
+  cli: [...FLOORS, 'server', 'services'],
   main: ['cli', 'server'],
   services: FLOORS,
   client: FLOORS,
@@ -35,11 +35,11 @@ interface Import {
   readonly typeOnly: boolean
 }
 
-/** 'src/net/a.ts' -> 'net'; an extension's own folder is its room: 'extensions/network-filters/echo'. */
+/** 'src/net/a.ts' -> 'net'; an extension's or a service's own folder is its room: 'extensions/network-filters/echo'. */
 function roomOf(file: string): string {
   const parts = file.replace(/^src\//, '').split('/')
   if (parts.length === 1) return parts[0]!.replace(/\.ts$/, '')
-  return parts[0] === 'extensions' || parts[0] === 'services' ? parts.slice(0, 3).join('/') : parts[0]!
+  return parts.slice(0, parts[0] === 'extensions' ? 3 : parts[0] === 'services' ? 2 : 1).join('/')
 }
 
 function importsOf(root: string, file: string): readonly Import[] {

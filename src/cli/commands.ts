@@ -29,6 +29,11 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./reverse-proxy.ts')).reverseProxy,
   },
   {
+    name: 'ratelimit',
+    summary: "Run a global rate limit service on envoyproxy/ratelimit's configuration files.",
+    load: async () => (await import('./ratelimit.ts')).ratelimit,
+  },
+  {
     name: 'demo',
     summary: 'Run a small mesh on this machine, with traffic and a live summary.',
     load: async () => (await import('./demo.ts')).demo,

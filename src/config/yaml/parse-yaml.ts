@@ -1,6 +1,6 @@
 import type { Event } from 'js-yaml'
 import { yamlEvents } from './events.ts'
-import { jsonScalar, plainScalar } from './scalars.ts'
+import { jsonScalar, NULL, plainScalar } from './scalars.ts'
 
 /** Something wrong with the text itself, at a UTF-16 offset. */
 export interface YamlProblem {
@@ -61,11 +61,13 @@ class ValueBuilder {
   private last = 0
 
   private readonly plain: (source: string) => unknown
+  private readonly keepMergeKeys: boolean
   private readonly yaml = yamlEvents()
 
-  constructor(text: string, json: boolean) {
+  constructor(text: string, plain: (source: string) => unknown, keepMergeKeys: boolean) {
     this.text = text
-    this.plain = json ? jsonScalar : plainScalar
+    this.plain = plain
+    this.keepMergeKeys = keepMergeKeys
   }
 
   build(events: readonly Event[]): void {
@@ -128,7 +130,7 @@ class ValueBuilder {
     frame.key = name
     frame.dropped = event.tagStart >= 0 && this.text.slice(event.tagStart, event.tagEnd) === '!ignore'
     if (frame.dropped) return
-    if (name === '<<' && event.style === this.yaml.SCALAR_STYLE.PLAIN) {
+    if (name === '<<' && event.style === this.yaml.SCALAR_STYLE.PLAIN && !this.keepMergeKeys) {
       this.problem(event.valueStart, 'merge keys (<<) are not part of Envoy configurations', 'merge-key')
     } else if (name === '__proto__') {
       this.problem(event.valueStart, "'__proto__' cannot be a key", 'forbidden-key')
@@ -215,9 +217,21 @@ class ValueBuilder {
 
 /** YAML text, or JSON where `json` is set, to plain values by Envoy's rules. Never throws. */
 export function parseYaml(text: string, json = false): YamlResult {
+  return build(text, json ? jsonScalar : plainScalar, false)
+}
+
+/**
+ * For files of other programs, whose reader knows what a scalar is to be: all scalars are text as written, null where they
+ * say so, and merge keys stay entries named '<<'.
+ */
+export function parseYamlTexts(text: string): YamlResult {
+  return build(text, source => (NULL.has(source) ? null : source), true)
+}
+
+function build(text: string, plain: (source: string) => unknown, keepMergeKeys: boolean): YamlResult {
   const { parseEvents, YAMLException } = yamlEvents()
   try {
-    const builder = new ValueBuilder(text, json)
+    const builder = new ValueBuilder(text, plain, keepMergeKeys)
     builder.build(parseEvents(text, {}))
     return { value: builder.root, problems: builder.problems, shared: builder.shared }
   } catch (error) {

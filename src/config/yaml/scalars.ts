@@ -3,7 +3,7 @@
 
 const TRUE = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'])
 const FALSE = new Set(['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF'])
-const NULL = new Set(['', '~', 'null', 'Null', 'NULL'])
+export const NULL: ReadonlySet<string> = new Set(['', '~', 'null', 'Null', 'NULL'])
 
 const INTEGER = /^[-+]?(?:0x[0-9a-fA-F]+|[0-9]+)$/
 const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/
