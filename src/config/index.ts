@@ -6,6 +6,7 @@ export { dataSourceBytes, dataSourceText } from './data-source.ts'
 export { type Diagnostic, type DiagnosticDetail, Diagnostics } from './diagnostics.ts'
 export { durationMs, int64 } from './durations.ts'
 export { type ExtensionFactory, ExtensionRegistry, type TypedConfig } from './extension-registry.ts'
+export { findGenericSecret, GenericSecret } from './generic-secret.ts'
 export { type ConfigSource, ConfigSources } from './load/config-sources.ts'
 export {
   type ConfigFile,

@@ -1,4 +1,4 @@
-// Secrets as TLS needs them: certificates with keys, authorities to trust, keys of session tickets. They may be replaced
+// Secrets: certificates with keys, authorities to trust, keys of session tickets, passwords. They may be replaced
 // while traffic runs, so whoever uses one asks for it here and hears of newer ones.
 import type { SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import type { CompileContext } from './compile-context.ts'
@@ -6,7 +6,7 @@ import type { ConfigPath } from './config-path.ts'
 import { Diagnostics } from './diagnostics.ts'
 import { inlineDataSources } from './inline-data-sources.ts'
 
-export type SecretKind = 'tlsCertificate' | 'validationContext' | 'sessionTicketKeys'
+export type SecretKind = 'tlsCertificate' | 'validationContext' | 'sessionTicketKeys' | 'genericSecret'
 
 /** Where a secret comes from: written in place, named among the static ones (`file` null), or in a file of its own. */
 export type SecretOrigin =

@@ -51,6 +51,7 @@ import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
+import { oauth2Factory, oauth2PerRouteFactory } from '../extensions/http-filters/oauth2/index.ts'
 import { rateLimitFactory, rateLimitPerRouteFactory } from '../extensions/http-filters/ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
 import { setMetadataFactory } from '../extensions/http-filters/set_metadata/index.ts'
@@ -100,6 +101,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   jsonToMetadataFactory,
   jwtAuthnFactory,
   jwtAuthnPerRouteFactory,
+  oauth2Factory,
+  oauth2PerRouteFactory,
   bandwidthLimitFactory,
   bandwidthLimitPerRouteFactory,
   cookieSessionStateFactory,

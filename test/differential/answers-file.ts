@@ -36,6 +36,8 @@ export interface AnswersUnit {
   readonly hcm?: object
   /** Beside `origin`, which is always there. */
   readonly clusters?: readonly object[]
+  /** static_resources.secrets; all units share their names. */
+  readonly secrets?: readonly object[]
   readonly runtime?: object
   /** More of the access log's format, such as `%DYNAMIC_METADATA(x)%`. */
   readonly log?: string

@@ -91,6 +91,7 @@ function bootstrap(placed: readonly Placed[], originPort: number): object {
         staticCluster('origin', originPort, WITH_TRAILERS),
         ...placed.flatMap(({ unit }) => unit.clusters ?? []),
       ],
+      secrets: placed.flatMap(({ unit }) => unit.secrets ?? []),
     },
     layered_runtime: {
       layers: [{ name: 'static', static_layer: Object.assign({}, ...placed.map(({ unit }) => unit.runtime ?? {})) }],

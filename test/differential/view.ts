@@ -23,6 +23,8 @@ function field([name, value]: readonly [string, string]): string {
   if (name === 'date' || (name === 'x-request-id' && UUID.test(value))) return `${name}: *`
   if (name === 'x-envoy-upstream-service-time') return `${name}: *`
   if (name === 'x-envoy-expected-rq-timeout-ms') return `${name}: ~${Math.ceil(Number(value) / 1000) * 1000}`
+  // Envoy writes cookies that it took apart back in any order.
+  if (name === 'cookie') return `cookie: ${shortened(value.split('; ').sort().join('; '))}`
   return `${name}: ${shortened(printable(withoutOwn(value.replace(DURATION, '$1*'))))}`
 }
 

@@ -1,33 +1,11 @@
 // route.v3.RetryPolicy.
 import type { RetryPolicyJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
-import {
-  type CompileContext,
-  type ConfigPath,
-  declareSupport,
-  durationMs,
-  int64,
-  nearestName,
-} from '../../config/index.ts'
+import { type CompileContext, type ConfigPath, declareSupport, durationMs, int64 } from '../../config/index.ts'
 import {
   compileHeaderMatchers,
+  compileRetryOn,
   HeaderName,
   type RateLimitedBackOff,
-  RetryOn5xx,
-  RetryOnConnectFailure,
-  RetryOnEnvoyRateLimited,
-  RetryOnGatewayError,
-  RetryOnGrpcCancelled,
-  RetryOnGrpcDeadlineExceeded,
-  RetryOnGrpcInternal,
-  RetryOnGrpcResourceExhausted,
-  RetryOnGrpcUnavailable,
-  RetryOnHttp3PostConnectFailure,
-  RetryOnRefusedStream,
-  RetryOnReset,
-  RetryOnResetBeforeRequest,
-  RetryOnRetriable4xx,
-  RetryOnRetriableHeaders,
-  RetryOnRetriableStatusCodes,
   type RetryPolicyPlan,
 } from '../../http/index.ts'
 import { compileHostPredicates, compileRetryPriority } from './retry-hosts.ts'
@@ -58,26 +36,6 @@ declareSupport('envoy.config.route.v3.RetryPolicy.ResetHeader', { supported: ['n
 declareSupport('envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff', {
   supported: ['reset_headers', 'max_interval'],
 })
-
-/** The words of retry_on, x-envoy-retry-on and x-envoy-retry-grpc-on. */
-export const RETRY_ON: Readonly<Record<string, number>> = {
-  '5xx': RetryOn5xx,
-  'gateway-error': RetryOnGatewayError,
-  reset: RetryOnReset,
-  'reset-before-request': RetryOnResetBeforeRequest,
-  'connect-failure': RetryOnConnectFailure,
-  'envoy-ratelimited': RetryOnEnvoyRateLimited,
-  'retriable-4xx': RetryOnRetriable4xx,
-  'refused-stream': RetryOnRefusedStream,
-  'retriable-status-codes': RetryOnRetriableStatusCodes,
-  'retriable-headers': RetryOnRetriableHeaders,
-  'http3-post-connect-failure': RetryOnHttp3PostConnectFailure,
-  cancelled: RetryOnGrpcCancelled,
-  'deadline-exceeded': RetryOnGrpcDeadlineExceeded,
-  'resource-exhausted': RetryOnGrpcResourceExhausted,
-  unavailable: RetryOnGrpcUnavailable,
-  internal: RetryOnGrpcInternal,
-}
 
 const DEFAULT_BASE_MS = 25
 const DEFAULT_RATE_LIMITED_MAX_MS = 300_000
@@ -113,25 +71,6 @@ export function compileRetryPolicy(
     hostSelectionRetryMaxAttempts: int64(policy.hostSelectionRetryMaxAttempts ?? 1),
     priorityUpdateFrequency: compileRetryPriority(policy, context, path.field('retry_priority')),
   })
-}
-
-/** Envoy drops words it does not know; here they are errors. */
-function compileRetryOn(text: string, context: CompileContext, path: ConfigPath): number {
-  let bits = 0
-  for (const word of text.split(',').map(part => part.trim())) {
-    if (word === '') continue
-    const bit = RETRY_ON[word]
-    if (bit !== undefined) bits |= bit
-    else {
-      const suggestion = nearestName(word, Object.keys(RETRY_ON))
-      context.diagnostics.error(path, `unknown retry condition ${word}`, {
-        expected: `one of ${Object.keys(RETRY_ON).join(', ')}`,
-        found: word,
-        ...(suggestion === undefined ? {} : { suggestion }),
-      })
-    }
-  }
-  return bits
 }
 
 function compileRateLimited(policy: RetryPolicyJson): RateLimitedBackOff | null {

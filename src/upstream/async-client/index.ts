@@ -11,3 +11,4 @@ export {
   type RateLimitStatus,
   rateLimitHeaderValue,
 } from './rate-limit-service.ts'
+export { compileServiceRetryPolicy } from './retry-policy.ts'

@@ -127,8 +127,7 @@ declareSupport(`${TLS}.TlsKeyLog`, { supported: ['path', 'local_address_range', 
 declareSupport(`${TLS}.TlsSessionTicketKeys`, { supported: ['keys'] })
 declareSupport(`${TLS}.SdsSecretConfig`, { supported: ['name', 'sds_config'] })
 declareSupport(`${TLS}.Secret`, {
-  supported: ['name', 'tls_certificate', 'validation_context', 'session_ticket_keys'],
-  refused: { generic_secret: 'nothing in this release reads generic secrets' },
+  supported: ['name', 'tls_certificate', 'validation_context', 'session_ticket_keys', 'generic_secret'],
 })
 declareSupport(`${TLS}.SPIFFECertValidatorConfig`, {
   supported: ['trust_domains'],
