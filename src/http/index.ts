@@ -44,8 +44,10 @@ export {
   queryParameter,
   removeQueryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export { type OAuthTokens, printable, readOAuthTokens, type TokenAnswer, type TokenFailure } from './oauth-tokens.ts'
 export { originalUri } from './original-uri.ts'
 export { overwriteHeader } from './overwrite-header.ts'
+export { urlEncode } from './percent-encoding.ts'
 export { PreparedLine } from './prepared-line.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './rbac/index.ts'

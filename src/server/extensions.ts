@@ -20,6 +20,11 @@ import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
 import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
 import { connectGrpcBridgeFactory } from '../extensions/http-filters/connect_grpc_bridge/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
+import {
+  clientCredentialsFactory,
+  credentialInjectorFactory,
+  genericCredentialFactory,
+} from '../extensions/http-filters/credential_injector/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
 import { extAuthzFactory, extAuthzPerRouteFactory } from '../extensions/http-filters/ext_authz/index.ts'
@@ -103,6 +108,9 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   jwtAuthnPerRouteFactory,
   oauth2Factory,
   oauth2PerRouteFactory,
+  credentialInjectorFactory,
+  genericCredentialFactory,
+  clientCredentialsFactory,
   bandwidthLimitFactory,
   bandwidthLimitPerRouteFactory,
   cookieSessionStateFactory,

@@ -62,6 +62,7 @@ export class AuthorizationServer {
 
   private problemOf(form: URLSearchParams): string | null {
     if (form.get('client_id') !== this.clientId || !this.isClient(form)) return 'invalid_client'
+    if (form.get('grant_type') === 'client_credentials') return null
     if (form.get('grant_type') === 'refresh_token') {
       return form.get('refresh_token') === 'refresh-1' ? null : 'invalid_grant'
     }

@@ -2,7 +2,8 @@
 import type { OAuth2ConfigJson } from '#api/envoy/extensions/filters/http/oauth2/v3/oauth_pb.ts'
 import { toWireText } from '../../../base/index.ts'
 import type { CompileContext, ConfigPath } from '../../../config/index.ts'
-import { parseAbsoluteUrl, urlEncode } from './urls.ts'
+import { urlEncode } from '../../../http/index.ts'
+import { parseAbsoluteUrl } from './urls.ts'
 
 export interface LoginRequest {
   readonly redirectUri: string

@@ -1,5 +1,5 @@
 // The state parameter: where a browser came from, and by what its answer is recognised. Base64url of a JSON object.
-import { printable } from './token-response.ts'
+import { printable } from '../../../http/index.ts'
 
 export interface LoginState {
   readonly url: string

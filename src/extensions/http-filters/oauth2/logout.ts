@@ -2,9 +2,8 @@
 import type { OAuth2ConfigJson } from '#api/envoy/extensions/filters/http/oauth2/v3/oauth_pb.ts'
 import { toWireText } from '../../../base/index.ts'
 import type { CompileContext, ConfigPath } from '../../../config/index.ts'
-import type { HeaderMap } from '../../../http/index.ts'
+import { type HeaderMap, urlEncode } from '../../../http/index.ts'
 import { compileFormat, type Formatter, isFormatError, type StreamInfo } from '../../../observability/index.ts'
-import { urlEncode } from './urls.ts'
 
 export class LogoutPlan {
   private readonly endpoint: string

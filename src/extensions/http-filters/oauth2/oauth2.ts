@@ -9,6 +9,7 @@ import {
   HttpFilter,
   type HttpFilterStatus,
   LOCATION,
+  type TokenAnswer,
 } from '../../../http/index.ts'
 import type { FormatContext, StatBlock } from '../../../observability/index.ts'
 import type { UpstreamThread } from '../../../upstream/index.ts'
@@ -29,7 +30,6 @@ import { isOfFlow, RequestCookies } from './request-cookies.ts'
 import { Session } from './session.ts'
 import type { TokenCallbacks } from './token-client.ts'
 import { decryptTokenCookies, dropFlowCookies, dropTokenCookies } from './token-cookies.ts'
-import type { TokenAnswer } from './token-response.ts'
 import { isAllowedUrl, parseAbsoluteUrl } from './urls.ts'
 
 const slot = (name: string): number => OAUTH2_STATS.slot(name)

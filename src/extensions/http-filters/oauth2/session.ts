@@ -1,5 +1,5 @@
 // Fresh tokens, and the cookies that carry them.
-import type { HeaderMap } from '../../../http/index.ts'
+import type { HeaderMap, OAuthTokens } from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import { encrypt, sign } from './cookie-crypto.ts'
@@ -7,7 +7,6 @@ import { OAUTH2_STATS, type OAuth2Plan } from './plan.ts'
 import type { RequestCookies } from './request-cookies.ts'
 import type { CookiePlan } from './set-cookie.ts'
 import { jwtLifetimeS } from './token-lifetime.ts'
-import type { Tokens } from './token-response.ts'
 
 const CHUNKED = OAUTH2_STATS.slot('oauth_token_cookie_chunked')
 
@@ -28,7 +27,7 @@ export class Session {
   /** As cookies carry them. */
   private sealed: readonly string[] | null = null
 
-  constructor(plan: OAuth2Plan, tokens: Tokens, domain: string, nowMs: number) {
+  constructor(plan: OAuth2Plan, tokens: OAuthTokens, domain: string, nowMs: number) {
     this.plan = plan
     this.domain = domain
     this.lifetimeS = tokens.lifetimeS

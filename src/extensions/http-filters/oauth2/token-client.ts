@@ -1,34 +1,18 @@
 // Asks the authorization server for tokens (RFC 6749: 4.1.3, 6).
 import type { OAuth2ConfigJson } from '#api/envoy/extensions/filters/http/oauth2/v3/oauth_pb.ts'
-import { toWireText } from '../../../base/index.ts'
 import { type CompileContext, type ConfigPath, durationMs, type GenericSecret } from '../../../config/index.ts'
+import { readOAuthTokens, type TokenAnswer, urlEncode } from '../../../http/index.ts'
 import {
-  CONTENT_LENGTH,
-  CONTENT_TYPE,
-  HeaderMap,
-  HeaderName,
-  HOST,
-  X_ENVOY_INTERNAL,
-  X_FORWARDED_FOR,
-} from '../../../http/index.ts'
-import { ownAddress } from '../../../net/index.ts'
-import {
-  AsyncRequest,
-  type AsyncRequestCallbacks,
+  type AsyncRequest,
   type AsyncResponse,
-  type AsyncStreamOptions,
-  checkServiceCluster,
   compileServiceRetryPolicy,
+  FormService,
   type UpstreamThread,
 } from '../../../upstream/index.ts'
 import type { ClientAssertion } from './client-assertion.ts'
-import { readTokens, type TokenAnswer } from './token-response.ts'
-import { urlEncode } from './urls.ts'
 
 const MAX_RESPONSE_BYTES = 262_144
 const RETRY_ON = '5xx,gateway-error,connect-failure,reset'
-const ACCEPT = HeaderName.of('accept')
-const AUTHORIZATION = HeaderName.of('authorization')
 const ASSERTION_TYPE = urlEncode('urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
 
 export interface TokenCallbacks {
@@ -37,9 +21,7 @@ export interface TokenCallbacks {
 }
 
 export class TokenClient {
-  private readonly options: AsyncStreamOptions
-  private readonly host: string
-  private readonly path: string
+  private readonly service: FormService
   private readonly clientId: string
   private readonly basic: boolean
   private readonly secret: GenericSecret | null
@@ -54,17 +36,10 @@ export class TokenClient {
     context: CompileContext,
     path: ConfigPath,
   ) {
-    const { cluster = '', uri = '', timeout } = json.tokenEndpoint ?? {}
-    const at = path.field('token_endpoint')
-    checkServiceCluster(cluster, context, at.field('cluster'))
     const { retryPolicy: retry } = json
     const retryPolicy =
       retry === undefined ? null : compileServiceRetryPolicy(retry, RETRY_ON, context, path.field('retry_policy'))
-    this.options = { cluster, timeoutMs: durationMs(timeout, 0), retryPolicy }
-    const [, host = '', target = ''] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/?#]+)([^#]*)/i.exec(toWireText(uri)) ?? []
-    if (host === '') context.diagnostics.error(at.field('uri'), 'is no URI', { found: uri })
-    this.host = host
-    this.path = target.startsWith('/') ? target : `/${target}`
+    this.service = new FormService(json.tokenEndpoint ?? {}, retryPolicy, context, path.field('token_endpoint'))
     this.clientId = clientId
     this.basic = json.authType === 'BASIC_AUTH'
     this.secret = secret
@@ -89,25 +64,12 @@ export class TokenClient {
   }
 
   private ask(thread: UpstreamThread, grant: string, rest: string, callbacks: TokenCallbacks): AsyncRequest {
-    const text = grant + this.identity(thread) + rest
-    const body = Buffer.from(text, 'latin1')
-    const headers = HeaderMap.acquire()
-    headers.method = 'POST'
-    headers.scheme = 'http'
-    headers.path = this.path
-    headers.append(HOST, this.host)
-    headers.append(CONTENT_TYPE, 'application/x-www-form-urlencoded')
-    headers.append(ACCEPT, 'application/json')
-    if (this.basic) headers.append(AUTHORIZATION, this.basicCredentials())
-    headers.append(CONTENT_LENGTH, String(body.length))
-    headers.append(X_ENVOY_INTERNAL, 'true')
-    headers.append(X_FORWARDED_FOR, ownAddress())
-    const exchange: AsyncRequestCallbacks = {
+    const form = grant + this.identity(thread) + rest
+    return this.service.post(thread, form, this.basic ? this.basicCredentials() : '', MAX_RESPONSE_BYTES, {
       onAsyncResponse: response => callbacks.onTokenAnswer(this.read(response)),
       onAsyncFailure: () =>
         callbacks.onTokenAnswer({ reason: 'Failed to get access token due to HTTP request failure', details: '' }),
-    }
-    return AsyncRequest.send(thread.asyncClient, this.options, headers, body, MAX_RESPONSE_BYTES, exchange)
+    })
   }
 
   private basicCredentials(): string {
@@ -127,6 +89,6 @@ export class TokenClient {
   }
 
   private read({ headers, body }: AsyncResponse): TokenAnswer {
-    return readTokens(headers.status, body, this.defaultLifetimeS)
+    return readOAuthTokens(headers.status, body, this.defaultLifetimeS)
   }
 }

@@ -1,4 +1,6 @@
-export interface Tokens {
+// What a token endpoint answers (RFC 6749, 5.1).
+
+export interface OAuthTokens {
   readonly accessToken: string
   /** '' where the server gave none. */
   readonly idToken: string
@@ -12,7 +14,7 @@ export interface TokenFailure {
   readonly details: string
 }
 
-export type TokenAnswer = Tokens | TokenFailure
+export type TokenAnswer = OAuthTokens | TokenFailure
 
 const OK = 200
 const MAX_SHOWN = 200
@@ -22,7 +24,7 @@ const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/
 /** What others sent, fit for a log. */
 export const printable = (text: string): string => text.slice(0, MAX_SHOWN).replace(/[^\x20-\x7e]/g, '?')
 
-export function readTokens(status: number, body: Buffer, defaultLifetimeS: number): TokenAnswer {
+export function readOAuthTokens(status: number, body: Buffer, defaultLifetimeS: number): TokenAnswer {
   if (status !== OK) {
     const details = `response code: ${status}, response body: ${printable(body.toString('latin1', 0, MAX_SHOWN))}`
     return { reason: 'Failed to get access token', details }
