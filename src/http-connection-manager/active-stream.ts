@@ -62,7 +62,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   private responseStarted = false
   private pauses = 0
   private upgrade: string | null = null
-  private upgraded = false
+  private upgradeAccepted = false
   private interimSent = false
   /** The reply does not show the flag that the log shows (Envoy). */
   private codecFailed = false
@@ -206,7 +206,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
 
   /** The bytes are no HTTP: answered if nothing of a response is out yet, and the connection ends. */
   onCodecError(error: CodecError): void {
-    this.info.protocol ??= this.manager.codec.protocol
+    // As Envoy: a version is logged once a request of it has been understood.
+    this.info.protocol ??= 'HTTP/1.1'
     if (this.responseStarted) {
       this.info.flags |= ResponseFlag.DownstreamProtocolError
       this.resetStream()
@@ -354,10 +355,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   encode1xxHeaders(headers: HeaderMap): void {
-    // The first one only, and of these (Envoy).
-    const { status } = headers
-    const known = status === 100 || status === 102 || status === 103
-    if (known && this.manager.plan.proxy100Continue && !this.interimSent) {
+    // The first one only (Envoy).
+    if (http.isKnownInterim(headers.status) && this.manager.plan.proxy100Continue && !this.interimSent) {
       removeHopByHop(headers, false)
       this.sendInterim(headers)
     }
@@ -404,31 +403,28 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     info.responseCode = status
     const upgraded = status === 101 || (this.requestHeaders?.method === 'CONNECT' && status >= 200 && status < 300)
     mutateResponse(manager.plan, this.thread, headers, upgraded)
-    if (!upgraded) {
-      if (!this.requestComplete) {
-        // The rest of the request would be taken for the next one.
-        manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
-        manager.endAfterResponse()
-      }
-      this.announceClose(headers)
-    }
     if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
       this.echoRequestId(headers)
     }
+    if (!this.requestComplete) {
+      manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
+      // The rest of the request would be taken for the next one.
+      if (!upgraded) manager.endAfterResponse()
+    }
+    if (!upgraded) this.announceClose(headers)
     this.endRequestTimeout()
     info.firstDownstreamTxByteUs = info.sinceStartUs(this.thread.clock.now)
-    if (upgraded) this.onUpgraded()
+    if (upgraded) manager.onUpgraded()
     this.encoder.encodeHeaders(headers, endStream)
     if (endStream) this.onResponseEnd()
     else if (upgraded) this.encoder.upgradeToTunnel()
   }
 
-  /** The stream is a byte pipe from now on. */
-  private onUpgraded(): void {
-    this.upgraded = true
+  /** What the client wants to change to is allowed: it counts as an upgrade, whatever the origin says (Envoy). */
+  onUpgradeAccepted(): void {
+    this.upgradeAccepted = true
     this.manager.cells[S.CX_UPGRADES_TOTAL]! += 1
     this.manager.cells[S.CX_UPGRADES_ACTIVE]! += 1
-    this.manager.onUpgraded()
   }
 
   /** Says `connection: close` where this is the connection's last response; HTTP/2 says GOAWAY. */
@@ -440,8 +436,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     }
     if (manager.multiplexed) return
     if (manager.codec.protocol === 'HTTP/1.0') {
-      // Without a length the end of the connection is the end of the body (RFC 9112, 6.3).
-      if (!headers.has(http.CONTENT_LENGTH) && headers.status !== 204 && headers.status !== 304) manager.closing = true
+      // Without a length the end of the connection is the end of the body (RFC 9112, 6.3). As Envoy, bodiless ones too.
+      if (!headers.has(http.CONTENT_LENGTH)) manager.closing = true
       headers.append(http.CONNECTION, manager.closing ? 'close' : 'keep-alive')
     } else if (manager.closing) headers.append(http.CONNECTION, 'close')
   }
@@ -528,7 +524,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const { manager } = this
     this.endTimers()
     for (; this.pauses > 0; this.pauses--) this.encoder.readDisable(false)
-    if (this.upgraded) manager.cells[S.CX_UPGRADES_ACTIVE]! -= 1
+    if (this.upgradeAccepted) manager.cells[S.CX_UPGRADES_ACTIVE]! -= 1
     this.endFilters(true)
     this.releaseHeaders()
     manager.streamEnded(this, this.requestComplete)

@@ -67,7 +67,13 @@ export function compileHttpConnectionManager(
       ...compileHttp2Options(config.http2ProtocolOptions, limits, context, path.field('http2_protocol_options')),
       streamFlushTimeoutMs: durationMs(config.streamFlushTimeout, durationMs(config.streamIdleTimeout, STREAM_IDLE_MS)),
     },
-    codec: compileHttp1Options(config.httpProtocolOptions, limits, context, path.field('http_protocol_options')),
+    codec: compileHttp1Options(
+      config.httpProtocolOptions,
+      limits,
+      context,
+      path.field('http_protocol_options'),
+      config.useRemoteAddress === true && (config.xffNumTrustedHops ?? 0) === 0,
+    ),
     routes: {
       current: compileRouteTable(config, context, path, compileRoutes),
     },

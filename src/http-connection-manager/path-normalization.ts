@@ -53,7 +53,10 @@ function rewrite(headers: HeaderMap, plan: PathNormalization): PathOutcome {
   return redirect ? PathRedirected : PathOk
 }
 
-/** Decodes unreserved escapes, turns backslashes, resolves dot segments; null: no valid path. */
+/** Printable characters that no path may hold (RFC 3986, 3.3). */
+const NEVER_IN_PATHS = /["<>^`{|}]/g
+
+/** Decodes unreserved escapes, encodes what must be, turns backslashes, resolves dot segments; null: no valid path. */
 function canonical(path: string): string | null {
   if (/%00/.test(path)) return null
   const decoded = path
@@ -62,6 +65,7 @@ function canonical(path: string): string | null {
       return /[A-Za-z0-9\-._~]/.test(char) ? char : encoded
     })
     .replaceAll('\\', '/')
+    .replace(NEVER_IN_PATHS, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   const out: string[] = []
   const segments = decoded.split('/').slice(1)
   segments.forEach((segment, index) => {

@@ -47,7 +47,10 @@ export function problemOf(headers: HeaderMap): string | null {
 export function acceptUpgrade(stream: ActiveStream, upgrade: string | null, headers: HeaderMap): boolean {
   const type = headers.method === 'CONNECT' ? 'connect' : (upgrade as string)
   const { route } = stream
-  if (allowsUpgrade(stream.manager.plan, route, type)) return true
+  if (allowsUpgrade(stream.manager.plan, route, type)) {
+    stream.onUpgradeAccepted()
+    return true
+  }
   // CONNECT without a route is a plain 404.
   if (type === 'connect' && route === null) return true
   stream.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1

@@ -48,8 +48,10 @@ export function removeHopByHop(headers: HeaderMap, upgrade: boolean): void {
   }
   const te = headers.get(http.TE)
   if (te !== undefined && te !== 'trailers') {
-    if (te.split(',').some(coding => coding.trim() === 'trailers')) headers.set(http.TE, 'trailers')
-    else headers.remove(http.TE)
+    const nominated = connection !== undefined && hasToken(connection, 'te')
+    const codings = (nominated ? te.toLowerCase() : te).split(',')
+    if (codings.some(coding => coding.trim() === 'trailers')) headers.set(http.TE, 'trailers')
+    else if (nominated || te !== '') headers.remove(http.TE)
   }
   headers.remove(http.KEEP_ALIVE)
   headers.remove(http.PROXY_CONNECTION)

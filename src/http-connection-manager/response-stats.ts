@@ -21,6 +21,8 @@ export function chargeResponse({ cells, stats, listenerStats }: ConnectionManage
 
 /** Counts an informational response. */
 export function chargeInterim({ cells, listenerStats }: ConnectionManager): void {
+  cells[S.RQ_COMPLETED]! += 1
   cells[S.RQ_1XX]! += 1
+  listenerStats.cells[S.LISTENER_RQ_COMPLETED]! += 1
   listenerStats.cells[S.LISTENER_RQ_1XX]! += 1
 }

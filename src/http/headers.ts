@@ -181,7 +181,12 @@ export class HeaderMap {
       const at = i * WIDTH
       const name = knownName(this.bytes, this.entries[at]!, this.entries[at + NAME_END]!, this.entries[at + PRINT]!)
       if (name === undefined || this.find(name, i + 1) < 0 || !joinsLines(name, this.status > 0)) continue
-      this.set(name, this.getAll(name).join(','))
+      this.set(
+        name,
+        this.getAll(name)
+          .filter(value => value !== '')
+          .join(','),
+      )
     }
   }
 

@@ -66,6 +66,7 @@ export function compileHttp1Options(
   limits: HeadLimits,
   context: CompileContext,
   path: ConfigPath,
+  refuseHttpsInPlaintext = false,
 ): Http1Options {
   return Object.freeze({
     limits,
@@ -74,6 +75,7 @@ export function compileHttp1Options(
     enableTrailers: json?.enableTrailers ?? false,
     allowChunkedLength: json?.allowChunkedLength ?? false,
     allowAbsoluteUrl: json?.allowAbsoluteUrl ?? true,
+    refuseHttpsInPlaintext,
     ...headerCase(json, context, path.field('header_key_format')),
   })
 }

@@ -224,8 +224,8 @@ const REQUEST_ONLY: readonly KnownText[] = [
   'x-forwarded-port',
   'x-forwarded-proto',
 ]
-const apartInRequests = new Set(RESPONSE_ONLY.map(named))
-const apartInResponses = new Set(REQUEST_ONLY.map(named))
+const apartInRequests = new Set([TRAILER, ...RESPONSE_ONLY.map(named)])
+const apartInResponses = new Set([TRAILER, ...REQUEST_ONLY.map(named)])
 
 /** Whether several lines of `name` become one line, their values behind commas. */
 export function joinsLines(name: HeaderName, inResponse: boolean): boolean {

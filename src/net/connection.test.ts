@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, it } from 'node:test'
 import { ipAddress } from './address.ts'
-import { connect } from './connect.ts'
 import {
   type CloseEvent,
   CloseFlush,
@@ -12,6 +11,7 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionReader,
+  connect,
 } from './connection.ts'
 import { connectedPair, testThread } from './testing.ts'
 import { BULK_BYTES } from './thread-buffers.ts'

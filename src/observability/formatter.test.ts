@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fuzz } from '../../test/harness/fuzz.ts'
 import type { FormatContext, HeaderLookup } from './format-context.ts'
 import {
   compileFormat,
@@ -207,18 +208,14 @@ test('flags print in a log line', () => {
 })
 
 test('any text compiles or is refused, and what compiles can be printed', () => {
-  let state = 20260101
-  const random = (below: number) => (state = (state * 48271) % 2147483647) % below
   const pieces = ['%', '%%', '(', ')', ':', '?', '5', 'é', '\n', ' ', 'x', '{"operators":[', ']}', ...operatorNames]
-  for (let i = 0; i < 20_000; i++) {
+  fuzz(random => {
     let text = ''
-    for (let n = random(8) + 1; n > 0; n--)
-      text +=
-        random(3) === 0
-          ? `%${pieces[random(pieces.length)]}(${pieces[random(pieces.length)]})%`
-          : pieces[random(pieces.length)]
+    for (let n = random.below(8) + 1; n > 0; n--)
+      text += random.once(3) ? `%${random.pick(pieces)}(${random.pick(pieces)})%` : random.pick(pieces)
+    if (random.once(4)) text = random.mutateText(text, pieces, random.below(3))
     const formatter = compileFormat(text)
     if (isFormatError(formatter)) assert.ok(formatter.offset >= 0 && formatter.offset < text.length, text)
     else assert.equal(typeof formatter.format(context), 'string', text)
-  }
+  }, 500)
 })

@@ -74,6 +74,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private requestEndMs = 0
   private attempts = 0
   private responseStarted = false
+  /** An informational response has come. */
+  private interim = false
   /** How many parties of the downstream are above their high watermark. */
   private downstreamHolds = 0
   /** Whose gRPC call is under way: charged when its trailers tell how it ended. */
@@ -292,6 +294,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   // ---- response
 
   onUpstream1xx(_request: UpstreamRequest, headers: HeaderMap): void {
+    // The first one only (Envoy).
+    if (!this.interim && http.isKnownInterim(headers.status)) {
+      this.interim = true
+      this.cluster.codeStats.charge(headers.status, this.isInternal(), false, this.hidesStatus())
+    }
     this.callbacks.encode1xxHeaders(headers)
   }
 
@@ -301,6 +308,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.hedged !== null) this.settleHedges(request)
     this.grpcHost = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
+    const asked = this.headers as HeaderMap
+    if (status < 300 && status !== 101 && asked.has(http.UPGRADE) && this.refuseHandshake(headers)) return
     this.responseStarted = true
     for (let holds = this.downstreamHolds; holds > 0; holds--) request.pause()
     this.copy?.forget()
@@ -358,6 +367,15 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const { upstream, hedged } = this
     if (this.backOffTimer?.armed === true || (upstream !== null && upstream !== request)) return true
     return hedged?.anyBut(request) === true
+  }
+
+  /** An origin that answers a WebSocket's handshake as if it were a request does not speak the protocol (Envoy). */
+  private refuseHandshake(response: HeaderMap): boolean {
+    if ((this.headers as HeaderMap).get(http.UPGRADE)?.toLowerCase() !== 'websocket') return false
+    const { status } = response
+    HeaderMap.release(response)
+    this.replyFromRouter(status, '', 'websocket_handshake_unsuccessful')
+    return true
   }
 
   /** Follows the redirect that `response` is. False: it is passed on. */

@@ -9,7 +9,6 @@ const lines = Array.from(
 )
 
 export function setServiceTime(headers: HeaderMap, ms: number): void {
-  headers.remove(http.X_ENVOY_UPSTREAM_SERVICE_TIME)
-  if (ms < lines.length) headers.appendPrepared(lines[ms] as http.PreparedLine)
-  else headers.append(http.X_ENVOY_UPSTREAM_SERVICE_TIME, String(ms))
+  if (ms < lines.length) headers.setPrepared(lines[ms] as http.PreparedLine)
+  else headers.set(http.X_ENVOY_UPSTREAM_SERVICE_TIME, String(ms))
 }

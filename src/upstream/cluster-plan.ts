@@ -1,6 +1,6 @@
 import type { ConfigSourcePlan } from '../config/index.ts'
 import type { HeaderName, Http1Options, Http2Options } from '../http/index.ts'
-import type { AddressOrder, ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
+import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
@@ -93,8 +93,6 @@ export interface ClusterPlan {
   readonly http1: Http1Options
   readonly http2: Http2Options
   readonly connectOptions: ConnectOptions
-  /** For hosts with several addresses. */
-  readonly addressOrder: AddressOrder
   /** Names that a request's authority, or another header of it, gives to TLS. */
   readonly serverNames: ServerNamePlan
   /** Null: plain bytes. */

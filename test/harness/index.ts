@@ -1,6 +1,7 @@
 export { bootstrap, type HttpListener, httpListener, socketAddress, staticCluster } from './bootstraps.ts'
 export { type CertificateFiles, type CertificateRequest, TestAuthority } from './certificates.ts'
 export { freePorts } from './free-port.ts'
+export { type FuzzRandom, fuzz, fuzzAsync } from './fuzz.ts'
 export { type GrpcAnswer, type GrpcRequest, GrpcService } from './grpc-service.ts'
 export { parseRequests, type RawRequest } from './parse-requests.ts'
 export { parseResponses, type RawResponse } from './parse-responses.ts'

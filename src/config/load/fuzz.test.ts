@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fuzz } from '../../../test/harness/fuzz.ts'
 import { loadBootstrap } from './load-bootstrap.ts'
 import { renderDiagnostics } from './render.ts'
 
 const CORPUS = new URL('../testdata/corpus/', import.meta.url)
-const BUDGET_MS = Number(process.env['FUZZ_MS'] ?? 2000)
 
 /** Pieces that configurations are made of, and that parsers trip over. */
 const PIECES = [
@@ -58,26 +58,6 @@ const PIECES = [
   '{a: {a: {a: {a: ',
 ]
 
-/** A small generator of its own, so that a failure can be repeated from the seed in its message. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return below => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
-function mutate(text: string, random: (below: number) => number): string {
-  let out = text
-  for (let i = random(4); i >= 0; i--) {
-    const at = random(out.length + 1)
-    const length = random(3) === 0 ? random(40) : random(4)
-    const insert = random(2) === 0 ? PIECES[random(PIECES.length)]! : out.slice(random(out.length), random(out.length))
-    out = out.slice(0, at) + insert.slice(0, 200) + out.slice(at + length)
-  }
-  return out
-}
-
 function outcome(content: string, path: string): string {
   const loaded = loadBootstrap({ files: [{ path, content }], options: { checkSupport: false } })
   assert.equal(loaded.bootstrap === undefined, loaded.diagnostics.failed)
@@ -108,15 +88,12 @@ test('what comes out of a good file goes in again unchanged', () => {
 })
 
 test('mutated files never throw', () => {
-  const seed = Date.now() % 2 ** 31
-  const random = randomFrom(seed)
-  const until = performance.now() + BUDGET_MS
-  for (let round = 0; performance.now() < until; round++) {
-    const text = mutate(corpus[round % corpus.length]!.text, random)
+  fuzz(random => {
+    const text = random.mutateText(random.pick(corpus).text, PIECES, 1 + random.below(4))
     try {
       outcome(text, 'fuzz.yaml')
     } catch (error) {
-      throw new Error(`seed ${seed}, round ${round}: add this to the corpus:\n${text}`, { cause: error })
+      throw new Error(`add this to the corpus:\n${text}`, { cause: error })
     }
-  }
+  }, 2000)
 })

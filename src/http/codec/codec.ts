@@ -76,7 +76,7 @@ export interface RequestEncoder extends StreamEncoder {}
 /** A violation of the protocol by the downstream peer: what to answer before the connection is closed. */
 export interface CodecError {
   /** 0: nothing to answer (HTTP/2, which has said GOAWAY already). */
-  readonly status: 0 | 400 | 426 | 431 | 501
+  readonly status: 0 | 400 | 403 | 426 | 431 | 501
   /** Response code details, such as 'http1.codec_error'. */
   readonly details: string
 }

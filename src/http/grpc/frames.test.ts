@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fuzz } from '../../../test/harness/fuzz.ts'
 import { GrpcFrameCounter, GrpcFrameDecoder, grpcFrame } from './frames.ts'
 
 const MESSAGES = ['', 'a', 'hello', 'x'.repeat(300), '']
@@ -58,4 +59,33 @@ test('an announced length costs nothing until its bytes arrive', () => {
   decoder.decode(head, 0, head.length, () => assert.fail('no message is complete'))
   assert.ok(process.memoryUsage().arrayBuffers - before < 1_000_000)
   assert.equal(decoder.bytesHeld, 8)
+})
+
+test('any bytes in any pieces: both readers see the frames that are there, and hold one message at most', () => {
+  const MOST = 200
+  fuzz(random => {
+    const frames = Array.from({ length: random.below(6) }, () =>
+      grpcFrame(random.bytes(random.below(300)), random.below(2)),
+    )
+    const bytes = random.mutate(Buffer.concat(frames), random.below(3))
+    const expected: string[] = []
+    let begun = 0
+    let tooLarge = false
+    for (let at = 0; at < bytes.length; begun++) {
+      const length = at + 5 <= bytes.length ? bytes.readUInt32BE(at + 1) : 0
+      if (at + 5 <= bytes.length && length > MOST) tooLarge = true
+      if (!tooLarge && at + 5 + length <= bytes.length)
+        expected.push(`${bytes[at]} ${bytes.toString('hex', at + 5, at + 5 + length)}`)
+      at += 5 + length
+    }
+    const counter = new GrpcFrameCounter()
+    const decoder = new GrpcFrameDecoder(MOST)
+    const seen: string[] = []
+    for (const piece of random.split(bytes)) {
+      counter.inspect(piece, 0, piece.length)
+      decoder.decode(piece, 0, piece.length, (flags, message) => seen.push(`${flags} ${message.toString('hex')}`))
+      assert.ok(decoder.bytesHeld <= MOST + 5)
+    }
+    assert.deepEqual([seen, decoder.tooLarge, counter.count], [expected, tooLarge, begun], bytes.toString('hex'))
+  }, 300)
 })

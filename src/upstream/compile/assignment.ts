@@ -25,9 +25,6 @@ export function compileEndpoint(json: LbEndpointJson): EndpointPlan {
   const address = parseAddress(json.endpoint?.address ?? {})
   return {
     address,
-    additionalAddresses: (json.endpoint?.additionalAddresses ?? []).map(({ address: other }) =>
-      parseAddress(other ?? {}),
-    ),
     hostname: json.endpoint?.hostname ?? '',
     weight: json.loadBalancingWeight ?? 1,
     healthFlags: edsHealthFlags(json.healthStatus),
@@ -96,9 +93,8 @@ export function checkAssignment(
   }
   localities.forEach((locality, i) => {
     ;(locality.lbEndpoints ?? []).forEach((endpoint, j) => {
-      const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint')
-      checkEndpoint(endpoint, discovery, diagnostics, at.field('address'))
-      checkAdditional(endpoint, discovery, diagnostics, at.field('additional_addresses'))
+      const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint').field('address')
+      checkEndpoint(endpoint, discovery, diagnostics, at)
     })
   })
 }
@@ -126,26 +122,4 @@ function checkEndpoint(
       found: host,
     })
   }
-}
-
-/** An endpoint with several addresses has them all by number. */
-function checkAdditional(
-  { endpoint }: LbEndpointJson,
-  discovery: DiscoveryType,
-  diagnostics: Diagnostics,
-  path: ConfigPath,
-): void {
-  const additional = endpoint?.additionalAddresses ?? []
-  if (additional.length === 0) return
-  if (discovery !== 'STATIC' && discovery !== 'EDS') {
-    diagnostics.error(path, `a ${discovery} cluster resolves host names`, { expected: 'type STATIC or EDS' })
-  } else if (endpoint?.address?.pipe !== undefined) diagnostics.error(path, 'a pipe has no further addresses')
-  additional.forEach(({ address }, index) => {
-    const host = address?.socketAddress?.address ?? ''
-    if (isIpAddress(host)) return
-    diagnostics.error(path.index(index).field('address'), `'${host}' is not an IP address`, {
-      expected: 'an IP address',
-      found: host,
-    })
-  })
 }

@@ -1,6 +1,6 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
-import type { AddressOrder, ConnectOptions } from '../../net/index.ts'
+import type { ConnectOptions } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
 import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
@@ -49,15 +49,6 @@ function connectOptions(cluster: ClusterJson, context: CompileContext, path: Con
   }
 }
 
-function addressOrder({ upstreamConnectionOptions }: ClusterJson): AddressOrder {
-  const { firstAddressFamilyVersion: family, firstAddressFamilyCount } =
-    upstreamConnectionOptions?.happyEyeballsConfig ?? {}
-  return {
-    firstFamily: family === 'V4' || family === 'V6' ? family : null,
-    firstFamilyCount: firstAddressFamilyCount ?? 1,
-  }
-}
-
 /** Compiles envoy.config.cluster.v3.Cluster. Errors go to `context.diagnostics`; the plan is then not to be used. */
 export function compileCluster(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ClusterPlan {
   const name = cluster.name ?? ''
@@ -73,7 +64,6 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
     ...compileProtocolOptions(cluster, context, path),
     connectOptions: connectOptions(cluster, context, path),
-    addressOrder: addressOrder(cluster),
     ...compileTransportSockets(cluster, context, path),
     balancer: compileBalancing(cluster, aggregate, context, path),
     // 0 switches panic off.

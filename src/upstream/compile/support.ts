@@ -102,15 +102,12 @@ declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.ConsistentHashingLbConfig`, {
   supported: ['use_hostname_for_hashing', 'hash_balance_factor'],
 })
 declareSupport(`${CLUSTER}.UpstreamConnectionOptions`, {
-  supported: ['tcp_keepalive', 'happy_eyeballs_config'],
+  supported: ['tcp_keepalive'],
   refused: {
     set_local_interface_name_on_upstream_connections: 'Node.js does not tell the name of the interface',
+    happy_eyeballs_config: `several addresses for one endpoint ${LATER}`,
   },
 })
-declareSupport(`${CLUSTER}.UpstreamConnectionOptions.HappyEyeballsConfig`, {
-  supported: ['first_address_family_version', 'first_address_family_count'],
-})
-declareSupport(`${ENDPOINT}.Endpoint.AdditionalAddress`, { supported: ['address'] })
 declareSupport(`${CORE}.TcpKeepalive`, {
   supported: ['keepalive_time'],
   refused: {
@@ -148,8 +145,9 @@ declareSupport(`${ENDPOINT}.LbEndpoint`, {
   refused: { endpoint_name: NO_XDS },
 })
 declareSupport(`${ENDPOINT}.Endpoint`, {
-  supported: ['address', 'hostname', 'health_check_config', 'additional_addresses'],
+  supported: ['address', 'hostname', 'health_check_config'],
   refused: {
+    additional_addresses: `several addresses for one endpoint ${LATER}`,
     observability_name: `names for endpoints in stats ${LATER}`,
   },
 })

@@ -69,6 +69,9 @@ export class Http1Connection extends PooledConnection<Http1Pool> implements Clie
 
   onStreamComplete(reusable: boolean): void {
     this.decoder = null
+    const { cells } = this.pool.cluster.stats
+    if (this.codec.closeAnnounced) cells[C.upstream_cx_close_notify]! += 1
+    else if (this.codec.overran) cells[C.upstream_cx_protocol_error]! += 1
     this.pool.onStreamComplete(this, reusable)
   }
 

@@ -10,6 +10,7 @@ const OPTIONS: Http1Options = {
   enableTrailers: false,
   allowChunkedLength: false,
   allowAbsoluteUrl: true,
+  refuseHttpsInPlaintext: false,
   headerCase: null,
   preserveCase: false,
 }

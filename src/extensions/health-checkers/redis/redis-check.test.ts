@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { fuzzAsync } from '../../../../test/harness/fuzz.ts'
 import { ConfigPath, Diagnostics, ExtensionRegistry, runtimeSnapshot } from '../../../config/index.ts'
 import { connect, ipAddress } from '../../../net/index.ts'
 import { testThread } from '../../../net/testing.ts'
@@ -105,4 +106,25 @@ test('an answer in pieces is one answer; a close is a network failure; too long 
 test('without reuse every check has a connection of its own', async t => {
   const { next, sockets } = await setUp(t, {}, socket => void socket.write('+PONG\r\n'), false)
   assert.deepEqual([await next(), await next(), sockets.length], ['passed', 'passed', 2])
+})
+
+test('whatever a server says, each check ends once, and only the exact answer passes', async t => {
+  let pieces: readonly Buffer[] = []
+  const say = (socket: Socket): void => {
+    for (const piece of pieces) socket.write(piece)
+    socket.end()
+  }
+  const { next } = await setUp(t, {}, say, false)
+  await fuzzAsync(async random => {
+    const text = random.mutateText(
+      '+PONG\r\n',
+      ['\r\n', '+PONG\r\n', '-ERR\r\n', '\0', '$-1\r\n', 'x'],
+      random.below(3),
+    )
+    pieces = random.split(Buffer.from(text, 'latin1'))
+    const found = await next()
+    // What does not end a line is followed by the server's end.
+    const line = text.slice(0, text.indexOf('\r\n'))
+    assert.equal(found === 'passed', text.includes('\r\n') && line === '+PONG', JSON.stringify([text, found]))
+  }, 500)
 })

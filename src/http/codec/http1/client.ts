@@ -2,7 +2,15 @@
 import type { Connection } from '../../../net/index.ts'
 import { BytesMeter } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
-import { CONNECTION, CONTENT_LENGTH, HOST, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING } from '../../known-headers.ts'
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  HOST,
+  KEEP_ALIVE,
+  PROXY_CONNECTION,
+  TRAILER,
+  TRANSFER_ENCODING,
+} from '../../known-headers.ts'
 import type { ClientCodecCallbacks, RequestEncoder, ResetReason, ResponseDecoder } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
 import {
@@ -43,6 +51,10 @@ const MAX_INFORMATIONAL = 32
 export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   /** `timeout` of the last response's Keep-Alive field in ms; 0: none was given. */
   keepAliveTimeoutMs = 0
+  /** The origin said that this is the connection's last response. */
+  closeAnnounced = false
+  /** Bytes came behind the response. */
+  overran = false
   meter = new BytesMeter()
   private readonly connection: Connection
   private readonly callbacks: ClientCodecCallbacks
@@ -76,7 +88,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     this.state = StartLine
     this.requestComplete = false
     this.responseComplete = false
-    this.closeAfterResponse = false
+    this.closeAfterResponse = this.closeAnnounced = this.overran = false
     this.requestChunked = false
     this.informational = 0
     return this
@@ -213,7 +225,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
           this.connection.expectBulk = this.remaining > 32768
           const at = position
           position += size
-          if (last && position < end) this.closeAfterResponse = true
+          if (last && position < end) this.overrun()
           this.decode(data, at, position, last)
           break
         }
@@ -268,8 +280,14 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   /** `more`: bytes follow in the same read. False after a failure. */
   private onHeadComplete(headers: HeaderMap, more: boolean): boolean {
     const { status } = headers
-    if (status < 200 && status !== 101) return this.onInformational(headers)
     const length = contentLengthOf(headers)
+    // RFC 9110, 8.6: these have no body, so whoever says a length means something else by it.
+    if (length > 0 && (status < 200 || status === 204)) {
+      HeaderMap.release(headers)
+      this.fail('http1.codec_error')
+      return false
+    }
+    if (status < 200 && status !== 101) return this.onInformational(headers)
     const transferEncoding = headers.has(TRANSFER_ENCODING)
     if (
       length === -2 ||
@@ -299,7 +317,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       return this.alive
     }
     if (this.headRequest || status === 204 || status === 304 || length === 0) {
-      if (more) this.closeAfterResponse = true
+      if (more) this.overrun()
       this.onResponseEnd()
       decoder.decodeHeaders(headers, true)
       return this.alive
@@ -338,11 +356,14 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
 
   /** Learns whether and for how long the origin keeps the connection (RFC 9112, 9.3 and the Keep-Alive field). */
   private readConnectionFields(headers: HeaderMap): void {
+    const proxyConnection = headers.get(PROXY_CONNECTION)
+    if (proxyConnection !== undefined && hasToken(proxyConnection, 'close')) this.closeAfterResponse = true
     const value = headers.get(CONNECTION)
     if (value !== undefined) {
       if (hasToken(value, 'close')) this.closeAfterResponse = true
       else if (statusLine.minor === 0 && hasToken(value, 'keep-alive')) this.closeAfterResponse = false
     }
+    this.closeAnnounced = this.closeAfterResponse
     const keepAlive = headers.get(KEEP_ALIVE)
     if (keepAlive === undefined) return
     const timeout = /(?:^|[\s,;])timeout\s*=\s*(\d{1,6})/i.exec(keepAlive)
@@ -361,7 +382,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
     const { trailers } = chunks
     this.chunks = null
     if (trailers !== null) this.meter.headerReceived += lineBytes(trailers.size, trailers)
-    if (next < end) this.closeAfterResponse = true
+    if (next < end) this.overrun()
     const decoder = this.decoder as ResponseDecoder
     this.onResponseEnd()
     if (trailers !== null && this.options.enableTrailers) {
@@ -377,6 +398,10 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
 
   onBodyData(data: Buffer, start: number, end: number): void {
     this.decoder?.decodeData(data, start, end, false)
+  }
+
+  private overrun(): void {
+    this.closeAfterResponse = this.overran = true
   }
 
   private onResponseEnd(): void {

@@ -13,6 +13,7 @@ const OPTIONS: Http1Options = {
   enableTrailers: true,
   allowChunkedLength: false,
   allowAbsoluteUrl: true,
+  refuseHttpsInPlaintext: false,
   headerCase: null,
   preserveCase: false,
 }

@@ -105,6 +105,8 @@ export class FieldScanner {
           if (i >= end) return this.tooLong(headers, end - this.position, limits)
           c = input[i]!
           if (c !== SPACE && c !== TAB) break
+          // Where nothing stands yet, the value begins behind the blanks.
+          if (p === valueStart) while (i < end && ((c = input[i]!) === SPACE || c === TAB)) i++
           continue
         }
         if (p >= room) {

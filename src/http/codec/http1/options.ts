@@ -9,7 +9,10 @@ export interface Http1Options {
   readonly enableTrailers: boolean
   /** `content-length` beside `transfer-encoding: chunked` is dropped instead of refused. */
   readonly allowChunkedLength: boolean
+  /** Otherwise a target in absolute-form is nothing that could be routed. */
   readonly allowAbsoluteUrl: boolean
+  /** A target whose scheme is https is refused on connections without TLS. */
+  readonly refuseHttpsInPlaintext: boolean
   /** Writes names as this says; null: lower case. */
   readonly headerCase: HeaderCase | null
   /** Names go out in the case they came in from the other side. */

@@ -16,9 +16,14 @@ export function applyTarget(headers: HeaderMap, allowAbsoluteUrl: boolean): Targ
   if (method === 'CONNECT') return applyAuthorityForm(headers)
   const first = bytes[pathStart]
   if (first === SLASH) return null
-  if (first === ASTERISK && pathEnd - pathStart === 1) return method === 'OPTIONS' ? null : 'invalid_url'
-  return allowAbsoluteUrl ? applyAbsoluteForm(headers) : 'invalid_url'
+  const asterisk = first === ASTERISK && pathEnd - pathStart === 1
+  // What is not looked into is left for the connection manager, which knows no path that begins like this.
+  if (!allowAbsoluteUrl) return asterisk || ABSOLUTE_FORM.test(headers.path) ? null : 'codec_error'
+  if (asterisk) return method === 'OPTIONS' ? null : 'invalid_url'
+  return applyAbsoluteForm(headers)
 }
+
+const ABSOLUTE_FORM = /^([a-z][a-z0-9+.-]*):\/\/([^/?]*)(.*)$/i
 
 /** Userinfo is none of it (RFC 9110, 4.2.4). */
 const AUTHORITY = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/
@@ -29,7 +34,7 @@ function isAuthority(text: string): boolean {
 }
 
 function applyAbsoluteForm(headers: HeaderMap): TargetProblem | null {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?]*)(.*)$/i.exec(headers.path)
+  const match = ABSOLUTE_FORM.exec(headers.path)
   if (match === null || match[2]!.includes('#')) return 'codec_error'
   const [, scheme = '', authority = '', rest = ''] = match
   if (!/^https?$/i.test(scheme)) return 'invalid_scheme'

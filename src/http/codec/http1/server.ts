@@ -49,6 +49,7 @@ const LENGTH_AND_CHUNKED: CodecError = { status: 400, details: 'http1.content_le
 const BAD_TRANSFER_ENCODING: CodecError = { status: 501, details: 'http1.invalid_transfer_encoding' }
 const BODY_DISALLOWED: CodecError = { status: 400, details: 'http1.body_disallowed' }
 const BAD_CONNECTION: CodecError = { status: 400, details: 'http1.connection_header_rejected' }
+const HTTPS_IN_PLAINTEXT: CodecError = { status: 403, details: 'http1.https_url_on_plaintext_connection' }
 const BAD_AUTHORITY: CodecError = { status: 400, details: 'http.invalid_authority' }
 
 /** Pipelined bytes kept at most while a response is under way; beyond, reading pauses. */
@@ -212,7 +213,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
       }
       // Where old versions are welcome, all others pass for HTTP/1.0, as with Envoy.
       const other = requestLine.otherVersion || requestLine.noVersion
-      if (other && !this.options.acceptHttp10) return this.refuseVersion()
+      if (other && !this.options.acceptHttp10) return this.fail(LOW_VERSION)
       this.protocol = requestLine.minor === 1 && !other ? 'HTTP/1.1' : 'HTTP/1.0'
       this.state = Fields
       this.startLineBytes = headers.method.length + START_LINE_REST
@@ -237,30 +238,29 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
 
   private onHeadComplete(headers: HeaderMap): void {
     const { options } = this
-    if (this.protocol === 'HTTP/1.0') {
-      if (!options.acceptHttp10) return void this.refuseVersion()
-      if (options.defaultHostForHttp10 !== '' && !headers.has(HOST)) headers.append(HOST, options.defaultHostForHttp10)
-    }
     const http11 = this.protocol === 'HTTP/1.1'
+    if (!http11 && options.defaultHostForHttp10 !== '' && !headers.has(HOST))
+      headers.append(HOST, options.defaultHostForHttp10)
     if (headers.method === 'CONNECT' && !headers.repeated && contentLengthOf(headers) > 0) {
       return void this.fail(BODY_DISALLOWED)
     }
     const problem = applyTarget(headers, options.allowAbsoluteUrl)
     if (problem !== null) return void this.fail({ status: 400, details: `http1.${problem}` })
+    if (options.refuseHttpsInPlaintext && headers.scheme === 'https' && this.connection.ssl === null)
+      return void this.fail(HTTPS_IN_PLAINTEXT)
     if (headers.repeated) {
       // Two authorities are a request for two readers (RFC 9112, 3.2).
       if (headers.find(HOST, headers.find(HOST, 0) + 1) >= 0) return void this.fail(CODEC_ERROR)
-      if (contentLengthOf(headers) === -2) return void this.fail(CODEC_ERROR)
+      if (contentLengthOf(headers) === -2) return void this.failHead('codec_error')
       if (headers.has(TRANSFER_ENCODING) && !isExactlyChunked(headers)) return void this.fail(BAD_TRANSFER_ENCODING)
       headers.joinRepeated()
     }
-    if (!isValidAuthority(headers)) return void this.fail(BAD_AUTHORITY)
     if (headers.has(CONNECTION)) {
       if (!acceptsNominated(headers)) return void this.fail(BAD_CONNECTION)
       if (http11 && headers.has(UPGRADE)) ignoreH2cUpgrade(headers)
     }
     const length = contentLengthOf(headers)
-    if (length === -2) return void this.fail(CODEC_ERROR)
+    if (length === -2) return void this.failHead('codec_error')
     const chunked = headers.has(TRANSFER_ENCODING)
     if (chunked) {
       if (length >= 0) {
@@ -268,8 +268,10 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         headers.remove(CONTENT_LENGTH)
       }
       if (!isExactlyChunked(headers) || headers.method === 'CONNECT') return void this.fail(BAD_TRANSFER_ENCODING)
-      if (!http11) return void this.fail(BAD_TRANSFER_ENCODING)
     }
+    if (!http11 && !options.acceptHttp10) return void this.fail(LOW_VERSION)
+    if (chunked && !http11) return void this.fail(BAD_TRANSFER_ENCODING)
+    if (!isValidAuthority(headers)) return void this.fail(BAD_AUTHORITY)
     this.headers = null
     this.streamOpen = true
     // Pipelined bytes count again for the request they belong to (Envoy).
@@ -330,18 +332,16 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.decoder?.decodeData(data, start, end, false)
   }
 
-  /** Answered in the version that is wanted instead (RFC 9110, 15.5.22). */
-  private refuseVersion(): -1 {
+  /** Who cannot write a head is not taken at his word for the version (Envoy). */
+  private failHead(failure: string): -1 {
     this.protocol = 'HTTP/1.1'
-    return this.fail(LOW_VERSION)
-  }
-
-  private failHead(failure: string): number {
     return this.fail(headError(failure))
   }
 
   private fail(error: CodecError): -1 {
     this.state = Dead
+    // Answered in the version that is wanted instead (RFC 9110, 15.5.22).
+    if (!this.options.acceptHttp10) this.protocol = 'HTTP/1.1'
     this.forgetHeaders()
     this.callbacks.onCodecError(error)
     return -1

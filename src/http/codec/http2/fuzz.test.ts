@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type FuzzRandom, fuzz } from '../../../../test/harness/fuzz.ts'
 import { HeaderMap } from '../../headers.ts'
 import { RecordingDecoder } from '../testing/recording.ts'
 import {
@@ -26,46 +27,8 @@ import {
 } from './testing/frames.ts'
 import { requestHead, responseHead, TestClient, TestServer } from './testing/sessions.ts'
 
-const TIME_MS = 1200
-
-class Random {
-  private seed: number
-  constructor(seed: number) {
-    this.seed = seed
-  }
-  below(limit: number): number {
-    this.seed = (Math.imul(this.seed, 1103515245) + 12345) & 0x7fffffff
-    return (this.seed >>> 8) % limit
-  }
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T
-  }
-  mutate(bytes: Buffer, changes: number): Buffer {
-    const copy = Buffer.from(bytes)
-    for (let i = 0; i < changes && copy.length > 0; i++) copy[this.below(copy.length)] = this.below(256)
-    return copy
-  }
-  split(bytes: Buffer): Buffer[] {
-    const pieces: Buffer[] = []
-    for (let at = 0; at < bytes.length; ) {
-      const size = 1 + this.below(this.below(4) === 0 ? 3 : 200)
-      pieces.push(bytes.subarray(at, at + size))
-      at += size
-    }
-    return pieces
-  }
-}
-
-function forSomeTime(check: (random: Random) => void): void {
-  const random = new Random(20261127)
-  const deadline = performance.now() + TIME_MS
-  let rounds = 0
-  for (; performance.now() < deadline; rounds++) check(random)
-  assert.ok(rounds > 20)
-}
-
 /** Frames that make sense, in an order that may not. */
-function clientFrame(random: Random): Buffer {
+function clientFrame(random: FuzzRandom): Buffer {
   const id = random.below(6) * 2 + 1
   switch (random.below(11)) {
     case 0:
@@ -97,7 +60,7 @@ function clientFrame(random: Random): Buffer {
   }
 }
 
-function session(random: Random): Buffer {
+function session(random: FuzzRandom): Buffer {
   const start = random.below(8) === 0 ? [] : [clientStart()]
   const frames = Array.from({ length: 1 + random.below(20) }, () => clientFrame(random))
   const bytes = Buffer.concat([...start, ...frames])
@@ -119,7 +82,7 @@ function serve(pieces: readonly Buffer[]): { messages: unknown; error: unknown; 
 
 describe('HTTP/2: bytes at random', () => {
   it('a server reads the same however they are split, ends with GOAWAY or not at all, and leaks no stream', () => {
-    forSomeTime(random => {
+    fuzz(random => {
       const bytes = session(random)
       const { server, ...whole } = serve([bytes])
       const { server: other, ...divided } = serve(random.split(bytes))
@@ -136,7 +99,7 @@ describe('HTTP/2: bytes at random', () => {
   })
 
   it('what the codec writes is made of whole, allowed frames', () => {
-    forSomeTime(random => {
+    fuzz(random => {
       const server = serve(random.split(session(random))).server
       server.feed(session(random))
       const bytes = server.memory.take()
@@ -150,7 +113,7 @@ describe('HTTP/2: bytes at random', () => {
   })
 
   it('a client survives any origin', () => {
-    forSomeTime(random => {
+    fuzz(random => {
       const client = new TestClient({ streamErrorOnInvalidMessage: random.below(2) === 0 })
       const decoders = Array.from({ length: 3 }, () => new RecordingDecoder())
       for (const decoder of decoders) {
@@ -176,15 +139,12 @@ describe('HTTP/2: bytes at random', () => {
   })
 
   it('header blocks at random decode or do not; the table keeps its bounds, and lines are lines', () => {
-    forSomeTime(random => {
+    fuzz(random => {
       const decoder = new HpackDecoder(65536)
       const head = new HeadAssembler()
       for (let i = 0; i < 20; i++) {
         const good = random.below(2) === 0 ? block(request()) : indexingBlock(request([[`x-${i}`, 'value']]))
-        const bytes =
-          random.below(4) === 0
-            ? Buffer.from(Array.from({ length: 40 }, () => random.below(256)))
-            : random.mutate(good, random.below(3))
+        const bytes = random.below(4) === 0 ? random.bytes(40) : random.mutate(good, random.below(3))
         head.begin(0, { maxBytes: 2000, maxCount: 20, underscores: 'ALLOW' }, false)
         const whole = decoder.decode(bytes, 0, bytes.length, head)
         assert.ok(decoder.table.size <= decoder.table.maxSize && decoder.table.maxSize <= 4096)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
+import { fuzz } from '../../../../test/harness/fuzz.ts'
 import { parseClientHello } from './client-hello.ts'
 
 /** What a real TLS client sends first. */
@@ -69,16 +70,23 @@ test('other bytes are no hello', () => {
   assert.equal(parseClientHello(Buffer.from([22, 3, 1, 0, 0])), 'none')
 })
 
-test('no bytes make it throw', async () => {
+test('what follows a whole hello, such as early data, changes nothing', async () => {
+  const hello = await clientHello({ servername: 'a.test' })
+  for (const record of [Buffer.from([20, 3, 3, 0, 1, 1]), Buffer.from([23, 3, 3, 0, 2, 9, 9]), Buffer.from([23, 3])])
+    assert.deepEqual(parseClientHello(Buffer.concat([hello, record])), parseClientHello(hello))
+  assert.equal(
+    parseClientHello(Buffer.concat([Buffer.from([22, 3, 1, 0, 1, 1]), Buffer.from([20, 3, 3, 0, 1, 1])])),
+    'none',
+  )
+})
+
+test('no bytes make it throw; what says it is whole is the same whatever follows', async () => {
   const hello = await clientHello({ servername: 'a.test', ALPNProtocols: ['h2'] })
-  let seed = 11
-  const random = (below: number): number => {
-    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
-    return seed % below
-  }
-  for (let round = 0; round < 5000; round++) {
-    const bytes = Buffer.from(hello)
-    for (let edits = random(5); edits >= 0; edits--) bytes[random(bytes.length)] = random(256)
-    parseClientHello(bytes.subarray(0, random(bytes.length + 1)))
-  }
+  fuzz(random => {
+    const bytes = random.mutate(hello, random.below(6))
+    const cut = bytes.subarray(0, random.below(bytes.length + 1))
+    const result = parseClientHello(cut)
+    if (result === 'more') return
+    assert.deepEqual(parseClientHello(Buffer.concat([cut, random.bytes(9)])), result)
+  }, 300)
 })

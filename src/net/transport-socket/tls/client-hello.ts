@@ -38,25 +38,25 @@ const ECDSA_ALGORITHMS: ReadonlySet<number> = new Set([0x0403, 0x0503, 0x0603])
 export function parseClientHello(bytes: Buffer): ClientHelloResult {
   if (bytes.length > 0 && bytes[0] !== HANDSHAKE_RECORD) return 'none'
   if (bytes.length > 1 && bytes[1] !== 3) return 'none'
-  const message = collectRecords(bytes)
-  if (typeof message === 'string') return message
+  const { message, ended } = collectRecords(bytes)
   if (message.length > 0 && message[0] !== CLIENT_HELLO) return 'none'
-  if (message.length < 4) return 'more'
-  const end = 4 + message.readUIntBE(1, 3)
-  return message.length < end ? 'more' : parseBody(message.subarray(4, end))
+  const end = message.length < 4 ? 4 : 4 + message.readUIntBE(1, 3)
+  if (message.length < end) return ended ? 'none' : 'more'
+  return parseBody(message.subarray(4, end))
 }
 
-/** The handshake bytes of all records so far. */
-function collectRecords(bytes: Buffer): Buffer | 'none' {
+/** The handshake bytes at the front; `ended`: a record of another kind follows, as early data does behind a whole hello. */
+function collectRecords(bytes: Buffer): { readonly message: Buffer; readonly ended: boolean } {
   const parts: Buffer[] = []
   let at = 0
-  while (bytes.length - at >= RECORD_HEADER_BYTES) {
+  let ended = false
+  while (bytes.length - at >= RECORD_HEADER_BYTES && !ended) {
     const size = bytes.readUInt16BE(at + 3)
-    if (bytes[at] !== HANDSHAKE_RECORD || size === 0 || size > MAX_RECORD_BYTES) return 'none'
-    parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + size))
+    ended = bytes[at] !== HANDSHAKE_RECORD || size === 0 || size > MAX_RECORD_BYTES
+    if (!ended) parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + size))
     at += RECORD_HEADER_BYTES + size
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  return { message: parts.length === 1 ? parts[0]! : Buffer.concat(parts), ended }
 }
 
 /** Walks length-prefixed vectors; reading over the end marks the message as broken. */
