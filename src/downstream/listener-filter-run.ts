@@ -1,4 +1,4 @@
-import { Timer } from '../base/index.ts'
+import { type ListMember, Timer } from '../base/index.ts'
 import {
   type AcceptedSocket,
   CloseAbort,
@@ -28,7 +28,8 @@ export interface ListenerFilterOwner {
 }
 
 /** Runs the listener filters over the first bytes of one connection. */
-export class ListenerFilterRun implements ConnectionReader, PeekedBytes {
+export class ListenerFilterRun implements ConnectionReader, PeekedBytes, ListMember {
+  listIndex = -1
   readonly connection: Connection
   readonly socket: AcceptedSocket
   private readonly owner: ListenerFilterOwner

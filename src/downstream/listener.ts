@@ -1,3 +1,4 @@
+import { MemberList } from '../base/index.ts'
 import {
   type AcceptedHandle,
   type AcceptedSocket,
@@ -48,8 +49,8 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   private readonly limitKey: string
   private readonly accessLogs: readonly AccessLog[]
   private readonly transports: ReadonlyMap<FilterChainPlan, DownstreamTransportSocketFactory | null>
-  private readonly chains = new Set<NetworkFilterChain>()
-  private readonly filterRuns = new Set<ListenerFilterRun>()
+  private readonly chains = new MemberList<NetworkFilterChain>()
+  private readonly filterRuns = new MemberList<ListenerFilterRun>()
   private idleCallback: (() => void) | null = null
 
   constructor(plan: ListenerPlan, context: ListenerContext, connectionCounter: ConnectionCounter) {
@@ -279,13 +280,13 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
 
   /** Ends the connections on which nothing is under way. */
   closeIdle(): void {
-    for (const chain of this.chains) chain.closeIfIdle()
+    for (const chain of this.chains.all()) chain.closeIfIdle()
   }
 
   /** Ends every open connection; what is buffered is sent first where `kind` says so. */
   closeConnections(kind: CloseKind = CloseFlush): void {
-    for (const run of this.filterRuns) run.connection.close(CloseNoFlush)
-    for (const chain of this.chains) chain.connection.close(kind)
+    for (const run of this.filterRuns.all()) run.connection.close(CloseNoFlush)
+    for (const chain of this.chains.all()) chain.connection.close(kind)
   }
 }
 

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a chain of one filter hands every read straight to it.
 
+import type { ListMember } from '../base/index.ts'
 import {
   type CloseEvent,
   CloseNoFlush,
@@ -23,7 +24,8 @@ export interface ChainOwner {
 }
 
 /** The network filters of one connection, between its bytes and its listener. */
-export class NetworkFilterChain implements ConnectionReader, NetworkFilterCallbacks {
+export class NetworkFilterChain implements ConnectionReader, NetworkFilterCallbacks, ListMember {
+  listIndex = -1
   readonly connection: Connection
   readonly info: StreamInfo
   readonly thread: ThreadContext

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): the client half of HTTP/2 (RFC 9113): many requests at once, their responses back.
+import { MemberList } from '../../../base/index.ts'
 import type { Connection } from '../../../net/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
@@ -29,7 +30,7 @@ export class Http2ClientCodec extends Http2Session {
   private readonly callbacks: MultiplexedClientCallbacks
   private nextId = 1
   /** Streams whose request has not begun. */
-  private readonly unsent = new Set<Http2Stream>()
+  private readonly unsent = new MemberList<Http2Stream>()
   private noNewStreams = false
 
   constructor(connection: Connection, callbacks: MultiplexedClientCallbacks, options: Http2Options, stats: StatBlock) {
@@ -243,7 +244,7 @@ export class Http2ClientCodec extends Http2Session {
 
   protected onSettings(): void {
     this.callbacks.onMaxConcurrentStreams(this.maxConcurrentStreams)
-    for (const stream of [...this.unsent]) {
+    for (const stream of this.unsent.all()) {
       const head = stream.waitingHead
       if (head === null) continue
       this.sendUpgrade(stream, head, stream.waitingEnd)
@@ -261,7 +262,7 @@ export class Http2ClientCodec extends Http2Session {
     for (const stream of this.streams.all()) {
       if (stream.id > lastId && !stream.closed) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
     }
-    for (const stream of [...this.unsent]) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
+    for (const stream of this.unsent.all()) this.giveUp(stream, 'remote_refused_stream_reset', 'http2.goaway')
   }
 
   /** Ids are used up (RFC 9113, 5.1.1): to the pool the same as a GOAWAY. */
@@ -279,7 +280,7 @@ export class Http2ClientCodec extends Http2Session {
   }
 
   onConnectionClosed(reason: ResetReason, detail: string | null): void {
-    const unsent = [...this.unsent]
+    const unsent = this.unsent.all()
     this.resetAll(reason, detail)
     for (const stream of unsent) if (!stream.closed) this.giveUp(stream, reason, detail ?? '')
   }

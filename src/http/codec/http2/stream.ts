@@ -1,5 +1,5 @@
 // HOT FILE (docs/hot-path.md): one stream of either half (RFC 9113, 5): its states, its windows, its encoder.
-import { Timer, type TimerOwner } from '../../../base/index.ts'
+import { type ListMember, Timer, type TimerOwner } from '../../../base/index.ts'
 import { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { HTTP2_FLUSH_TIMEOUT } from '../../http2-stats.ts'
@@ -19,7 +19,9 @@ const LocalOpen = 0
 const LocalEnding = 1
 const LocalEnded = 2
 
-export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner {
+export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner, ListMember {
+  /** In the client's list of requests that have not begun. */
+  listIndex = -1
   /** 0: not on the wire yet. */
   id: number
   readonly meter = new BytesMeter()
