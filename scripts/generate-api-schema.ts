@@ -49,7 +49,7 @@ function enumNames(rules: JsonValue, field: DescField): JsonValue {
   return { ...(rules as JsonObject), enum: Object.fromEntries(named) }
 }
 
-/** 'message.field' -> the rules that Envoy has today, in the JSON form of validate.FieldRules; null: none any more. */
+/** 'message.field' (or 'message.oneof') -> the rules that Envoy has today, in the JSON form of validate.FieldRules; null: none any more. */
 type NewerRules = Readonly<Record<string, JsonValue>>
 
 class TableWriter {
@@ -84,6 +84,7 @@ class TableWriter {
     if (type.proto.options?.mapEntry === true) return
     const required = type.oneofs
       .filter(oneof => this.option(oneof, 'validate.required') === true)
+      .filter(oneof => this.newerRules[`${type.typeName}.${oneof.name}`] !== null)
       .map(oneof => oneof.name)
     const line = {
       fields: type.fields.map(field => this.field(field)),

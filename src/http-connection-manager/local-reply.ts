@@ -81,6 +81,7 @@ export function buildLocalReply(
   }
   if (grpc !== null) return asGrpc(headers, request?.method === 'HEAD' ? '' : body, contentType, grpc)
   if (body !== '') addBodyFields(headers, body, contentType)
+  else headers.remove(CONTENT_TYPE)
   return { headers, body }
 }
 

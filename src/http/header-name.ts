@@ -39,6 +39,12 @@ export class HeaderName {
     return found
   }
 
+  /** For names that come with requests: one that is not interned yet is not kept either. */
+  static named(name: string): HeaderName {
+    const text = name.toLowerCase()
+    return interned.get(text) ?? new HeaderName(text, -1)
+  }
+
   /** Names that have a presence bit, in the order of their bits; called once, by known-headers.ts. */
   static known(names: readonly string[]): HeaderName[] {
     return names.map((text, index) => {

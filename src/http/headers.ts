@@ -46,6 +46,8 @@ export class HeaderMap {
   /** 'http' or 'https'; '' in responses. */
   scheme = ''
   status = 0
+  /** In place of the status's own, towards HTTP/1 clients; null: that. */
+  reasonPhrase: string | null = null
   /** Lower-case name -> name as it came; only where a codec preserves case. */
   originalNames: Map<string, string> | null = null
   /** The path as bytes [pathStart, pathEnd) of `bytes`; -1 once it was replaced by a string. */
@@ -76,6 +78,7 @@ export class HeaderMap {
     this.method = ''
     this.scheme = ''
     this.status = 0
+    this.reasonPhrase = null
     this.originalNames = null
     this.pathStart = 0
     this.pathEnd = 0

@@ -14,6 +14,7 @@ export const LOG_COMPONENTS = [
   'http',
   'hc',
   'init',
+  'lua',
   'main',
   'misc',
   'pool',

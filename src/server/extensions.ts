@@ -56,6 +56,7 @@ import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
+import { luaFactory, luaPerRouteFactory } from '../extensions/http-filters/lua/index.ts'
 import { oauth2Factory, oauth2PerRouteFactory } from '../extensions/http-filters/oauth2/index.ts'
 import { rateLimitFactory, rateLimitPerRouteFactory } from '../extensions/http-filters/ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
@@ -150,6 +151,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   csrfPerRouteFactory,
   corsFactory,
   corsPolicyFactory,
+  luaFactory,
+  luaPerRouteFactory,
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
   connectGrpcBridgeFactory,

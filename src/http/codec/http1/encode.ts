@@ -27,6 +27,11 @@ export function statusLine(minor: number, status: number): Uint8Array {
   return (lines[status] ??= latin1(`HTTP/1.${minor} ${status} ${reasonPhrase(status)}\r\n`))
 }
 
+/** The same with a reason phrase of its own. */
+export function ownStatusLine(minor: number, status: number, phrase: string): Uint8Array {
+  return latin1(`HTTP/1.${minor} ${status} ${phrase}\r\n`)
+}
+
 const methodPrefixes = new Map<string, Uint8Array>()
 const GET_PREFIX = latin1('GET ')
 

@@ -15,7 +15,16 @@ import type {
 } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
 import { acceptsNominated, ignoreH2cUpgrade } from './connection-field.ts'
-import { CHUNKED_LINE, CONTENT_LENGTH_0, CRLF, put, statusLine, writeChunk, writeTrailers } from './encode.ts'
+import {
+  CHUNKED_LINE,
+  CONTENT_LENGTH_0,
+  CRLF,
+  ownStatusLine,
+  put,
+  statusLine,
+  writeChunk,
+  writeTrailers,
+} from './encode.ts'
 import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { preservedCase, writeCasedHead } from './header-case.ts'
@@ -375,31 +384,32 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { connection } = this
-    const { status } = headers
+    const { status, reasonPhrase } = headers
     const minor = this.protocol === 'HTTP/1.1' ? 1 : 0
     const bodiless = this.headRequest || status === 204 || status === 304
     // RFC 9110, 8.6: 204 says no length.
     if (status === 204) headers.remove(CONTENT_LENGTH)
     const hasLength = headers.has(CONTENT_LENGTH)
+    const line = reasonPhrase === null ? statusLine(minor, status) : ownStatusLine(minor, status, reasonPhrase)
     const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
     if (headerCase !== null) {
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
       writeCasedHead(
         connection,
-        statusLine(minor, status),
+        line,
         headers,
         this.framingLine(status, endStream, bodiless, hasLength),
         headerCase,
         this.meter,
       )
     } else {
-      const at = connection.reserve(headers.encodedSize + 192)
+      const at = connection.reserve(headers.encodedSize + line.length + 192)
       const { output } = connection.thread.buffers
-      const lines = put(statusLine(minor, status), output, at)
+      const lines = put(line, output, at)
       let p = headers.encodeLines(output, lines)
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
-      const line = this.framingLine(status, endStream, bodiless, hasLength)
-      if (line !== null) p = put(line, output, p)
+      const framing = this.framingLine(status, endStream, bodiless, hasLength)
+      if (framing !== null) p = put(framing, output, p)
       this.countHead(at, lines, p)
       connection.commit(put(CRLF, output, p))
     }
