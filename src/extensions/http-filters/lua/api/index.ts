@@ -9,12 +9,14 @@ import { HEADER_METHODS } from './headers.ts'
 import { LOG_FUNCTIONS } from './log.ts'
 import { DYNAMIC_METADATA_METHODS, METADATA_METHODS, ROUTE_METHODS, VIRTUAL_HOST_METHODS } from './metadata.ts'
 import { textArgument } from './objects.ts'
+import { PATTERN_FUNCTIONS } from './patterns.ts'
 import { CONNECTION_STREAM_INFO_METHODS, FILTER_STATE_METHODS, STREAM_INFO_METHODS } from './stream-info.ts'
 import { TIME_FUNCTIONS } from './time.ts'
 
 const FUNCTIONS: Readonly<Record<string, HostFunction>> = {
   ...LOG_FUNCTIONS,
   ...TIME_FUNCTIONS,
+  ...PATTERN_FUNCTIONS,
   nextChunk,
   prepareSource: (machine, state) => {
     machine.pushText(state, prepareSource(textArgument(machine, state, 1)))

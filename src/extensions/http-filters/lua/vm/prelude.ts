@@ -1,6 +1,8 @@
 // What scripts find besides Lua 5.4's own libraries: the names and habits of LuaJIT (5.1 with some of 5.2) that Envoy's
 // scripts are written for. It is Lua, runs once per machine, and gets the table of functions made in TypeScript.
 
+import { PRELUDE_PATTERNS } from './prelude-patterns.ts'
+
 /** Names that are gone or that LuaJIT has not; what could stop the limits from holding is not offered. */
 export const PRELUDE = `
 local host = ...
@@ -138,9 +140,9 @@ string.format = function(text, ...)
   end
   return format(text, unpack(values, 1, select('#', ...)))
 end
-string.gfind = string.gmatch
 string.pack, string.unpack, string.packsize, string.dump = nil, nil, nil, nil
 
+${PRELUDE_PATTERNS}
 local function bits(n)
   n = tonumber(n)
   if n ~= n or n - n ~= 0 then return 0 end
