@@ -34,6 +34,7 @@ const SCRIPTS = {
       if how == "gsub" then string.gsub("abc", ".", function() while true do end end) end
       if how == "recursion" then local function f() return 1 + f() end f() end
       if how == "rep" then string.rep("", 1e18) end
+      if how == "pattern" then string.find(("a"):rep(60), ("a?"):rep(60) .. ("a"):rep(60) .. "b") end
     end`,
   memory: `
     kept = {}
@@ -77,6 +78,8 @@ const SCRIPTS = {
         try(function() handle:streamInfo():dynamicMetadata():set("a", "b", print) end),
         try(function() local t = {} t.t = t handle:streamInfo():dynamicMetadata():set("a", "b", t) end),
         try(function() setmetatable({}, {__gc = print}) end), try(function() require("ffi") end),
+        try(function() h:add("Transfer-Encoding", "chunked") end),
+        try(function() h:replace(":path", "/a HTTP/1.1") end), try(function() h:replace(":authority", "a b") end),
         try(function() getmetatable(handle).__index = nil end), try(function() handle.body = nil end),
       }
       h:add("x-count", #found)
@@ -136,7 +139,7 @@ async function get(name: Name, how = ''): Promise<{ response: RawResponse; seen:
 const errors = async (name: Name): Promise<number> =>
   (await proxy.stats(`http.${name}.lua.errors`)).get(`http.${name}.lua.errors`) ?? 0
 
-for (const how of ['loop', 'caught', 'coroutine', 'sort', 'gsub', 'recursion']) {
+for (const how of ['loop', 'caught', 'coroutine', 'sort', 'gsub', 'recursion', 'pattern']) {
   test(`a script that runs away is stopped, and its request goes on: ${how}`, async () => {
     const failed = await errors('runaway')
     const { response, seen } = await get('runaway', how)
@@ -193,7 +196,7 @@ test('what may wait does not in a coroutine of the script', async () => {
 
 test('nothing that a script says becomes another line, or another kind of message', async () => {
   const { seen } = await get('injection')
-  assert.equal(seen.get('x-count'), '16')
+  assert.equal(seen.get('x-count'), '19')
   assert.equal(
     seen.get('x-found'),
     [
@@ -211,6 +214,9 @@ test('nothing that a script says becomes another line, or another kind of messag
       'tables are nested deeper than 32',
       '__gc is not available',
       "module 'ffi' not found: scripts have no files here",
+      'how a message is framed is not for scripts to say',
+      "cannot set ':path' to '/a HTTP/1.1'",
+      "cannot set ':authority' to 'a b'",
       'attempt to index a boolean value',
       "attempt to index a userdata value (upvalue 'handle')",
     ].join('|'),

@@ -1,15 +1,15 @@
 // HOT FILE (docs/hot-path.md): the body, or one piece of it, as scripts see it.
 import type { HostFunction } from '../vm/host-table.ts'
-import { BUFFER, badArgument, numberArgument, runOf } from './objects.ts'
+import { BUFFER, badArgument, detailOf, numberArgument, runOf } from './objects.ts'
 
 const length: HostFunction = (machine, state) => {
   const run = runOf(machine, state, BUFFER)
-  machine.lua.lua_pushnumber(state, run.bytesOf(machine.objectDetail(state, 1)).length)
+  machine.lua.lua_pushnumber(state, run.bytesOf(detailOf(machine, state)).length)
   return 1
 }
 
 const getBytes: HostFunction = (machine, state) => {
-  const bytes = runOf(machine, state, BUFFER).bytesOf(machine.objectDetail(state, 1))
+  const bytes = runOf(machine, state, BUFFER).bytesOf(detailOf(machine, state))
   const start = Math.trunc(numberArgument(machine, state, 2))
   const count = Math.trunc(numberArgument(machine, state, 3))
   if (!(start >= 0 && count >= 0 && start + count <= bytes.length)) {
@@ -22,7 +22,7 @@ const getBytes: HostFunction = (machine, state) => {
 const setBytes: HostFunction = (machine, state) => {
   const run = runOf(machine, state, BUFFER)
   const bytes = machine.toBytes(state, 2) ?? badArgument(machine, state, 2, 'string')
-  run.setBytes(machine.objectDetail(state, 1), bytes)
+  run.setBytes(detailOf(machine, state), bytes)
   machine.lua.lua_pushnumber(state, bytes.length)
   return 1
 }

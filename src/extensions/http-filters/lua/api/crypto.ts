@@ -1,7 +1,17 @@
 // importPublicKey, verifySignature and base64.
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { HostFunction } from '../vm/host-table.ts'
-import { badArgument, HANDLE, numberArgument, PUBLIC_KEY, pushNil, pushObject, runOf, textArgument } from './objects.ts'
+import {
+  badArgument,
+  detailOf,
+  HANDLE,
+  numberArgument,
+  PUBLIC_KEY,
+  pushNil,
+  pushObject,
+  runOf,
+  textArgument,
+} from './objects.ts'
 
 export interface ImportedKey {
   /** As latin1; scripts name the key by it. */
@@ -42,7 +52,7 @@ export const importPublicKey: HostFunction = (machine, state) => {
 export const PUBLIC_KEY_METHODS: Readonly<Record<string, HostFunction>> = {
   /** The name by which verifySignature knows the key; nil: it was none. */
   get: (machine, state) => {
-    const entry = runOf(machine, state, PUBLIC_KEY).keys?.[machine.objectDetail(state, 1)]
+    const entry = runOf(machine, state, PUBLIC_KEY).keys?.[detailOf(machine, state)]
     if (entry === undefined || entry.key === null) return pushNil(machine, state)
     machine.pushText(state, entry.der)
     return 1

@@ -1,20 +1,21 @@
 // HOT FILE (docs/hot-path.md): header maps as scripts see them.
-import { type HeaderMap, HeaderName, HOST, overwriteHeader } from '../../../../http/index.ts'
+import { type HeaderMap, HOST, overwriteHeader, TRANSFER_ENCODING } from '../../../../http/index.ts'
 import type { HeaderLines } from '../header-lines.ts'
 import type { HostFunction } from '../vm/host-table.ts'
 import type { LuaMachine } from '../vm/machine.ts'
-import { isHeaderValue, isToken } from './header-text.ts'
-import { HEADERS, numberArgument, runOf, textArgument } from './objects.ts'
+import { headerName } from './header-names.ts'
+import { isHeaderValue, isStartLinePart, isToken } from './header-text.ts'
+import { detailOf, HEADERS, numberArgument, runOf, textArgument } from './objects.ts'
 
 const COLON = 58
 
 const linesOf = (machine: LuaMachine, state: number): HeaderLines =>
-  runOf(machine, state, HEADERS).linesAt(machine.objectDetail(state, 1))
+  runOf(machine, state, HEADERS).linesAt(detailOf(machine, state))
 
 /** The lines, which are about to be changed. */
 function changing(machine: LuaMachine, state: number): HeaderLines {
   const run = runOf(machine, state, HEADERS)
-  const lines = run.linesAt(machine.objectDetail(state, 1))
+  const lines = run.linesAt(detailOf(machine, state))
   if (lines.iterating) machine.raise(state, 'header map cannot be modified while iterating')
   if (!run.mayChange(lines)) machine.raise(state, 'header map can no longer be modified')
   return lines
@@ -24,9 +25,9 @@ const isPseudo = (name: string): boolean => name.charCodeAt(0) === COLON
 
 function joinedValue(map: HeaderMap, name: string): string | undefined {
   if (isPseudo(name)) return map.lookup(name)
-  const header = HeaderName.named(name)
-  const index = map.find(header, 0)
-  if (index < 0) return undefined
+  const header = headerName(name)
+  const index = header === null ? -1 : map.find(header, 0)
+  if (header === null || index < 0) return undefined
   return map.find(header, index + 1) < 0 ? map.valueAt(index) : map.getAll(header).join(',')
 }
 
@@ -39,9 +40,12 @@ const get: HostFunction = (machine, state) => {
 }
 
 const allOf = (map: HeaderMap, name: string): readonly string[] => {
-  if (!isPseudo(name)) return map.getAll(HeaderName.named(name))
-  const value = map.lookup(name)
-  return value === undefined ? [] : [value]
+  if (isPseudo(name)) {
+    const value = map.lookup(name)
+    return value === undefined ? [] : [value]
+  }
+  const header = headerName(name)
+  return header === null ? [] : map.getAll(header)
 }
 
 const getAtIndex: HostFunction = (machine, state) => {
@@ -65,12 +69,6 @@ function checkedValue(machine: LuaMachine, state: number): string {
   return value
 }
 
-function checkedName(machine: LuaMachine, state: number): string {
-  const name = textArgument(machine, state, 2)
-  if (!isPseudo(name) && !isToken(name)) machine.raise(state, `'${name}' is no header name`)
-  return name
-}
-
 /** What the message begins with. False: there is no such field in this kind of message, or the value is none for it. */
 export function setPseudo(map: HeaderMap, name: string, value: string): boolean {
   const isRequest = map.method !== '' || map.status === 0
@@ -79,7 +77,7 @@ export function setPseudo(map: HeaderMap, name: string, value: string): boolean 
     map.status = Number(value)
     return true
   }
-  if (!isRequest) return false
+  if (!isRequest || !isStartLinePart(value)) return false
   if (name === ':path') map.path = value
   else if (name === ':authority') map.set(HOST, value)
   else if (name === ':scheme') map.scheme = value
@@ -90,12 +88,16 @@ export function setPseudo(map: HeaderMap, name: string, value: string): boolean 
 
 function set(machine: LuaMachine, state: number, append: boolean): number {
   const { map } = changing(machine, state)
-  const name = checkedName(machine, state)
+  const name = textArgument(machine, state, 2)
   const value = checkedValue(machine, state)
   if (isPseudo(name)) {
     if (!setPseudo(map, name.toLowerCase(), value)) machine.raise(state, `cannot set '${name}' to '${value}'`)
-  } else if (append) map.append(HeaderName.named(name), value)
-  else overwriteHeader(map, HeaderName.named(name), value)
+    return 0
+  }
+  const header = headerName(name) ?? machine.raise(state, `'${name}' is no header name`)
+  if (header === TRANSFER_ENCODING) machine.raise(state, 'how a message is framed is not for scripts to say')
+  if (append) map.append(header, value)
+  else overwriteHeader(map, header, value)
   return 0
 }
 
@@ -107,7 +109,8 @@ const remove: HostFunction = (machine, state) => {
   const name = textArgument(machine, state, 2)
   // A message without them is none.
   if (isPseudo(name)) machine.raise(state, `'${name}' cannot be removed`)
-  map.remove(HeaderName.named(name))
+  const header = headerName(name)
+  if (header !== null) map.remove(header)
   return 0
 }
 

@@ -3,7 +3,16 @@ import { type MetadataStruct, setDynamicMetadata } from '../../../../observabili
 import type { ScriptRun } from '../script-run.ts'
 import type { HostFunction } from '../vm/host-table.ts'
 import type { LuaMachine } from '../vm/machine.ts'
-import { DYNAMIC_METADATA, METADATA, pushObject, ROUTE, runOf, textArgument, VIRTUAL_HOST } from './objects.ts'
+import {
+  DYNAMIC_METADATA,
+  detailOf,
+  METADATA,
+  pushObject,
+  ROUTE,
+  runOf,
+  textArgument,
+  VIRTUAL_HOST,
+} from './objects.ts'
 import { pushFields, pushValue, readValue } from './values.ts'
 
 /** What a metadata object is about. */
@@ -25,7 +34,7 @@ function ownPart(run: ScriptRun, metadata: object | null | undefined): object {
 function fieldsOf(machine: LuaMachine, state: number): Readonly<Record<string, unknown>> {
   const run = runOf(machine, state, METADATA)
   const { filter } = run
-  switch (machine.objectDetail(state, 1)) {
+  switch (detailOf(machine, state)) {
     case ROUTE_METADATA:
       return ownPart(run, filter.callbacks.route?.metadata) as MetadataStruct
     case VIRTUAL_HOST_METADATA:
@@ -57,7 +66,7 @@ export const CONNECTION_METADATA = 1
 
 function dynamicOf(machine: LuaMachine, state: number): ReadonlyMap<string, MetadataStruct> | null {
   const run = runOf(machine, state, DYNAMIC_METADATA)
-  if (machine.objectDetail(state, 1) === CONNECTION_METADATA) return null
+  if (detailOf(machine, state) === CONNECTION_METADATA) return null
   return run.filter.callbacks.info.dynamicMetadata
 }
 
@@ -70,7 +79,7 @@ export const DYNAMIC_METADATA_METHODS: Readonly<Record<string, HostFunction>> = 
   },
   set: (machine, state) => {
     const run = runOf(machine, state, DYNAMIC_METADATA)
-    if (machine.objectDetail(state, 1) === CONNECTION_METADATA) machine.raise(state, 'it cannot be changed here')
+    if (detailOf(machine, state) === CONNECTION_METADATA) machine.raise(state, 'it cannot be changed here')
     const namespace = utf8(textArgument(machine, state, 2))
     const key = utf8(textArgument(machine, state, 3))
     machine.lua.lua_settop(state, 4)

@@ -29,15 +29,19 @@ const NAMES = [
  * script waits; a script that keeps them longer gets an error instead of another request's data.
  */
 export function runOf(machine: LuaMachine, state: number, kind: number): ScriptRun {
-  if (machine.objectKind(state, 1) !== kind) {
+  const object = machine.object(state, 1)
+  if (object === 0 || machine.kindOf(object) !== kind) {
     machine.raise(state, `bad self (${NAMES[kind]} expected, got ${machine.typeName(state, 1)})`)
   }
   const run = machine.owner as ScriptRun | null
-  if (run === null || machine.objectTag(state, 1) !== (kind === HANDLE ? run.id : run.slice)) {
+  if (run === null || machine.tagOf(object) !== (kind === HANDLE ? run.id : run.slice)) {
     machine.raise(state, 'object used outside of proper scope')
   }
   return run
 }
+
+/** What the object at index 1 was made for, once it is known to be one. */
+export const detailOf = (machine: LuaMachine, state: number): number => machine.detailOf(machine.object(state, 1))
 
 /** The run, where the method may wait: not inside of a coroutine that the script made. */
 export function waitingRunOf(machine: LuaMachine, state: number): ScriptRun {

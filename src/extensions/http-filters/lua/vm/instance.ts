@@ -33,13 +33,15 @@ const refused = (name: string) => (): never => {
 
 export function newInstance(maxMemoryBytes: number): LuaInstance {
   let lua: LuaExports
+  /** Of the table, as far as they were asked for: it is slow to read, and C's functions stay where they are. */
+  const functions: ((...args: number[]) => number)[] = []
   const instance: LuaInstance = { lua: {} as LuaExports, onGrowth: () => undefined }
   const env = {
     ...unusedImports(),
     invoke_vii: (fn: number, a: number, b: number): void => {
       const stack = lua.stackSave()
       try {
-        lua.__indirect_function_table.get(fn)(a, b)
+        ;(functions[fn] ??= lua.__indirect_function_table.get(fn))(a, b)
       } catch (error) {
         lua.stackRestore(stack)
         if (error !== LONGJMP) throw error
