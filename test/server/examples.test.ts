@@ -121,6 +121,14 @@ test('redirects and rewrites', async () => {
   await stop()
 })
 
+test('lua', async () => {
+  const { get, stop } = await run('lua.yaml')
+  assert.match(await get('/a'), /content-type: text\/html\r\n.*<p>9001 \/a example.com<\/p>\n$/s)
+  assert.match(await get('/plain'), /\r\n\r\n9001 \/plain example.com$/)
+  assert.match(await get('/a/%2e..'), /^HTTP\/1.1 400 .*<p>no way up\n<\/p>/s)
+  await stop()
+})
+
 test('access logs', async () => {
   const { get, stop } = await run('access-log.yaml')
   await get('/fine')

@@ -191,15 +191,17 @@ export class LuaMachine {
   private loadChunk(source: string, name: string): boolean {
     const { lua, main } = this
     const text = Buffer.from(`${source}\0`, 'latin1')
-    const title = Buffer.from(`${name}\0`, 'latin1')
+    // 't': text only. Compiled chunks are not checked by Lua, and could do anything to its memory.
+    const title = Buffer.from(`t\0${name}\0`, 'latin1')
     const pointer = lua.malloc(text.length + title.length)
     if (pointer === 0) {
       this.error = 'not enough memory'
       return false
     }
     this.heap.set(text, pointer)
-    this.heap.set(title, pointer + text.length)
-    const status = lua.luaL_loadbufferx(main, pointer, text.length - 1, pointer + text.length, 0)
+    const mode = pointer + text.length
+    this.heap.set(title, mode)
+    const status = lua.luaL_loadbufferx(main, pointer, text.length - 1, mode + 2, mode)
     lua.free(pointer)
     if (status === LUA_OK) return true
     this.error = this.toText(main, -1)
