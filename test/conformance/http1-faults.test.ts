@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import {
@@ -238,9 +237,6 @@ test('10 MiB up and down through limits of 1 KiB: identical bytes (D4)', async (
   client.close()
 })
 
-const residentKb = (): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${proxy.process.pid}/status`, 'utf8'))![1])
-
 test('ten readers that do not read cost what the limits allow (D3)', {
   skip: process.platform !== 'linux',
 }, async () => {
@@ -253,7 +249,7 @@ test('ten readers that do not read cost what the limits allow (D3)', {
     socket.on('drain', more)
     more()
   })
-  const before = residentKb()
+  const before = proxy.residentKb
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.connect(port('plain'))))
   for (const client of clients) {
     client.socket.pause()
@@ -264,7 +260,7 @@ test('ten readers that do not read cost what the limits allow (D3)', {
   const deadline = Date.now() + 5000
   while ((await paused()) < 10 && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve))
   assert.ok((await paused()) >= 10)
-  assert.ok(residentKb() - before < 40 * 1024, `${before} -> ${residentKb()} kB`)
+  assert.ok(proxy.residentKb - before < 40 * 1024, `${before} -> ${proxy.residentKb} kB`)
   for (const client of clients) client.close()
   await settled('cluster.origin.upstream_rq_active', 0)
 })
@@ -288,7 +284,7 @@ test('ten uploads that the origin does not read cost what the limits allow, and 
     if (!reading) connection.socket.pause()
     if (bytes === chunks * MIB) connection.socket.write(OK)
   })
-  const before = residentKb()
+  const before = proxy.residentKb
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.connect(port('plain'))))
   for (const client of clients) {
     client.send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${chunks * MIB}\r\n\r\n`)
@@ -299,7 +295,7 @@ test('ten uploads that the origin does not read cost what the limits allow, and 
   const deadline = Date.now() + 10_000
   while ((await paused()) < 10 && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve))
   assert.ok((await paused()) >= 10)
-  assert.ok(residentKb() - before < 40 * 1024, `${before} -> ${residentKb()} kB`)
+  assert.ok(proxy.residentKb - before < 40 * 1024, `${before} -> ${proxy.residentKb} kB`)
   reading = true
   for (const { socket } of stalled) socket.resume()
   for (const client of clients) assert.match(await client.until(text => text.endsWith('ok')), /^HTTP\/1\.1 200 OK/)

@@ -78,7 +78,7 @@ export class Http1Fixture {
   }
 
   async stop(): Promise<void> {
-    // A proxy that has died must fail the test, not keep it from ending.
+    // A proxy that has died fails the test; the origin goes all the same.
     await this.proxy.stop().finally(() => this.origin.close())
   }
 

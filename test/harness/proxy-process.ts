@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { watch } from 'node:fs'
+import { readFileSync, watch } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,9 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const READY_TIMEOUT_MS = 15_000
 const STAT_TIMEOUT_MS = 3000
 const STOP_TIMEOUT_MS = 10_000
+/** An admin interface that does not answer by then never will. */
+const ADMIN_TIMEOUT_MS = 20_000
+const LOG_TAIL = 4000
 
 export interface ProxyOptions {
   /** Further command line arguments. */
@@ -33,6 +36,9 @@ export class ProxyProcess {
   private readonly folder: string
   private readonly output: string[]
   private readonly exited: Promise<ProxyExit>
+  /** Rejects when it ends although nobody has asked for it: what waits for its answers need not wait any longer. */
+  private readonly died: Promise<never>
+  private endExpected = false
 
   private constructor(
     child: ChildProcess,
@@ -46,6 +52,13 @@ export class ProxyProcess {
     this.folder = folder
     this.output = output
     this.exited = exited
+    this.died = exited.then(({ code, signal }) => {
+      throw new Error(`the proxy ended with ${signal ?? code}:\n${this.log.slice(-LOG_TAIL)}`)
+    })
+    // Who does not ask anything of it hears of its death from `stop`.
+    this.died.catch(() => {
+      if (!this.endExpected) console.error(`proxy ${child.pid} ended, and nobody had asked it to`)
+    })
   }
 
   /** Starts a proxy on a bootstrap (its `admin` is added here) and waits until it is ready. */
@@ -71,7 +84,7 @@ export class ProxyProcess {
       throw new Error(`the proxy exited with ${code} before it was ready:\n${output.join('')}`)
     })
     try {
-      const address = await Promise.race([adminAddress(folder, addressFile), proxy])
+      const address = await Promise.race([adminAddress(folder, addressFile, exited), proxy])
       await Promise.race([ready(address), proxy])
       return new ProxyProcess(child, address, folder, output, exited)
     } catch (error) {
@@ -81,13 +94,20 @@ export class ProxyProcess {
     }
   }
 
+  private get over(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null
+  }
+
   /** What it printed so far. */
   get log(): string {
     return this.output.join('')
   }
 
+  /** Fails clearly where the proxy has died or does not answer. */
   admin(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(`http://${this.adminAddress}${path}`, init)
+    const signal = AbortSignal.timeout(ADMIN_TIMEOUT_MS)
+    const answer = fetch(`http://${this.adminAddress}${path}`, { signal, ...init })
+    return this.endExpected ? answer : Promise.race([answer, this.died])
   }
 
   /** Counters and gauges whose name contains `filter`, by name. */
@@ -98,6 +118,23 @@ export class ProxyProcess {
       return name === undefined ? [] : [[name, Number(value)] as const]
     })
     return new Map(lines)
+  }
+
+  /** Its resident memory in KiB; Linux only. */
+  get residentKb(): number {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1])
+  }
+
+  /** Gauges of work under way that are not 0, those of the admin interface apart; waits a moment for them to become 0. */
+  async gaugesLeft(): Promise<readonly string[]> {
+    const deadline = performance.now() + STAT_TIMEOUT_MS
+    for (;;) {
+      const left = [...(await this.stats('(rq|cx|streams|upgrades)_active$|pending_(active|send_bytes)$'))]
+        .filter(([name, value]) => value !== 0 && !/admin|upstream_cx_active|cluster.*cx_http\d_active/.test(name))
+        .map(([name, value]) => `${name}: ${value}`)
+      if (left.length === 0 || performance.now() > deadline) return left
+      await new Promise(resolve => setImmediate(resolve))
+    }
   }
 
   /** Resolves once a counter or gauge has that value: what a worker has just counted takes a moment to be seen. */
@@ -111,13 +148,18 @@ export class ProxyProcess {
     }
   }
 
-  /** Sends a signal and waits for the end; a proxy that does not end in time is killed and reported. */
+  /** Sends a signal and waits for the end; a proxy that does not end in time, or has died before, is reported. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ProxyExit> {
+    if (this.over && !this.endExpected) {
+      await rm(this.folder, { recursive: true, force: true })
+      await this.died
+    }
     this.process.kill(signal)
     return await this.waitForExit()
   }
 
   async waitForExit(): Promise<ProxyExit> {
+    this.endExpected = true
     const killer = setTimeout(() => this.process.kill('SIGKILL'), STOP_TIMEOUT_MS)
     const exit = await this.exited
     clearTimeout(killer)
@@ -127,13 +169,13 @@ export class ProxyProcess {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.stop()
+    if (!this.over || !this.endExpected) await this.stop()
     else await rm(this.folder, { recursive: true, force: true })
   }
 }
 
 /** Waits for the address file; it may be seen before it is complete, hence the form is checked. */
-async function adminAddress(folder: string, file: string): Promise<string> {
+async function adminAddress(folder: string, file: string, exited: Promise<ProxyExit>): Promise<string> {
   const deadline = AbortSignal.timeout(READY_TIMEOUT_MS)
   const read = () => readFile(file, 'utf8').catch(() => '')
   return await new Promise<string>((resolve, reject) => {
@@ -145,6 +187,8 @@ async function adminAddress(folder: string, file: string): Promise<string> {
       resolve(address)
     }
     watcher.on('change', look)
+    // An open watcher would keep the test's process waiting.
+    void exited.then(() => watcher.close())
     deadline.addEventListener('abort', () => {
       watcher.close()
       reject(new Error('the proxy did not write its admin address'))
@@ -157,7 +201,7 @@ async function adminAddress(folder: string, file: string): Promise<string> {
 async function ready(address: string): Promise<void> {
   const deadline = performance.now() + READY_TIMEOUT_MS
   while (performance.now() < deadline) {
-    const answer = await fetch(`http://${address}/ready`)
+    const answer = await fetch(`http://${address}/ready`, { signal: AbortSignal.timeout(READY_TIMEOUT_MS) })
     const state = await answer.text()
     if (answer.status === 200) return
     if (state.trim() === 'DRAINING') break

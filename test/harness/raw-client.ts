@@ -28,7 +28,7 @@ export class RawClient {
 
   static async connect(port: number, host = '127.0.0.1'): Promise<RawClient> {
     const socket = connect({ port, host, allowHalfOpen: true, noDelay: true })
-    await once(socket, 'connect')
+    await once(socket, 'connect', { signal: AbortSignal.timeout(GIVE_UP_MS) })
     return new RawClient(socket)
   }
 

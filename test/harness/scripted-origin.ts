@@ -42,6 +42,8 @@ export class ScriptedOrigin {
     server.on('connection', socket => origin.accept(socket))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
+    // One that was forgotten, as after a proxy that failed to start, must not keep the test's process from its end.
+    server.unref()
     return origin
   }
 

@@ -146,7 +146,9 @@ function nothing(config: RouteConfigurationJson): RouteOutcome {
 }
 
 function answerOf(route: Route, headers: HeaderMap): RouteOutcome['answer'] {
-  return { ...route.redirect(headers), body: route.directResponse?.body ?? '' }
+  if (route.kind === 'redirect') return { ...route.redirect(headers), body: '' }
+  const { status = 0, body = '' } = route.directResponse ?? {}
+  return { status, location: '', body }
 }
 
 /** The weighted cluster that was drawn; undefined: the route has one cluster. */

@@ -1,0 +1,108 @@
+// Many connections of one request each, then many streams of one connection (D11): what comes and goes leaves nothing.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import http2 from 'node:http2'
+import { type AddressInfo, connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { bootstrap, freePorts, httpListener, ProxyProcess, staticCluster } from '../harness/index.ts'
+
+const CONNECTIONS = Number(process.env['CHURN_CONNECTIONS'] ?? 40_000)
+const STREAMS = Number(process.env['CHURN_STREAMS'] ?? 20_000)
+const LANES = 32
+/** Memory is told after the first fifth and at the end. */
+const FIRST_PART = 0.2
+/** The heap takes its size in the course of the first run: it is bounded. After that nothing may be added. */
+const PLATEAU_KB = 96 * 1024
+const GROWTH_KB = 24 * 1024
+
+const GET = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'
+
+/** One connection, one GET. Lanes have addresses of their own: closed connections keep their ports for a while. */
+function visit(port: number, lane: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.0.${lane + 2}` }, () => socket.write(GET))
+  let received = ''
+  socket.on('data', piece => {
+    received += piece.toString('latin1')
+    if (!received.endsWith('\r\n\r\nok')) return
+    socket.destroy()
+    if (received.startsWith('HTTP/1.1 200 OK\r\n')) resolve()
+    else reject(new Error(received))
+  })
+  socket.on('error', reject)
+  socket.on('close', () => reject(new Error(`closed after ${JSON.stringify(received)}`)))
+  return promise
+}
+
+/** Calls `one` `count` times from as many lanes as there are; tells the memory after the first part and at the end. */
+async function run(
+  proxy: ProxyProcess,
+  count: number,
+  one: (lane: number) => Promise<void>,
+): Promise<[number, number]> {
+  let begun = 0
+  let warmKb = 0
+  const lane = async (_: unknown, index: number): Promise<void> => {
+    while (begun < count) {
+      if (++begun === Math.ceil(count * FIRST_PART)) warmKb = proxy.residentKb
+      await one(index)
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  return [warmKb, proxy.residentKb]
+}
+
+describe('churn', { skip: process.platform !== 'linux' && 'reads memory from /proc' }, () => {
+  let origin: Server
+  let proxy: ProxyProcess
+  let port = 0
+
+  before(async () => {
+    origin = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1')
+    await once(origin, 'listening')
+    origin.unref()
+    ;[port] = (await freePorts(1)) as [number]
+    proxy = await ProxyProcess.start(
+      bootstrap([httpListener({ port })], [staticCluster('origin', (origin.address() as AddressInfo).port)]),
+    )
+  })
+  after(async () => {
+    await proxy?.stop()
+    origin.closeAllConnections()
+  })
+
+  const check = async (
+    [warmKb, endKb]: [number, number],
+    limitKb: number,
+    say: (text: string) => void,
+  ): Promise<void> => {
+    say(`resident ${Math.round(warmKb / 1024)} MiB after the first fifth, ${Math.round(endKb / 1024)} MiB at the end`)
+    assert.ok(endKb - warmKb < limitKb, `grew by ${endKb - warmKb} KiB`)
+    assert.deepEqual(await proxy.gaugesLeft(), [])
+  }
+
+  for (const [name, limitKb] of [
+    ['', PLATEAU_KB],
+    [', and as many again', GROWTH_KB],
+  ] as const) {
+    test(`${CONNECTIONS} connections of one GET each${name}`, async t => {
+      const memory = await run(proxy, CONNECTIONS, lane => visit(port, lane))
+      await check(memory, limitKb, text => t.diagnostic(text))
+    })
+  }
+
+  test(`${STREAMS} streams of one HTTP/2 connection`, async t => {
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    const memory = await run(proxy, STREAMS, async () => {
+      const stream = session.request({ ':path': '/' })
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders & { ':status'?: number }]
+      assert.equal(headers[':status'], 200)
+      stream.resume()
+      await once(stream, 'end')
+    })
+    session.close()
+    await once(session, 'close')
+    await check(memory, GROWTH_KB, text => t.diagnostic(text))
+  })
+})
