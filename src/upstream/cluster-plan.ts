@@ -8,7 +8,7 @@ import type { HostLimitsPlan } from './host-limits.ts'
 import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE'
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE' | 'DYNAMIC_FORWARD_PROXY'
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints. */
 export interface LocalityPlan {

@@ -40,6 +40,8 @@ export interface TransportSocketHost {
 export interface UpstreamTransportSocketPlan {
   /** It tells hosts whose connection it is, so clients cannot share upstream connections. */
   readonly proxyProtocol?: boolean
+  /** It encrypts: the port of a host that names none is 443. */
+  readonly secure?: boolean
   /** Called once per cluster and thread; `statPrefix` is 'cluster.<name>.'. */
   create(thread: ThreadContext, statPrefix: string): UpstreamTransportSocketFactory
 }

@@ -11,6 +11,7 @@ import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from 
 import { wholePercent } from './balancing/locality-routing.ts'
 import { compileCircuitBreakers, compileHostLimits } from './circuit-breakers.ts'
 import { compileDiscovery } from './discovery.ts'
+import { compileDynamicHosts, serverNamesOf } from './dynamic-forward-proxy.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
 import { compileTransportSockets } from './transport-sockets.ts'
@@ -54,6 +55,9 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
   const name = cluster.name ?? ''
   const aggregate = compileAggregate(cluster, context, path)
   const discovery = compileDiscovery(cluster, context, path)
+  const transports = compileTransportSockets(cluster, context, path)
+  const dynamicHosts = compileDynamicHosts(cluster, transports.transportSocket, context, path)
+  const protocolOptions = compileProtocolOptions(cluster, context, path)
   checkAssignment(cluster.loadAssignment, discovery.type, context.diagnostics, path.field('load_assignment'))
   const { commonLbConfig } = cluster
   return Object.freeze({
@@ -62,10 +66,11 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     discovery: discovery.type,
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
-    ...compileProtocolOptions(cluster, context, path),
+    ...protocolOptions,
+    serverNames: serverNamesOf(cluster, protocolOptions.serverNames, context, path),
     connectOptions: connectOptions(cluster, context, path),
-    ...compileTransportSockets(cluster, context, path),
-    balancer: compileBalancing(cluster, aggregate, context, path),
+    ...transports,
+    balancer: compileBalancing(cluster, aggregate ?? dynamicHosts, context, path),
     // 0 switches panic off.
     healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),
     overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),

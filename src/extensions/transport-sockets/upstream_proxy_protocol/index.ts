@@ -40,6 +40,7 @@ export const upstreamProxyProtocolFactory: ExtensionFactory<UpstreamTransportSoc
     }
     return {
       proxyProtocol: true,
+      secure: inner?.secure === true,
       create: (thread, statPrefix) =>
         new UpstreamProxyProtocol(thread, header, inner?.create(thread, statPrefix) ?? null),
     }
