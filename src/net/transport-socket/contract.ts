@@ -27,7 +27,9 @@ export interface TransportSocketOverrides {
   /** A DNS name, or an IP address, that the certificate of the host must carry. */
   readonly san?: string | undefined
   /** Of the downstream connection, 'ip:port' each: for the PROXY protocol. */
-  readonly proxyProtocol?: { readonly source: string; readonly destination: string } | undefined
+  readonly proxyProtocol?:
+    | { readonly source: string; readonly destination: string; readonly tlvs: Buffer | null }
+    | undefined
 }
 
 /** What an upstream transport socket may know of the host it connects to. */
