@@ -1,6 +1,6 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
-import type { ConnectOptions } from '../../net/index.ts'
+import { type ConnectOptions, compileTcpKeepalive } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
 import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
@@ -22,11 +22,9 @@ const DEFAULT_BUFFER_LIMIT = 1_048_576
 /** Health that changes quickly is passed on once a second. */
 const DEFAULT_MERGE_WINDOW_MS = 1000
 const DEFAULT_PANIC_THRESHOLD = 50
-/** What Linux sends keep-alive probes after unless told otherwise. */
-const DEFAULT_KEEPALIVE_TIME_S = 7200
 
 function connectOptions(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ConnectOptions {
-  const keepalive = cluster.upstreamConnectionOptions?.tcpKeepalive
+  const keepalive = compileTcpKeepalive(cluster.upstreamConnectionOptions?.tcpKeepalive)
   const source = cluster.upstreamBindConfig?.sourceAddress
   if (source !== undefined) {
     const at = path.field('upstream_bind_config').field('source_address')
@@ -44,9 +42,7 @@ function connectOptions(cluster: ClusterJson, context: CompileContext, path: Con
   }
   return {
     ...(source?.address === undefined ? {} : { localAddress: source.address }),
-    ...(keepalive === undefined
-      ? {}
-      : { keepAliveInitialDelayMs: (keepalive.keepaliveTime ?? DEFAULT_KEEPALIVE_TIME_S) * 1000 }),
+    ...(keepalive === null ? {} : { keepalive }),
   }
 }
 

@@ -11,12 +11,13 @@ const MOST_COUNTED = 99
 const HASH_CHARS = 12
 const NOTHING = '0'.repeat(HASH_CHARS)
 
-/** What fingerprints are made of, without GREASE (RFC 8701). */
+/** What fingerprints are made of; without GREASE (RFC 8701) unless it says so. */
 interface Offer {
   readonly legacyVersion: number
   readonly version: number
   readonly ciphers: readonly number[]
   readonly extensions: readonly number[]
+  /** With GREASE: as Envoy, JA3 has it here. */
   readonly groups: readonly number[]
   readonly pointFormats: readonly number[]
   readonly signatureAlgorithms: readonly number[]
@@ -31,10 +32,12 @@ function numbers(list: Buffer): number[] {
   const found: number[] = []
   while (reader.left > 0) {
     const value = reader.number(2)
-    if (!reader.broken && !isGrease(value)) found.push(value)
+    if (!reader.broken) found.push(value)
   }
   return found
 }
+
+const meant = (list: Buffer): number[] => numbers(list).filter(value => !isGrease(value))
 
 /** Null for bytes that begin no ClientHello. */
 function readOffer(bytes: Buffer): Offer | null {
@@ -44,7 +47,7 @@ function readOffer(bytes: Buffer): Offer | null {
   const legacyVersion = reader.number(2)
   reader.skip(32)
   reader.vector(1)
-  const ciphers = numbers(reader.vector(2))
+  const ciphers = meant(reader.vector(2))
   reader.vector(1)
   const list = new Reader(reader.left > 0 ? reader.vector(2) : Buffer.alloc(0))
   const extensions: number[] = []
@@ -63,12 +66,12 @@ function readOffer(bytes: Buffer): Offer | null {
   const protocols = content(ALPN, 2)
   return {
     legacyVersion,
-    version: Math.max(legacyVersion, ...numbers(content(SUPPORTED_VERSIONS, 1))),
+    version: Math.max(legacyVersion, ...meant(content(SUPPORTED_VERSIONS, 1))),
     ciphers,
     extensions,
     groups: numbers(content(SUPPORTED_GROUPS, 2)),
     pointFormats: [...content(POINT_FORMATS, 1)],
-    signatureAlgorithms: numbers(content(SIGNATURE_ALGORITHMS, 2)),
+    signatureAlgorithms: meant(content(SIGNATURE_ALGORITHMS, 2)),
     alpn: protocols.length === 0 ? null : new Reader(protocols).vector(1),
   }
 }
