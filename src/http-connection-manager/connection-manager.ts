@@ -109,7 +109,8 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     }
     if (plan.maxConnectionDurationMs > 0) {
       this.durationTimer = new Timer(this, DURATION_TIMER)
-      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs)
+      const longer = 1 + plan.maxConnectionDurationJitter * thread.random()
+      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs * longer)
     }
   }
 
@@ -263,7 +264,9 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.draining = true
     this.codec.shutdownNotice()
     this.drainTimer = new Timer(this, DRAIN_TIMER)
-    this.thread.timers.arm(this.drainTimer, Math.max(this.plan.drainTimeoutMs, 1))
+    const { drainTimeoutMs, drainTimeoutJitter } = this.plan
+    const longer = 1 + drainTimeoutJitter * this.thread.random()
+    this.thread.timers.arm(this.drainTimer, Math.max(drainTimeoutMs * longer, 1))
   }
 
   private goAway(): void {

@@ -88,6 +88,8 @@ export interface ClusterPlan {
   readonly idleTimeoutMs: number
   /** 0: never. */
   readonly maxConnectionDurationMs: number
+  /** So much longer at most, as a share; drawn per connection. */
+  readonly maxConnectionDurationJitter: number
   /** What is spoken to the hosts: fixed, the client's own protocol, or what TLS agrees on by ALPN. */
   readonly protocol: 'http1' | 'http2' | 'downstream' | 'auto'
   readonly http1: Http1Options
