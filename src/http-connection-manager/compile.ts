@@ -124,6 +124,7 @@ export function compileHttpConnectionManager(
     drainTimeoutMs: durationMs(config.drainTimeout, 5000),
     drainTimeoutJitter: percentShare(config.drainTimeoutJitter),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    http1SafeMaxConnectionDuration: config.http1SafeMaxConnectionDuration ?? false,
     maxConnectionDurationJitter: percentShare(common?.maxConnectionDurationJitter),
     accessLogIntervalMs: accessLogIntervalMs(config),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),

@@ -114,6 +114,8 @@ export interface HttpConnectionManagerPlan {
   readonly drainTimeoutJitter: number
   readonly maxConnectionDurationMs: number
   readonly maxConnectionDurationJitter: number
+  /** HTTP/1 connections end only with a response that says so. */
+  readonly http1SafeMaxConnectionDuration: boolean
   readonly maxStreamDurationMs: number
   readonly maxRequestsPerConnection: number
 }

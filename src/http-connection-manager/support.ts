@@ -54,6 +54,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'access_log_flush_interval',
     'early_header_mutation_extensions',
     'drain_timeout_jitter',
+    'http1_safe_max_connection_duration',
   ],
   values: {
     codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
@@ -71,8 +72,6 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     append_local_overload: 'the overload manager is not part of this release',
     add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
     forward_proto_config: 'not part of this release',
-    http1_safe_max_connection_duration:
-      'connections that reach max_connection_duration always finish their request first',
   },
 })
 declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {
