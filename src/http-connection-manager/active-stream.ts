@@ -160,6 +160,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     next.filterState = info.filterState
     next.downstreamBytes = info.downstreamBytes
     next.lastDownstreamRxByteUs = 0
+    // As Envoy: what is handed to the filters again counts again.
+    next.bytesReceived = info.bytesReceived + (body?.length ?? 0)
     this.info = next
     this.createChain()
     const chain = this.chain as FilterChain
@@ -253,6 +255,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
         if (route !== null) {
           this.info.routeName = route.name
           this.info.virtualHostName = route.virtualHost.name
+          this.info.routeMetadata = route.metadata
           if (route.idleTimeoutMs >= 0) this.setIdleTimeout(route.idleTimeoutMs)
           this.applyMaxDuration(route, requestHeaders)
         }

@@ -204,6 +204,7 @@ export interface Route {
   finalizeRequest(headers: HeaderMap, info: StreamInfo, suppressEnvoyHeaders?: boolean): void
   readonly hasResponseMutations: boolean
   finalizeResponse(responseHeaders: HeaderMap, requestHeaders: HeaderMap | null, info: StreamInfo): void
+  /** What a route answers that has no cluster; location '': none. */
   redirect(headers: HeaderMap): Redirect
   readonly directResponse: DirectResponsePlan | null
 }

@@ -14,6 +14,7 @@ const ROUTES = 'internal_redirect_previous_routes'
  */
 export function followRedirect(
   plan: InternalRedirectPlan,
+  router: { onRouteSelected(): void },
   route: Route,
   request: HeaderMap,
   response: HeaderMap,
@@ -22,10 +23,11 @@ export function followRedirect(
   const { cells } = callbacks.httpStats
   const target = parseLocation(response.get(http.LOCATION))
   if (target === null) return refuse(cells, S.REDIRECT_BAD_LOCATION)
-  const fromHttp = request.get(http.X_FORWARDED_PROTO) !== 'https'
+  const { info } = callbacks
+  // What a hop in front says of itself does not make this connection safe.
+  const fromHttp = request.scheme !== 'https' || info.connection.ssl === null
   const toHttp = target.protocol === 'http:'
   if (fromHttp !== toHttp && !plan.allowCrossSchemeRedirect) return refuse(cells, S.REDIRECT_UNSAFE_SCHEME)
-  const { info } = callbacks
   info.filterState ??= new Map()
   const followed = (info.filterState.get(COUNT) as number | undefined) ?? 0
   if (followed >= plan.maxInternalRedirects) return refuse(cells, S.REDIRECT_TOO_MANY)
@@ -35,6 +37,8 @@ export function followRedirect(
   request.path = target.pathname + target.search
   callbacks.clearRouteCache()
   const next = callbacks.route
+  // As Envoy: the log of this request names the cluster that it was sent on to, or was not.
+  router.onRouteSelected()
   const verdict = next === null ? S.REDIRECT_NO_ROUTE : judge(plan, route, next, fromHttp && !toHttp, callbacks)
   if (verdict >= 0) {
     request.scheme = scheme

@@ -3,6 +3,14 @@
 import type { HeaderMap, ResetReason, RetryPolicyPlan, Route } from '../http/index.ts'
 import * as http from '../http/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, Retries } from '../upstream/index.ts'
+import {
+  countSlices,
+  RQ_RETRY,
+  RQ_RETRY_LIMIT,
+  RQ_RETRY_OVERFLOW,
+  RQ_RETRY_SUCCESS,
+  type SliceStats,
+} from './slice-stats.ts'
 
 /** The request may be tried again. */
 export const RetryYes = 0
@@ -57,6 +65,7 @@ function conditionBits(text: string | undefined, table: Readonly<Record<string, 
 /** The retry state of one request; made only where a policy or a header asks for retries. */
 export class RetryState {
   private readonly cluster: Cluster
+  private readonly slices: readonly SliceStats[]
   private readonly priority: 0 | 1
   private readonly policy: RetryPolicyPlan | null
   private readonly random: () => number
@@ -69,12 +78,14 @@ export class RetryState {
 
   private constructor(
     cluster: Cluster,
+    slices: readonly SliceStats[],
     priority: 0 | 1,
     policy: RetryPolicyPlan | null,
     random: () => number,
     asked: { retryOn: number; remaining: number; statusCodes: readonly number[]; headerNames: readonly string[] },
   ) {
     this.cluster = cluster
+    this.slices = slices
     this.priority = priority
     this.policy = policy
     this.random = random
@@ -85,7 +96,13 @@ export class RetryState {
   }
 
   /** Reads and removes the control headers; null where nothing asks for retries. */
-  static create(cluster: Cluster, route: Route, headers: HeaderMap, random: () => number): RetryState | null {
+  static create(
+    cluster: Cluster,
+    slices: readonly SliceStats[],
+    route: Route,
+    headers: HeaderMap,
+    random: () => number,
+  ): RetryState | null {
     const policy = route.retryPolicy
     let retryOn = policy?.retryOn ?? 0
     let remaining = policy?.numRetries ?? 1
@@ -112,14 +129,19 @@ export class RetryState {
     if (policy !== null && policy.retriableRequestHeaders.length > 0) {
       if (!policy.retriableRequestHeaders.some(predicate => predicate.matches(headers))) return null
     }
-    return new RetryState(cluster, route.priority, policy, random, { retryOn, remaining, statusCodes, headerNames })
+    return new RetryState(cluster, slices, route.priority, policy, random, {
+      retryOn,
+      remaining,
+      statusCodes,
+      headerNames,
+    })
   }
 
   /** A response's head has arrived. */
   onHeaders(headers: HeaderMap): RetryDecision {
     this.releaseRetry()
     if (!this.wantsRetryOf(headers)) {
-      if (this.attempts > 0) this.cluster.stats.cells[C.upstream_rq_retry_success]! += 1
+      if (this.attempts > 0) this.count(C.upstream_rq_retry_success, RQ_RETRY_SUCCESS)
       return RetryNo
     }
     return this.tryAgain()
@@ -176,20 +198,24 @@ export class RetryState {
   }
 
   private tryAgain(): RetryDecision {
-    const { cells } = this.cluster.stats
     if (this.remaining <= 0) {
-      cells[C.upstream_rq_retry_limit_exceeded]! += 1
+      this.count(C.upstream_rq_retry_limit_exceeded, RQ_RETRY_LIMIT)
       return RetryLimit
     }
     this.remaining--
     if (!this.cluster.limits(this.priority).tryAcquire(Retries)) {
-      cells[C.upstream_rq_retry_overflow]! += 1
+      this.count(C.upstream_rq_retry_overflow, RQ_RETRY_OVERFLOW)
       return RetryOverflow
     }
     this.holdsRetry = true
     this.attempts++
-    cells[C.upstream_rq_retry]! += 1
+    this.count(C.upstream_rq_retry, RQ_RETRY)
     return RetryYes
+  }
+
+  private count(clusterSlot: number, sliceSlot: number): void {
+    this.cluster.stats.cells[clusterSlot]! += 1
+    countSlices(this.slices, sliceSlot)
   }
 
   /** Which limit refused the last retry. */

@@ -8,16 +8,11 @@ export function answerFromRoute(route: Route, headers: HeaderMap, callbacks: Htt
   const mutate = (reply: HeaderMap): void => {
     if (route.hasResponseMutations) route.finalizeResponse(reply, headers, callbacks.info)
   }
-  if (route.kind === 'redirect') {
-    cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
-    const { status, location } = route.redirect(headers)
-    callbacks.sendLocalReply(status, '', 'direct_response', reply => {
-      reply.append(http.LOCATION, location)
-      mutate(reply)
-    })
-    return
-  }
   cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
-  const direct = route.directResponse
-  callbacks.sendLocalReply(direct?.status ?? 200, direct?.body ?? '', 'direct_response', mutate)
+  const { status, location } = route.redirect(headers)
+  const body = route.directResponse?.body ?? ''
+  callbacks.sendLocalReply(status, body, 'direct_response', reply => {
+    if (location !== '') reply.append(http.LOCATION, location)
+    mutate(reply)
+  })
 }

@@ -38,10 +38,10 @@ import { answerFromRoute } from './route-answer.ts'
 import type { RouterPlan } from './router-plan.ts'
 import { setServiceTime } from './service-time.ts'
 import { Shadows } from './shadows.ts'
+import { countSlices, NO_SLICES, RQ_TIMEOUT, type SliceStats, slicesOf } from './slice-stats.ts'
 import { malformedHeader } from './strict-headers.ts'
 import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
-import { findVirtualCluster, loggedName, type VirtualClusterStats } from './virtual-cluster.ts'
 
 const GLOBAL_TIMER = 0
 const BACK_OFF_TIMER = 1
@@ -82,7 +82,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private grpcHost: Host | null = null
   private alternativeOnTimeout = false
   private context: RouterLoadBalancerContext | null = null
-  private virtualCluster: VirtualClusterStats | null = null
+  /** What the request is counted under besides its cluster. */
+  slices: readonly SliceStats[] = NO_SLICES
   /** Where an internal client wants the request counted as well. */
   private alternativeStats: ResponseCodeStats | null = null
   /** The attempt before the next one took too long. */
@@ -170,16 +171,18 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (!plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
     if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
+    // By what the client asked for, before any rewrite.
+    if (route.virtualHost.virtualClusters.length > 0 || route.statPrefix !== null) {
+      this.slices = slicesOf(this.thread.stats, route, headers)
+      this.info.virtualClusterName = this.slices[0]?.name ?? null
+    }
+    this.info.upstreamRequestAttemptCount = 1
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, plan.suppressEnvoyHeaders)
     if (route.shadowPolicies.length > 0) {
       const number = this.callbacks.streamRandom
       this.shadows = Shadows.start(route, this.clusters, this.thread, this.info, headers, endStream, number, globalMs)
     }
-    if (route.virtualHost.virtualClusters.length > 0) {
-      this.virtualCluster = findVirtualCluster(this.thread.stats, route.virtualHost, headers)
-      this.info.virtualClusterName = loggedName(this.virtualCluster)
-    }
-    this.retry = RetryState.create(cluster, route, headers, random)
+    this.retry = RetryState.create(cluster, this.slices, route, headers, random)
     // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
     const keeps = this.retry !== null || cluster.plan.protocol !== 'http1' || route.internalRedirect !== null
     if (!endStream) this.copy = new RequestCopy(keeps)
@@ -261,11 +264,17 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return FilterContinue
   }
 
+  /** The route's own limit counts here, whatever filters may buffer. */
+  private get retryBufferBytes(): number {
+    const { bufferLimitBytes } = this.route
+    return bufferLimitBytes >= 0 ? bufferLimitBytes : this.callbacks.bufferLimitBytes
+  }
+
   /** A body over the limit is not tried again. */
   private keep(copy: RequestCopy, data: Buffer, start: number, end: number): void {
     const { retry } = this
     const whole = retry !== null || this.route.internalRedirect !== null
-    if (copy.add(data, start, end, whole ? this.callbacks.bufferLimitBytes : REPLAY_BYTES)) return
+    if (copy.add(data, start, end, whole ? this.retryBufferBytes : REPLAY_BYTES)) return
     if (retry === null) return
     this.cluster.stats.cells[C.retry_or_shadow_abandoned]! += 1
     retry.destroy()
@@ -386,7 +395,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const { cells } = this.cluster.stats
     const request = this.headers as HeaderMap
     const ready = this.requestEnd && copy?.lost !== true && response.has(http.LOCATION)
-    if (!ready || !followRedirect(plan, this.route, request, response, callbacks)) {
+    if (!ready || !followRedirect(plan, this, this.route, request, response, callbacks)) {
       cells[C.upstream_internal_redirect_failed_total]! += 1
       return false
     }
@@ -427,7 +436,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const ms = this.thread.clock.now - this.startMs
     this.cluster.codeStats.recordTime(ms, this.isInternal())
     this.alternativeStats?.recordTime(ms, this.isInternal())
-    this.virtualCluster?.recordTime(ms)
+    for (let i = 0; i < this.slices.length; i++) (this.slices[i] as SliceStats).recordTime(ms)
   }
 
   // ---- failures
@@ -538,7 +547,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private charge(status: number, canary: boolean): void {
     this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
     this.alternativeStats?.charge(status, this.isInternal(), canary, this.hidesStatus())
-    this.virtualCluster?.charge(status)
+    for (let i = 0; i < this.slices.length; i++) (this.slices[i] as SliceStats).charge(status)
   }
 
   private replyFromRouter(
@@ -602,6 +611,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private onGlobalTimeout(): void {
     const { cells } = this.cluster.stats
     cells[C.upstream_rq_timeout]! += 1
+    countSlices(this.slices, RQ_TIMEOUT)
     const { upstream, info } = this
     this.upstream = null
     if (upstream !== null) {

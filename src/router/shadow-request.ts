@@ -5,12 +5,15 @@ import { HeaderMap, type ShadowPolicyPlan } from '../http/index.ts'
 import { ownAddress, type ThreadContext } from '../net/index.ts'
 import { StreamInfo } from '../observability/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, type Host } from '../upstream/index.ts'
+import { NO_SLICES } from './slice-stats.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 
 const TIMEOUT = 0
 
 /** One copy on its way. It never holds its original up: what its host does not take in time is given up. */
 export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
+  /** Copies are counted by their cluster alone. */
+  readonly slices = NO_SLICES
   readonly thread: ThreadContext
   readonly info: StreamInfo
   private readonly cluster: Cluster

@@ -23,6 +23,7 @@ import {
   transportOverrides,
 } from '../upstream/index.ts'
 import { ConnectTunnel } from './connect-tunnel.ts'
+import { countSlices, RQ_TOTAL, type SliceStats } from './slice-stats.ts'
 
 const PER_TRY_TIMER = 0
 const PER_TRY_IDLE_TIMER = 1
@@ -31,6 +32,7 @@ const PER_TRY_IDLE_TIMER = 1
 export interface UpstreamRequestOwner {
   readonly thread: ThreadContext
   readonly info: StreamInfo
+  readonly slices: readonly SliceStats[]
   onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
   onUpstream1xx(request: UpstreamRequest, headers: HeaderMap): void
   onUpstreamData(request: UpstreamRequest, data: Buffer, start: number, end: number, endStream: boolean): void
@@ -150,6 +152,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.reused = reused
     this.idleMs = stream.idleMs
     cluster.stats.cells[C.upstream_rq_total]! += 1
+    countSlices(owner.slices, RQ_TOTAL)
     cluster.stats.cells[C.upstream_rq_active]! += 1
     host.cells[HOST_RQ_TOTAL]! += 1
     host.cells[HOST_RQ_ACTIVE]! += 1

@@ -38,6 +38,8 @@ export interface AnswersUnit {
   readonly clusters?: readonly object[]
   /** static_resources.secrets; all units share their names. */
   readonly secrets?: readonly object[]
+  /** More names that the origin goes by: clusters with it as their only host. */
+  readonly origins?: readonly string[]
   readonly runtime?: object
   /** More of the access log's format, such as `%DYNAMIC_METADATA(x)%`. */
   readonly log?: string

@@ -89,6 +89,9 @@ function bootstrap(placed: readonly Placed[], originPort: number): object {
       listeners: placed.map(listener),
       clusters: [
         staticCluster('origin', originPort, WITH_TRAILERS),
+        ...[...new Set(placed.flatMap(({ unit }) => unit.origins ?? []))].map(name =>
+          staticCluster(name, originPort, WITH_TRAILERS),
+        ),
         ...placed.flatMap(({ unit }) => unit.clusters ?? []),
       ],
       secrets: placed.flatMap(({ unit }) => unit.secrets ?? []),
@@ -181,7 +184,7 @@ class Player {
     const wanted = new RegExp(stats)
     const all = [
       ...(await this.proxy.stats(
-        `http.${slug}\\.|cluster.origin\\.|http_local_rate_limit|http_bandwidth_limit|json_to_metadata`,
+        `http.${slug}\\.|^cluster\\.|^vhost\\.|http_local_rate_limit|http_bandwidth_limit|json_to_metadata`,
       )),
     ].map(([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const)
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))

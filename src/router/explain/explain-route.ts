@@ -146,9 +146,7 @@ function nothing(config: RouteConfigurationJson): RouteOutcome {
 }
 
 function answerOf(route: Route, headers: HeaderMap): RouteOutcome['answer'] {
-  if (route.kind === 'redirect') return { ...route.redirect(headers), body: '' }
-  const { status = 0, body = '' } = route.directResponse ?? {}
-  return { status, location: '', body }
+  return { ...route.redirect(headers), body: route.directResponse?.body ?? '' }
 }
 
 /** The weighted cluster that was drawn; undefined: the route has one cluster. */

@@ -1,5 +1,12 @@
 // validate_clusters: a route to a cluster nobody defines is found when the configuration is read.
 import { type CompileContext, type ConfigPath, nearestName } from '../../config/index.ts'
+import { HeaderName, HOST } from '../../http/index.ts'
+
+/** Of cluster_header; null: unset. The authority is kept as the line `host`. */
+export function clusterHeaderName(name: string | undefined): HeaderName | null {
+  if (name === undefined || name === '') return null
+  return name.toLowerCase() === ':authority' ? HOST : HeaderName.of(name)
+}
 
 /** How a route configuration treats names of clusters that do not exist. */
 export class ClusterCheck {

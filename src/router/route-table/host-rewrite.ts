@@ -2,7 +2,7 @@
 import type { RouteActionJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, compileRegexRewrite } from '../../config/index.ts'
-import { type HeaderMap, HeaderName, withoutQuery } from '../../http/index.ts'
+import { type HeaderMap, withoutQuery } from '../../http/index.ts'
 import { compileFormat, type StreamInfo } from '../../observability/index.ts'
 
 /** The new authority, or undefined to keep the request's. */
@@ -18,9 +18,9 @@ export function compileHostRewrite(
     return literal === '' ? null : () => literal
   }
   if (action.hostRewriteHeader !== undefined && action.hostRewriteHeader !== '') {
-    const name = HeaderName.of(action.hostRewriteHeader)
+    const name = action.hostRewriteHeader.toLowerCase()
     return headers => {
-      const value = headers.get(name)
+      const value = headers.lookup(name)
       return value === '' ? undefined : value
     }
   }

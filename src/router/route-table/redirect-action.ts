@@ -102,5 +102,7 @@ export function compileRedirect(
   return new RedirectPlan(action, rewrite)
 }
 
+/** The place itself. */
+export const SAME_PLACE = new RedirectPlan({}, null)
 /** What require_tls answers. */
 export const HTTPS_REDIRECT = new RedirectPlan({ httpsRedirect: true }, null)

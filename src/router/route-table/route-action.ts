@@ -8,8 +8,9 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import { compileRateLimits, type HeaderMap, HeaderName, pathLength } from '../../http/index.ts'
+import { compileRateLimits, type HeaderMap, pathLength } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
+import { clusterHeaderName } from './cluster-check.ts'
 import { compileHashPolicy } from './hash-policy.ts'
 import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { compileHostRewrite, formatted } from './host-rewrite.ts'
@@ -104,7 +105,7 @@ export function compileRouteAction(
   const duration = action.maxStreamDuration
   return {
     clusterName: action.cluster ?? null,
-    clusterHeader: action.clusterHeader === undefined ? null : HeaderName.of(action.clusterHeader),
+    clusterHeader: clusterHeaderName(action.clusterHeader),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode ?? 'SERVICE_UNAVAILABLE'],
     timeoutMs: durationMs(action.timeout, DEFAULT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(action.idleTimeout, -1),

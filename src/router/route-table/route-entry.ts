@@ -21,7 +21,7 @@ import {
 import type { StreamInfo } from '../../observability/index.ts'
 import type { HostRewrite } from './host-rewrite.ts'
 import type { PerFilterConfigs } from './per-filter-config.ts'
-import type { RedirectPlan } from './redirect-action.ts'
+import { type RedirectPlan, SAME_PLACE } from './redirect-action.ts'
 
 /** The new path with its query, or undefined to keep the request's. */
 export type RoutePathRewrite = (headers: HeaderMap, info: StreamInfo) => string | undefined
@@ -182,8 +182,10 @@ export class RouteEntry implements Route {
   }
 
   redirect(headers: HeaderMap): Redirect {
-    const { redirectPlan } = this.fields
-    if (redirectPlan === null) throw new Error('this route does not redirect')
-    return redirectPlan.redirect(headers)
+    const { redirectPlan, directResponse } = this.fields
+    if (redirectPlan !== null) return redirectPlan.redirect(headers)
+    const status = directResponse?.status ?? 200
+    // As Envoy: an answer of the 3xx kind says where it was asked for.
+    return { status, location: status >= 300 && status < 400 ? SAME_PLACE.redirect(headers).location : '' }
   }
 }

@@ -26,11 +26,11 @@ declareSupport('envoy.config.route.v3.Route', {
     'response_headers_to_remove',
     'per_request_buffer_limit_bytes',
     'request_body_buffer_limit',
+    'stat_prefix',
   ],
   refused: {
     filter_action: 'filter actions are not available; use route, redirect or direct_response',
     non_forwarding_action: 'only servers that embed routing use it; use route, redirect or direct_response',
-    stat_prefix: 'stats by route are not part of this release; use virtual_clusters',
     route_specifiers: 'route specifier extensions are not available',
   },
   accepted: {
@@ -90,7 +90,7 @@ function compileFields(
     virtualHost: scope.plan,
     kind: kindOf(route),
     bufferLimitBytes: bufferLimit(route, scope.bufferLimitBytes),
-    statPrefix: null,
+    statPrefix: route.statPrefix === undefined || route.statPrefix === '' ? null : route.statPrefix,
     metadata: route.metadata?.filterMetadata ?? null,
     filterConfigs: compilePerFilterConfigs(route.typedPerFilterConfig, scope.filterConfigs, context, path),
     requestMutations: inOrder('request', own, scope),

@@ -1,8 +1,8 @@
 // RouteAction.request_mirror_policies: clusters that get a copy of the request; their answers are thrown away.
 import type { RouteAction_RequestMirrorPolicyJson as MirrorPolicyJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
-import { compileMutationList, HeaderName, type ShadowPolicyPlan } from '../../http/index.ts'
-import type { ClusterCheck } from './cluster-check.ts'
+import { compileMutationList, type ShadowPolicyPlan } from '../../http/index.ts'
+import { type ClusterCheck, clusterHeaderName } from './cluster-check.ts'
 import { compileRuntimeFraction } from './runtime-fraction.ts'
 
 declareSupport('envoy.config.route.v3.RouteAction.RequestMirrorPolicy', {
@@ -32,7 +32,7 @@ export function compileShadowPolicies(
     }
     return {
       clusterName: policy.cluster ?? '',
-      clusterHeader: named ? null : HeaderName.of(policy.clusterHeader ?? ''),
+      clusterHeader: named ? null : clusterHeaderName(policy.clusterHeader),
       sampled:
         policy.runtimeFraction === undefined ? () => true : compileRuntimeFraction(policy.runtimeFraction, context),
       appendHostSuffix: policy.disableShadowHostSuffixAppend !== true,

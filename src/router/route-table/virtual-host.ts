@@ -78,7 +78,7 @@ export class VirtualHost {
   route(headers: HeaderMap, info: StreamInfo, random: number): Route | null {
     if (this.lacksTls(headers)) return this.httpsRedirect
     const index = this.find(headers, info, random)
-    return index < 0 ? null : this.choices[index]!.choose(headers, random)
+    return index < 0 ? null : this.choices[index]!.choose(headers, info, random)
   }
 
   /** Index of the route, or -1. */

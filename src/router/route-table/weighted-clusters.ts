@@ -5,15 +5,16 @@ import type {
 } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type ConfigPath, declareSupport } from '../../config/index.ts'
-import { compileMutationLevel, type HeaderMap, HeaderName } from '../../http/index.ts'
+import { compileMutationLevel, type HashPolicyPlan, type HeaderMap, HeaderName } from '../../http/index.ts'
+import type { StreamInfo } from '../../observability/index.ts'
+import { clusterHeaderName } from './cluster-check.ts'
 import { lbMetadata, mergeLbMetadata } from './metadata.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
 import { RouteEntry, type RouteEntryFields } from './route-entry.ts'
 import type { VirtualHostScope } from './virtual-host-scope.ts'
 
 declareSupport('envoy.config.route.v3.WeightedCluster', {
-  supported: ['clusters', 'total_weight', 'runtime_key_prefix', 'header_name'],
-  refused: { use_hash_policy: 'drawing by the request hash is not part of this release; use header_name' },
+  supported: ['clusters', 'total_weight', 'runtime_key_prefix', 'header_name', 'use_hash_policy'],
 })
 declareSupport('envoy.config.route.v3.WeightedCluster.ClusterWeight', {
   supported: [
@@ -32,10 +33,12 @@ declareSupport('envoy.config.route.v3.WeightedCluster.ClusterWeight', {
 
 const MAX_TOTAL = 0xffffffff
 const UNSIGNED = /^[0-9]{1,20}$/
+/** The one who picks the host sets the cookie. */
+const noCookie = (): void => {}
 
 /** What a route index answers with: a route, or a draw among routes. */
 export interface RouteChoice {
-  choose(headers: HeaderMap, random: number): RouteEntry
+  choose(headers: HeaderMap, info: StreamInfo, random: number): RouteEntry
   readonly entries: readonly RouteEntry[]
   /** Of `entries`, as it is now: runtime may change it. */
   weightOf(index: number): number
@@ -45,19 +48,27 @@ class WeightedChoice implements RouteChoice {
   readonly entries: readonly RouteEntry[]
   readonly weightOf: (index: number) => number
   private readonly header: HeaderName | null
+  /** The request's hash is drawn with; null: it is not. */
+  private readonly hashPolicy: HashPolicyPlan | null
 
-  constructor(entries: readonly RouteEntry[], weightOf: (index: number) => number, header: HeaderName | null) {
+  constructor(
+    entries: readonly RouteEntry[],
+    weightOf: (index: number) => number,
+    header: HeaderName | null,
+    hashPolicy: HashPolicyPlan | null,
+  ) {
     this.entries = entries
     this.weightOf = weightOf
     this.header = header
+    this.hashPolicy = hashPolicy
   }
 
-  choose(headers: HeaderMap, random: number): RouteEntry {
+  choose(headers: HeaderMap, info: StreamInfo, random: number): RouteEntry {
     const { entries } = this
     let total = 0
     for (let i = 0; i < entries.length; i++) total += this.weightOf(i)
     // Runtime may have turned every weight to 0: then the first cluster takes all.
-    let left = total === 0 ? 0 : this.draw(headers, random, total)
+    let left = total === 0 ? 0 : this.draw(headers, info, random, total)
     for (let i = 0; i < entries.length; i++) {
       left -= this.weightOf(i)
       if (left < 0) return entries[i]!
@@ -65,7 +76,11 @@ class WeightedChoice implements RouteChoice {
     return entries[0]!
   }
 
-  private draw(headers: HeaderMap, random: number, total: number): number {
+  private draw(headers: HeaderMap, info: StreamInfo, random: number, total: number): number {
+    if (this.hashPolicy !== null) {
+      const hash = this.hashPolicy.hash(headers, info, noCookie)
+      if (hash !== null) return Number(hash % BigInt(total))
+    }
     const value = this.header === null ? undefined : headers.get(this.header)
     // A 64-bit number does not fit a double.
     if (value !== undefined && UNSIGNED.test(value)) return Number(BigInt(value) % BigInt(total))
@@ -99,7 +114,9 @@ export function compileWeightedClusters(
           return context.runtime.getNumber(`${prefix}.${name}`, weight)
         }
   const header = weighted.headerName
-  return new WeightedChoice(entries, weightOf, header === undefined || header === '' ? null : HeaderName.of(header))
+  const hashPolicy = weighted.useHashPolicy === true ? base.hashPolicy : null
+  const name = header === undefined || header === '' ? null : HeaderName.of(header)
+  return new WeightedChoice(entries, weightOf, name, hashPolicy)
 }
 
 function compileCluster(
@@ -119,7 +136,7 @@ function compileCluster(
   return new RouteEntry({
     ...base,
     clusterName: name === '' ? null : name,
-    clusterHeader: clusterHeader === '' ? null : HeaderName.of(clusterHeader),
+    clusterHeader: clusterHeaderName(clusterHeader),
     metadataMatch: mergeLbMetadata(base.metadataMatch, lbMetadata(cluster.metadataMatch)),
     filterConfigs: compilePerFilterConfigs(cluster.typedPerFilterConfig, base.filterConfigs, context, path),
     clusterMutations: mutations.request.isEmpty ? null : mutations.request,
