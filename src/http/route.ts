@@ -1,5 +1,5 @@
 // The route contract: what a route table compiles to, and what the router filter reads. Everything here is frozen.
-import type { StreamInfo } from '../observability/index.ts'
+import type { Formatter, StreamInfo } from '../observability/index.ts'
 import type { MutationList } from './header-mutation/mutation-list.ts'
 import type { HeaderName } from './header-name.ts'
 import type { HeaderMap } from './headers.ts'
@@ -144,6 +144,8 @@ export interface DirectResponsePlan {
   readonly status: number
   /** latin1 text. */
   readonly body: string
+  /** What makes the body of the text above and the request; null: it is the text. */
+  readonly format: { readonly formatter: Formatter; readonly contentType: string } | null
 }
 
 export interface Redirect {
@@ -205,6 +207,6 @@ export interface Route {
   readonly hasResponseMutations: boolean
   finalizeResponse(responseHeaders: HeaderMap, requestHeaders: HeaderMap | null, info: StreamInfo): void
   /** What a route answers that has no cluster; location '': none. */
-  redirect(headers: HeaderMap): Redirect
+  redirect(headers: HeaderMap, info: StreamInfo): Redirect
   readonly directResponse: DirectResponsePlan | null
 }

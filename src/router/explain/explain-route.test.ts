@@ -117,3 +117,26 @@ test('no virtual host, redirects, direct responses, TLS', () => {
   const safe = explain(CONFIG, { authority: 'safe.test', path: '/x' })
   assert.deepEqual([safe.kind, safe.route, safe.answer?.location], ['redirect', null, 'https://safe.test/x'])
 })
+
+test('a route of a matcher tree is named by its place in the tree', () => {
+  const type = (name: string) => `type.googleapis.com/${name}`
+  const route = (name: string, prefix: string) => {
+    const typedConfig = { '@type': type('envoy.config.route.v3.Route'), name, match: { prefix }, route: to(name) }
+    return { action: { name: 'route', typedConfig: typedConfig as never } }
+  }
+  const header = { '@type': type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput'), headerName: 'x-v' }
+  const matcher = {
+    matcherTree: {
+      input: { name: 'header', typedConfig: header as never },
+      exactMatchMap: { map: { one: route('one', '/a'), two: route('two', '/') } },
+    },
+    onNoMatch: route('other', '/'),
+  }
+  const config = { name: 'edge', virtualHosts: [{ name: 'v', domains: ['*'], matcher }] }
+  const hit = explain(config, { path: '/a', lines: [['x-v', 'one']] })
+  assert.equal(hit.route?.name, 'one')
+  assert.match(hit.route?.at ?? '', /matcher_tree\.exact_match_map\.map\["one"\]\.action\.typed_config$/)
+  assert.equal(explain(config, { path: '/b' }).action?.clusters[0]?.name, 'other')
+  const miss = explain(config, { path: '/b', lines: [['x-v', 'one']] })
+  assert.deepEqual([miss.route, miss.kind], [null, 'none'])
+})

@@ -7,9 +7,11 @@ import type {
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
 import { type CompileContext, type ConfigPath, nearestName } from '../../config/index.ts'
 import * as http from '../../http/index.ts'
-import { type HeadChange, type HeaderMap, headChanges, headFields, RETRY_ON, type Route } from '../../http/index.ts'
+import { type HeadChange, headChanges, headFields, RETRY_ON, type Route } from '../../http/index.ts'
+import { routeBody } from '../route-answer.ts'
 import type { CompiledRouteTable } from '../route-table/index.ts'
 import type { RouteEntry } from '../route-table/route-entry.ts'
+import { type PlacedRoute, routesOfTree } from '../route-table/route-tree.ts'
 import type { VirtualHost } from '../route-table/virtual-host.ts'
 import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from '../timeouts.ts'
 import { type HeaderLevel, headerLevels } from './header-levels.ts'
@@ -97,26 +99,32 @@ export function explainRoute(question: RouteQuestion): {
   }
   const at = hosts.findIndex(({ name = '' }) => name === host.name)
   const json = hosts[at] as VirtualHostJson
-  const routes = json.routes ?? []
+  const routes = placedRoutes(json, context, path.field('virtual_hosts').index(at))
   const ignoreParameters = config.ignorePathParametersInPathMatching === true
   const found = { ...nothing(config), virtualHost: host.name }
   if (host.lacksTls(headers)) {
     const route = host.route(headers, info, random) as Route
-    return { outcome: { ...found, kind: 'redirect', answer: answerOf(route, headers) }, route }
+    return { outcome: { ...found, kind: 'redirect', answer: answerOf(route, question) }, route }
   }
   const index = host.find(headers, info, random)
   const before = index < 0 ? routes : routes.slice(0, index)
-  const nearest = nearMisses(before, ignoreParameters, question, context, SHOWN_MISSES)
+  const nearest = nearMisses(
+    before.map(placed => placed.json),
+    ignoreParameters,
+    question,
+    context,
+    SHOWN_MISSES,
+  )
   if (index < 0) return { outcome: { ...found, nearest }, route: null }
   const route = host.route(headers, info, random) as Route
-  const chosen = routes[index] as RouteJson
+  const { json: chosen, path: place } = routes[index] as PlacedRoute
   const weight = chosenWeight(chosen, host, index, route)
   const outcome: RouteOutcome = {
     ...found,
     route: {
       index,
       name: chosen.name ?? '',
-      at: String(path.field('virtual_hosts').index(at).field('routes').index(index)),
+      at: String(place),
       match: chosen.match ?? {},
     },
     kind: route.kind,
@@ -124,10 +132,15 @@ export function explainRoute(question: RouteQuestion): {
     filters: filtersOf(weight, chosen, json, config),
     // Where the path alone decides, routes that come before say nothing.
     nearest: index < 0 ? nearest : nearest.filter(({ passed }) => passed > 0),
-    answer: route.kind === 'cluster' ? null : answerOf(route, headers),
+    answer: route.kind === 'cluster' ? null : answerOf(route, question),
     action: route.kind === 'cluster' ? explainAction(question, route, host, index) : null,
   }
   return { outcome, route }
+}
+
+function placedRoutes(host: VirtualHostJson, context: CompileContext, path: ConfigPath): readonly PlacedRoute[] {
+  if (host.matcher !== undefined) return routesOfTree(host.matcher, context, path.field('matcher'))
+  return (host.routes ?? []).map((json, i) => ({ json, path: path.field('routes').index(i) }))
 }
 
 function nothing(config: RouteConfigurationJson): RouteOutcome {
@@ -145,8 +158,8 @@ function nothing(config: RouteConfigurationJson): RouteOutcome {
   }
 }
 
-function answerOf(route: Route, headers: HeaderMap): RouteOutcome['answer'] {
-  return { ...route.redirect(headers), body: route.directResponse?.body ?? '' }
+function answerOf(route: Route, { headers, info }: RequestFacts): RouteOutcome['answer'] {
+  return { ...route.redirect(headers, info), body: routeBody(route.directResponse, headers, info) }
 }
 
 /** The weighted cluster that was drawn; undefined: the route has one cluster. */

@@ -108,7 +108,7 @@ test('redirects', () => {
     const match = request.path?.startsWith('/pre') === true ? { prefix: '/pre' } : { prefix: '/' }
     const compiled = oneRoute(match, { redirect: action })
     const headers = head({ ...request, lines: [['x-forwarded-proto', 'http']] })
-    const answer = routeOf(compiled, headers)?.redirect(headers)
+    const answer = routeOf(compiled, headers)?.redirect(headers, streamInfo())
     assert.equal(`${answer?.status} ${answer?.location}`, want)
   }
 })

@@ -11,7 +11,14 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import { cookieValue, type HashPolicyPlan, type HeaderMap, HeaderName, queryParameter } from '../../http/index.ts'
+import {
+  cookieValue,
+  filterStateText,
+  type HashPolicyPlan,
+  type HeaderMap,
+  HeaderName,
+  queryParameter,
+} from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 
 const POLICY = 'envoy.config.route.v3.RouteAction.HashPolicy'
@@ -79,8 +86,8 @@ function compileSource(policy: HashPolicyJson, context: CompileContext, path: Co
   if (policy.filterState !== undefined) {
     const key = policy.filterState.key ?? ''
     return (_headers, info) => {
-      const value = info.filterState?.get(key)
-      return value === undefined ? null : xxHash64(String(value))
+      const value = filterStateText(info, key)
+      return value === null ? null : xxHash64(value)
     }
   }
   if (policy.connectionProperties?.sourceIp !== true) return () => null

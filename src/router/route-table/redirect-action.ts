@@ -3,6 +3,8 @@ import type { RedirectActionJson } from '#api/envoy/config/route/v3/route_compon
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, compileRegexRewrite, declareSupport } from '../../config/index.ts'
 import { type HeaderMap, type Redirect, X_FORWARDED_PROTO } from '../../http/index.ts'
+import type { StreamInfo } from '../../observability/index.ts'
+import { formatted, type HostRewrite as RedirectFormat } from './host-rewrite.ts'
 import { type PathRewrite, prefixRewrite, regexRewrite } from './path-rewrite.ts'
 import type { RouteMatcher } from './route-match.ts'
 
@@ -17,10 +19,8 @@ declareSupport('envoy.config.route.v3.RedirectAction', {
     'regex_rewrite',
     'response_code',
     'strip_query',
+    'path_rewrite',
   ],
-  refused: {
-    path_rewrite: 'formatted paths in redirects are not part of this release; use regex_rewrite',
-  },
 })
 
 const STATUS = {
@@ -41,8 +41,10 @@ export class RedirectPlan {
   private readonly path: string
   private readonly pathRewrite: PathRewrite | null
   private readonly stripQuery: boolean
+  /** Makes the new path with its query; null: the other fields do. */
+  private readonly format: RedirectFormat | null
 
-  constructor(action: RedirectActionJson, pathRewrite: PathRewrite | null) {
+  constructor(action: RedirectActionJson, pathRewrite: PathRewrite | null, format: RedirectFormat | null) {
     this.status = STATUS[action.responseCode ?? 'MOVED_PERMANENTLY']
     this.scheme = action.httpsRedirect === true ? 'https' : (action.schemeRedirect ?? '')
     this.host = toWireText(action.hostRedirect ?? '')
@@ -50,15 +52,25 @@ export class RedirectPlan {
     this.path = toWireText(action.pathRedirect ?? '')
     this.pathRewrite = pathRewrite
     this.stripQuery = action.stripQuery === true
+    this.format = format
   }
 
-  redirect(headers: HeaderMap): Redirect {
+  redirect(headers: HeaderMap, info: StreamInfo): Redirect {
     const scheme = this.scheme === '' ? headers.scheme : this.scheme
     const host = this.host === '' ? requestHost(headers, scheme, this.port) : this.host
-    return { status: this.status, location: `${scheme}://${host}${this.port}${this.newPath(headers)}` }
+    return { status: this.status, location: `${scheme}://${host}${this.port}${this.newPath(headers, info)}` }
   }
 
-  private newPath(headers: HeaderMap): string {
+  /** A path that has no query of its own keeps the request's. */
+  private withQuery(headers: HeaderMap, path: string): string {
+    if (this.stripQuery || path.includes('?')) return path
+    const question = headers.path.indexOf('?')
+    return question < 0 ? path : path + headers.path.slice(question)
+  }
+
+  private newPath(headers: HeaderMap, info: StreamInfo): string {
+    const formatted = this.format === null ? undefined : this.format(headers, info)
+    if (formatted !== undefined) return this.withQuery(headers, formatted)
     const { path } = this
     // A query that is configured stays, whatever strip_query says.
     if (path.includes('?')) return path
@@ -99,10 +111,12 @@ export function compileRedirect(
     const regex = compileRegexRewrite(action.regexRewrite, context, path.field('regex_rewrite'))
     rewrite = regex === undefined ? null : regexRewrite(regex)
   }
-  return new RedirectPlan(action, rewrite)
+  const format = action.pathRewrite === undefined || action.pathRewrite === '' ? null : action.pathRewrite
+  const formatter = format === null ? null : formatted(format, context, path.field('path_rewrite'))
+  return new RedirectPlan(action, rewrite, formatter)
 }
 
 /** The place itself. */
-export const SAME_PLACE = new RedirectPlan({}, null)
+export const SAME_PLACE = new RedirectPlan({}, null, null)
 /** What require_tls answers. */
-export const HTTPS_REDIRECT = new RedirectPlan({ httpsRedirect: true }, null)
+export const HTTPS_REDIRECT = new RedirectPlan({ httpsRedirect: true }, null, null)

@@ -181,11 +181,11 @@ export class RouteEntry implements Route {
     for (let i = 0; i < responseMutations.length; i++) responseMutations[i]!.apply(response, request, response, info)
   }
 
-  redirect(headers: HeaderMap): Redirect {
+  redirect(headers: HeaderMap, info: StreamInfo): Redirect {
     const { redirectPlan, directResponse } = this.fields
-    if (redirectPlan !== null) return redirectPlan.redirect(headers)
+    if (redirectPlan !== null) return redirectPlan.redirect(headers, info)
     const status = directResponse?.status ?? 200
     // As Envoy: an answer of the 3xx kind says where it was asked for.
-    return { status, location: status >= 300 && status < 400 ? SAME_PLACE.redirect(headers).location : '' }
+    return { status, location: status >= 300 && status < 400 ? SAME_PLACE.redirect(headers, info).location : '' }
   }
 }

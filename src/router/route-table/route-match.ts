@@ -20,6 +20,7 @@ import type { StreamInfo } from '../../observability/index.ts'
 import type { Candidate } from './candidate-list.ts'
 import type { PathKind } from './path-trie.ts'
 import { compileRuntimeFraction } from './runtime-fraction.ts'
+import { compileStateConditions } from './state-conditions.ts'
 import { compileUriTemplateMatch, type UriTemplate } from './uri-template.ts'
 
 declareSupport('envoy.config.route.v3.RouteMatch', {
@@ -37,11 +38,9 @@ declareSupport('envoy.config.route.v3.RouteMatch', {
     'grpc',
     'dynamic_metadata',
     'tls_context',
+    'filter_state',
+    'cookies',
   ],
-  refused: {
-    filter_state: 'filter state matchers are not part of this release; match headers or dynamic_metadata instead',
-    cookies: 'cookie matchers are not part of this release; match the cookie header with safe_regex instead',
-  },
 })
 declareSupport('envoy.config.route.v3.RouteMatch.TlsContextMatchOptions', { supported: ['presented', 'validated'] })
 declareSupport('envoy.config.route.v3.RouteMatch.ConnectMatcher', { supported: [] })
@@ -180,6 +179,7 @@ function compileConditions(
     const predicate = compileMetadataMatcher(matcher, context, metadata.index(i))
     conditions.push((_headers, info) => predicate(info.dynamicMetadata))
   }
+  conditions.push(...compileStateConditions(match, context, path))
   return conditions
 }
 

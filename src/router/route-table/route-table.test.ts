@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { finalizedRequest, head, routeOf, table } from './testing.ts'
+import { finalizedRequest, head, routeOf, streamInfo, table } from './testing.ts'
 
 const direct = (name: string, match: object): object => ({ name, match, directResponse: { status: 200 } })
 
@@ -188,7 +188,7 @@ test('require_tls', () => {
   const answer = (authority: string, ...lines: [string, string][]): string | null | undefined => {
     const headers = head({ authority, path: '/a?b', lines: [['x-forwarded-proto', 'http'], ...lines] })
     const route = routeOf(compiled, headers)
-    return route?.kind === 'redirect' ? route.redirect(headers).location : route?.name
+    return route?.kind === 'redirect' ? route.redirect(headers, streamInfo()).location : route?.name
   }
   assert.equal(answer('all.test'), 'https://all.test/a?b')
   assert.equal(answer('ext.test'), 'https://ext.test/a?b')

@@ -19,6 +19,7 @@ import { compilePerFilterConfigs } from './per-filter-config.ts'
 import { compileRetryPolicy } from './retry-policy.ts'
 import { bufferLimit, type CompiledRoute, compileRoute } from './route.ts'
 import { RouteIndex } from './route-index.ts'
+import { compileRouteTree, type RouteSelector } from './route-tree.ts'
 import { compileShadowPolicies } from './shadow-policy.ts'
 import type { TableScope, VirtualHostScope } from './virtual-host-scope.ts'
 import type { RouteChoice } from './weighted-clusters.ts'
@@ -28,6 +29,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'name',
     'domains',
     'routes',
+    'matcher',
     'require_tls',
     'virtual_clusters',
     'request_headers_to_add',
@@ -47,7 +49,6 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'rate_limits',
   ],
   refused: {
-    matcher: 'matcher trees are not part of this release; use routes',
     cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
     retry_policy_typed_config: 'use retry_policy',
     route_specifiers: 'route specifier extensions are not available',
@@ -59,17 +60,14 @@ type TlsRequirement = 'NONE' | 'EXTERNAL_ONLY' | 'ALL'
 
 export class VirtualHost {
   readonly name: string
-  private readonly index: RouteIndex
+  private readonly selector: RouteSelector
   private readonly choices: readonly RouteChoice[]
   private readonly requireTls: TlsRequirement
   private readonly httpsRedirect: Route
 
-  constructor(plan: VirtualHostPlan, routes: readonly CompiledRoute[], tls: TlsRequirement, ignoreParameters: boolean) {
+  constructor(plan: VirtualHostPlan, selector: RouteSelector, routes: readonly CompiledRoute[], tls: TlsRequirement) {
     this.name = plan.name
-    this.index = new RouteIndex(
-      routes.map(route => route.matcher),
-      ignoreParameters,
-    )
+    this.selector = selector
     this.choices = routes.map(route => route.choice)
     this.requireTls = tls
     this.httpsRedirect = httpsRedirectRoute(plan)
@@ -83,7 +81,7 @@ export class VirtualHost {
 
   /** Index of the route, or -1. */
   find(headers: HeaderMap, info: StreamInfo, random: number): number {
-    return this.index.find(headers, info, random)
+    return this.selector.find(headers, info, random)
   }
 
   choiceAt(index: number): RouteChoice {
@@ -130,12 +128,25 @@ export function compileVirtualHost(host: VirtualHostJson, table: TableScope, pat
     tableMutations: mutations,
     hostMutations: compileMutationLevel(host, context, path),
   }
-  const routes: CompiledRoute[] = []
-  for (const [i, json] of (host.routes ?? []).entries()) {
-    const route = compileRoute(json, scope, path.field('routes').index(i))
-    if (route !== undefined) routes.push(route)
+  const tls = host.requireTls ?? 'NONE'
+  if (host.matcher === undefined) {
+    const routes = compileRoutes(host, scope, path.field('routes'))
+    const matchers = routes.map(route => route.matcher)
+    return new VirtualHost(plan, new RouteIndex(matchers, table.ignorePathParameters), routes, tls)
   }
-  return new VirtualHost(plan, routes, host.requireTls ?? 'NONE', table.ignorePathParameters)
+  if (host.routes !== undefined) {
+    context.diagnostics.error(path, 'a virtual host has either routes or a matcher', { expected: 'one of the two' })
+  }
+  const { selector, routes } = compileRouteTree(host.matcher, scope, path.field('matcher'))
+  return new VirtualHost(plan, selector, routes, tls)
+}
+
+function compileRoutes(
+  { routes = [] }: VirtualHostJson,
+  scope: VirtualHostScope,
+  path: ConfigPath,
+): readonly CompiledRoute[] {
+  return routes.flatMap((json, i) => compileRoute(json, scope, path.index(i)) ?? [])
 }
 
 function compileVirtualClusters(

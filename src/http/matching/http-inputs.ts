@@ -1,0 +1,24 @@
+// What the matcher trees of routes may look at: request headers alone, as in Envoy.
+import type { HttpRequestHeaderMatchInputJson } from '#api/envoy/type/matcher/v3/http_inputs_pb.ts'
+import { declareSupport } from '../../config/index.ts'
+import type { MatchInput } from '../../net/index.ts'
+import { HeaderName } from '../header-name.ts'
+import type { HeaderMap } from '../headers.ts'
+import { HOST } from '../known-headers.ts'
+
+const HEADER = 'envoy.type.matcher.v3.HttpRequestHeaderMatchInput'
+declareSupport(HEADER, { supported: ['header_name'] })
+
+export const REQUEST_INPUTS: readonly string[] = [HEADER]
+
+/** As Envoy: several lines of one name are looked at as one value. Undefined for a type that is none of REQUEST_INPUTS. */
+export function requestInput(type: string, config: object): MatchInput<HeaderMap> | undefined {
+  if (type !== HEADER) return undefined
+  const text = ((config as HttpRequestHeaderMatchInputJson).headerName ?? '').toLowerCase()
+  if (text.startsWith(':') && text !== ':authority') return headers => headers.lookup(text) ?? null
+  const name = text === ':authority' ? HOST : HeaderName.of(text)
+  return headers => {
+    const values = headers.getAll(name)
+    return values.length === 0 ? null : values.join(',')
+  }
+}
