@@ -150,6 +150,11 @@ export class Connection {
   private pendingStart = 0
   private pendingEnd = 0
   private dirty = false
+  /** It writes once per turn of the event loop, not per callback: what comes for it from many sockets leaves together. */
+  private batches = false
+  /** Its pending bytes stand here and not in the thread's output buffer. */
+  private batch: Buffer | null = null
+  private inBatchedList = false
   private privateBuffer: Buffer | null = null
   private highWatermark = 0
   private aboveHigh = false
@@ -249,15 +254,26 @@ export class Connection {
 
   // ---- writing
 
+  /** From now on what it writes leaves once per turn of the event loop: for protocols that carry many streams. */
+  batchWrites(): void {
+    this.batches = true
+  }
+
   /**
-   * Room for `max` bytes in the thread's output buffer, directly behind what this connection has pending there.
-   * Returns the position to write at in `thread.buffers.output` (read that field after this call); `commit` ends it.
+   * Room for `max` bytes in an output buffer, directly behind what this connection has pending there. Returns the position
+   * to write at in `thread.buffers.output` (read that field after this call); `commit` ends it.
    */
   reserve(max: number): number {
     const { buffers } = this.thread
+    if (this.batches && this.hasBatchFor(max)) {
+      buffers.outputOwner = this
+      buffers.output = this.pendingBuffer
+      return this.pendingEnd
+    }
     if (buffers.outputOwner !== this) {
       if (this.pendingEnd > this.pendingStart) this.writePending()
       buffers.outputOwner = this
+      buffers.output = buffers.sharedOutput
       this.pendingBuffer = buffers.output
       this.pendingStart = this.pendingEnd = buffers.outputPosition
     }
@@ -272,11 +288,50 @@ export class Connection {
     return buffers.outputPosition
   }
 
+  /** Whether what comes may stand in a batch: not behind bytes in the shared buffer, nor when there are too many batches. */
+  private hasBatchFor(max: number): boolean {
+    const { batches } = this.thread.buffers
+    const { batch } = this
+    if (batch === null) {
+      if (this.pendingEnd > this.pendingStart) return false
+      this.batch = batches.acquire(max)
+      if (this.batch === null) return false
+      this.pendingBuffer = this.batch
+      this.pendingStart = this.pendingEnd = 0
+      return true
+    }
+    if (batch.length - this.pendingEnd >= max) return true
+    const larger = batches.acquire(this.pendingEnd + max)
+    if (larger === null) {
+      if (this.pendingEnd > 0) this.writePending()
+      else this.closeBatch(true)
+      return this.hasBatchFor(max)
+    }
+    batch.copy(larger, 0, 0, this.pendingEnd)
+    batches.release(batch, true)
+    this.batch = this.pendingBuffer = larger
+    return true
+  }
+
+  private closeBatch(reusable: boolean): void {
+    this.thread.buffers.batches.release(this.batch as Buffer, reusable)
+    this.batch = null
+    this.pendingBuffer = NO_BYTES
+    this.pendingStart = this.pendingEnd = 0
+  }
+
   /** `end`: position after the last byte written since `reserve`. */
   commit(end: number): void {
     const { buffers } = this.thread
-    buffers.outputPosition = end
     this.pendingEnd = end
+    if (this.batch !== null) {
+      if (!this.inBatchedList) {
+        this.inBatchedList = true
+        buffers.batches.add(this)
+      }
+      return
+    }
+    buffers.outputPosition = end
     if (!this.dirty) {
       this.dirty = true
       buffers.markDirty(this)
@@ -355,12 +410,18 @@ export class Connection {
     this.count(end - start)
     const { socket } = this
     // Behind a stalled write, or before the connection stands, a copy keeps the large output buffer free.
-    if (socket.writableLength > 0 || this.state === Connecting) {
-      socket.write(Buffer.copyBytesFrom(bytes, start, end - start) as Buffer)
-      return
-    }
-    socket.write(bytes.subarray(start, end))
-    if (socket.writableLength > 0 && bytes === buffers.output) buffers.giveAwayOutput()
+    const copies = socket.writableLength > 0 || this.state === Connecting
+    socket.write(copies ? (Buffer.copyBytesFrom(bytes, start, end - start) as Buffer) : bytes.subarray(start, end))
+    // What the kernel did not take at once keeps its buffer.
+    const isFree = copies || socket.writableLength === 0
+    if (this.batch !== null) this.closeBatch(isFree)
+    else if (!isFree && bytes === buffers.sharedOutput) buffers.giveAwayOutput()
+  }
+
+  /** Called by ThreadBuffers at the end of a turn of the event loop. */
+  flushBatch(): void {
+    this.inBatchedList = false
+    this.flushPending()
   }
 
   /** Called by ThreadBuffers once per turn. */
@@ -369,7 +430,7 @@ export class Connection {
     if (this.pendingEnd > this.pendingStart) {
       if (this.state === Closed) this.pendingStart = this.pendingEnd = 0
       else this.writePending()
-    }
+    } else if (this.batch !== null) this.closeBatch(true)
     if (this.endAfterFlush) {
       this.endAfterFlush = false
       this.socket.end()
@@ -501,6 +562,7 @@ export class Connection {
     if (this.state === Closed) return
     const event: CloseEvent = this.state === Closing ? this.closeEvent : 'remote'
     this.state = Closed
+    if (this.batch !== null) this.closeBatch(true)
     if (this.discardTimer !== null) this.thread.timers.disarm(this.discardTimer)
     if (this.privateBuffer !== null) {
       this.thread.buffers.releaseBulk(this.privateBuffer)

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): one read buffer and one output buffer per thread; nothing is allocated per message.
 import type { Connection } from './connection.ts'
+import { WriteBatches } from './write-batches.ts'
 
 /** Reads of idle and chatty connections land here: bytes are valid only during the read callback. (bench: h1) */
 export const SHARED_READ_BYTES = 65536
@@ -13,16 +14,20 @@ const MAX_SPARE_BULK = 16
 /** The buffers that all connections of one thread share. */
 export class ThreadBuffers {
   readonly sharedRead: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
-  /** Where heads and small bodies are encoded; see Connection.reserve. */
-  output: Buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  /** Where heads and small bodies of one callback are encoded, for all connections that do not batch. */
+  sharedOutput: Buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   outputPosition = 0
-  /** The connection whose pending bytes end at outputPosition. */
+  /** Where the connection that has just reserved room writes; see Connection.reserve. */
+  output: Buffer = this.sharedOutput
+  /** The connection that reserved last: without batches its pending bytes end at outputPosition. */
   outputOwner: Connection | null = null
   /** The private buffer being dispatched right now, if it still belongs to its reader. */
   private offered: Buffer | null = null
   private readonly spareBulk: Buffer[] = []
   private bulkInUse = 0
-  private readonly dirty: Connection[] = []
+  readonly batches = new WriteBatches(this)
+  private readonly dirty: (Connection | null)[] = []
+  private dirtyCount = 0
   private depth = 0
   private flushScheduled = false
   private readonly scheduledFlush = (): void => {
@@ -36,11 +41,11 @@ export class ThreadBuffers {
   }
 
   leave(): void {
-    if (--this.depth === 0 && this.dirty.length !== 0) this.flush()
+    if (--this.depth === 0 && this.dirtyCount !== 0) this.flush()
   }
 
   markDirty(connection: Connection): void {
-    this.dirty.push(connection)
+    this.dirty[this.dirtyCount++] = connection
     if (this.depth === 0 && !this.flushScheduled) {
       this.flushScheduled = true
       process.nextTick(this.scheduledFlush)
@@ -49,15 +54,21 @@ export class ThreadBuffers {
 
   private flush(): void {
     const { dirty } = this
-    for (let i = 0; i < dirty.length; i++) (dirty[i] as Connection).flushPending()
-    dirty.length = 0
+    for (let i = 0; i < this.dirtyCount; i++) {
+      const connection = dirty[i] as Connection
+      // Not by a length of 0: that throws the array's room away, once per turn.
+      dirty[i] = null
+      connection.flushPending()
+    }
+    this.dirtyCount = 0
     this.outputPosition = 0
     this.outputOwner = null
   }
 
   /** The kernel did not take all of it at once: the old output buffer now belongs to that write. */
   giveAwayOutput(atLeast = 0): void {
-    this.output = Buffer.allocUnsafeSlow(Math.max(OUTPUT_BYTES, atLeast))
+    this.sharedOutput = Buffer.allocUnsafeSlow(Math.max(OUTPUT_BYTES, atLeast))
+    this.output = this.sharedOutput
     this.outputPosition = 0
     this.outputOwner = null
   }

@@ -58,6 +58,7 @@ export abstract class SessionCore implements FrameSink, OutboundFloodSink {
     this.options = options
     this.cells = stats.cells
     this.server = server
+    connection.batchWrites()
     this.writer = new FrameWriter(connection, options, this)
     this.guard = new FloodGuard(options, connection.thread.clock)
     this.encoder = new HpackEncoder(options.hpackTableBytes, options.huffman, server ? 128 : 1024)

@@ -58,6 +58,8 @@ export class MemoryConnection {
     return this.size
   }
 
+  batchWrites(): void {}
+
   reserve(max: number): number {
     if (this.thread.buffers.output.length < max) this.thread.buffers.giveAwayOutput(max)
     return this.at
