@@ -1,23 +1,19 @@
 // The peers' configurations: the same work for each, tuned as their users would.
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-
-export interface Ports {
-  readonly origin: number
-  readonly http: number
-  readonly tcp: number
-  readonly admin: number
-}
+import { writeBootstrap } from './bootstrap.ts'
+import { type Credential, writeCredential } from './credential.ts'
+import type { Ports, Service } from './ports.ts'
 
 export interface Peer {
   readonly name: string
   readonly command: readonly string[]
   /** What it cannot do. */
-  readonly lacks: readonly string[]
+  readonly lacks: readonly Service[]
   readonly version: string
 }
 
-/** nginx as the origin: a 34-byte answer at /, 1 MiB at /mib. */
+/** nginx as the HTTP/1 origin: a 34-byte answer at /, 1 MiB at /mib. */
 export function writeOrigin(folder: string, ports: Ports): string {
   writeFileSync(`${folder}/mib`, Buffer.alloc(1 << 20, 'x'))
   const file = `${folder}/origin.conf`
@@ -39,56 +35,16 @@ http {
   return file
 }
 
+/** nghttpd as the HTTP/2 origin of the same answer. */
+export function h2Origin(folder: string, ports: Ports): readonly string[] {
+  writeFileSync(`${folder}/index.html`, 'hello from the origin, 34 bytes ok\n')
+  return ['nghttpd', '--no-tls', '-n1', '-d', folder, '-a', '127.0.0.1', String(ports.h2Origin)]
+}
+
 const tempPaths = (folder: string): string =>
   ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join(' ')
 
-/** One bootstrap for Envoy and Outrider alike: request ids and default stats on, no access log. */
-export function writeEnvoyBootstrap(folder: string, ports: Ports, routes = ''): string {
-  const file = `${folder}/envoy.yaml`
-  writeFileSync(
-    file,
-    `admin: {address: {socket_address: {address: 127.0.0.1, port_value: ${ports.admin}}}}
-static_resources:
-  listeners:
-  - name: http
-    address: {socket_address: {address: 127.0.0.1, port_value: ${ports.http}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: http
-          use_remote_address: true
-          route_config:
-            name: routes
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes:${routes}
-              - {match: {prefix: "/"}, route: {cluster: origin}}
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-  - name: tcp
-    address: {socket_address: {address: 127.0.0.1, port_value: ${ports.tcp}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.tcp_proxy
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: tcp, cluster: origin}
-  clusters:
-  - name: origin
-    type: STATIC
-    connect_timeout: 5s
-    circuit_breakers: {thresholds: [{max_connections: 100000, max_pending_requests: 100000, max_requests: 100000}]}
-    load_assignment:
-      cluster_name: origin
-      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${ports.origin}}}}}]}]
-`,
-  )
-  return file
-}
-
-function writeNginx(folder: string, ports: Ports): string {
+function writeNginx(folder: string, ports: Ports, { certificate, key }: Credential): string {
   const file = `${folder}/nginx.conf`
   writeFileSync(
     file,
@@ -98,8 +54,12 @@ http {
   access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
   ${tempPaths(folder)}
   upstream origin { server 127.0.0.1:${ports.origin}; keepalive 512; keepalive_requests 100000000; }
+  ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_session_tickets off; ssl_session_cache off;
   server {
     listen 127.0.0.1:${ports.http} backlog=4096;
+    listen 127.0.0.1:${ports.h2} http2 backlog=4096;
+    listen 127.0.0.1:${ports.tls} ssl backlog=4096;
+    http2_max_concurrent_streams 1024;
     location / {
       proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header X-Request-Id $request_id; proxy_set_header X-Forwarded-For $remote_addr;
@@ -113,7 +73,7 @@ http {
   return file
 }
 
-function writeHaproxy(folder: string, ports: Ports): string {
+function writeHaproxy(folder: string, ports: Ports, { both }: Credential): string {
   const file = `${folder}/haproxy.cfg`
   writeFileSync(
     file,
@@ -121,6 +81,9 @@ function writeHaproxy(folder: string, ports: Ports): string {
   nbthread 1
   maxconn 5000
   tune.bufsize 65536
+  tune.ssl.cachesize 0
+  ssl-default-bind-options no-tls-tickets
+  tune.h2.max-concurrent-streams 1024
 defaults
   mode http
   timeout client 1h
@@ -130,10 +93,28 @@ defaults
   http-reuse always
 frontend http
   bind 127.0.0.1:${ports.http} backlog 4096
+  bind 127.0.0.1:${ports.h2} proto h2 backlog 4096
+  bind 127.0.0.1:${ports.tls} ssl crt ${both} backlog 4096
   unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
   unique-id-header x-request-id
   option forwardfor
-  default_backend origin
+  default_frontend h2
+  bind 127.0.0.1:${ports.h2ToH2} proto h2 backlog 4096
+  unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
+  unique-id-header x-request-id
+  option forwardfor
+  default_backend h2-origin
+backend h2-origin
+  server origin 127.0.0.1:${ports.h2Origin} proto h2
+backend origin
+frontend h2
+  bind 127.0.0.1:${ports.h2ToH2} proto h2 backlog 4096
+  unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
+  unique-id-header x-request-id
+  option forwardfor
+  default_backend h2-origin
+backend h2-origin
+  server origin 127.0.0.1:${ports.h2Origin} proto h2
 backend origin
   server origin 127.0.0.1:${ports.origin}
 listen tcp
@@ -155,9 +136,10 @@ function versionOf(command: string, args: readonly string[]): string | null {
 
 /** The proxies to measure: Outrider, and whichever peers are installed. `ENVOY` names Envoy's binary. */
 export function findPeers(folder: string, ports: Ports, outrider: string): { peers: Peer[]; absent: string[] } {
-  const bootstrap = writeEnvoyBootstrap(folder, ports)
+  const credential = writeCredential(folder)
+  const bootstrap = writeBootstrap(folder, ports, credential)
   const envoy = process.env['ENVOY'] ?? 'envoy'
-  const candidates: [name: string, version: string | null, command: string[], lacks: string[]][] = [
+  const candidates: [name: string, version: string | null, command: string[], lacks: Service[]][] = [
     [
       'outrider',
       versionOf(outrider, ['--version']),
@@ -170,8 +152,18 @@ export function findPeers(folder: string, ports: Ports, outrider: string): { pee
       [envoy, '-c', bootstrap, '--concurrency', '1', '-l', 'critical', '--disable-hot-restart'],
       [],
     ],
-    ['nginx', versionOf('nginx', ['-v']), ['nginx', '-e', '/dev/null', '-c', writeNginx(folder, ports)], ['tcp']],
-    ['haproxy', versionOf('haproxy', ['-v']), ['haproxy', '-f', writeHaproxy(folder, ports), '-q'], []],
+    [
+      'nginx',
+      versionOf('nginx', ['-v']),
+      ['nginx', '-e', '/dev/null', '-c', writeNginx(folder, ports, credential)],
+      ['tcp', 'h2ToH2', 'chain', 'lua'],
+    ],
+    [
+      'haproxy',
+      versionOf('haproxy', ['-v']),
+      ['haproxy', '-f', writeHaproxy(folder, ports, credential), '-q'],
+      ['chain', 'lua'],
+    ],
   ]
   const peers: Peer[] = []
   const absent: string[] = []

@@ -2,7 +2,7 @@
 //
 // The proxy is pinned to core 0, load and origin to core 1. The figure is the CPU time of the proxy's whole process tree
 // per request (for bodies: MiB per CPU second), medians of interleaved repetitions, so that drift hits all alike.
-// Nothing else may run meanwhile. usage: npm run bench -- [--work small,small-12,mib,tcp-mib,tcp-small] [--reps 3] [--secs 3]
+// Nothing else may run meanwhile. usage: npm run bench -- [--work small,h2-h1,...] [--reps 3] [--secs 3]
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -10,8 +10,10 @@ import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findPeers, type Peer, type Ports, writeOrigin } from './peers.ts'
+import { findPeers, h2Origin, type Peer, writeOrigin } from './peers.ts'
+import { ports } from './ports.ts'
 import { cpuMs, residentMiB } from './process-cost.ts'
+import { countRequests, type Work, works } from './works.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values } = parseArgs({
@@ -24,57 +26,6 @@ const { values } = parseArgs({
 })
 const reps = Number(values.reps)
 const seconds = Number(values.secs)
-const ports: Ports = { origin: 28080, http: 28100, tcp: 28104, admin: 28190 }
-
-interface Work {
-  readonly name: string
-  readonly title: string
-  readonly unit: 'us' | 'MiB/s'
-  readonly needs: string
-  readonly args: readonly string[]
-}
-
-const tenHeaders = Array.from({ length: 10 }, (_, i) => [
-  '-H',
-  `x-header-number-${i}: some-plausible-value-${i * 7919}`,
-]).flat()
-const works: readonly Work[] = [
-  {
-    name: 'small',
-    title: 'small GET, 2 request headers',
-    unit: 'us',
-    needs: 'http',
-    args: ['-c64', `http://127.0.0.1:${ports.http}/`],
-  },
-  {
-    name: 'small-12',
-    title: 'small GET, 12 request headers',
-    unit: 'us',
-    needs: 'http',
-    args: ['-c64', ...tenHeaders, `http://127.0.0.1:${ports.http}/`],
-  },
-  {
-    name: 'mib',
-    title: '1 MiB GET',
-    unit: 'MiB/s',
-    needs: 'http',
-    args: ['-c8', `http://127.0.0.1:${ports.http}/mib`],
-  },
-  {
-    name: 'tcp-mib',
-    title: 'TCP proxy, 1 MiB bodies',
-    unit: 'MiB/s',
-    needs: 'tcp',
-    args: ['-c8', `http://127.0.0.1:${ports.tcp}/mib`],
-  },
-  {
-    name: 'tcp-small',
-    title: 'TCP proxy, small exchanges',
-    unit: 'us',
-    needs: 'tcp',
-    args: ['-c64', `http://127.0.0.1:${ports.tcp}/`],
-  },
-]
 
 const installed = (command: string): boolean => spawnSync(command, ['-v'], { stdio: 'ignore' }).error === undefined
 
@@ -114,16 +65,15 @@ interface Sample {
 async function measure(peer: Peer, work: Work): Promise<Sample> {
   const proxy = start('0', peer.command)
   try {
-    await listening(work.needs === 'tcp' ? ports.tcp : ports.http)
+    await listening(ports[work.service])
     const load = (duration: number): string =>
-      spawnSync('taskset', ['-c', '1', 'wrk', '-t1', `-d${duration}s`, ...work.args], { encoding: 'utf8' }).stdout
+      spawnSync('taskset', ['-c', '1', ...work.command(duration)], { encoding: 'utf8' }).stdout
     load(1)
     const before = cpuMs(proxy.pid as number)
     const output = load(seconds)
     const spentMs = cpuMs(proxy.pid as number) - before
-    const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0)
-    const trouble = /Socket errors.*|Non-2xx.*/.exec(output)?.[0]
-    if (requests === 0 || trouble !== undefined) throw new Error(`${peer.name}, ${work.name}: ${trouble ?? output}`)
+    const requests = countRequests(output)
+    if (requests === null) throw new Error(`${peer.name}, ${work.name}: ${output}`)
     const figure = work.unit === 'us' ? (spentMs * 1000) / requests : requests / (spentMs / 1000)
     return { figure, residentMiB: residentMiB(proxy.pid as number) }
   } finally {
@@ -135,9 +85,9 @@ const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
 
 async function main(): Promise<void> {
-  for (const tool of ['wrk', 'nginx', 'taskset']) {
+  for (const tool of ['wrk', 'h2load', 'nghttpd', 'nginx', 'openssl', 'taskset']) {
     if (!installed(tool)) {
-      console.log(`skipped: the bench needs ${tool} (Debian: apt-get install wrk nginx util-linux)`)
+      console.log(`skipped: the bench needs ${tool} (Debian: apt-get install wrk nghttp2 nginx openssl util-linux)`)
       return
     }
   }
@@ -146,18 +96,22 @@ async function main(): Promise<void> {
   chmodSync(folder, 0o755)
   const { peers, absent } = findPeers(folder, ports, join(root, 'bin', 'outrider'))
   for (const name of absent) console.log(`skipped: ${name} is not installed`)
-  const origin = start('1', ['nginx', '-e', '/dev/null', '-c', writeOrigin(folder, ports)])
+  const origins = [
+    start('1', ['nginx', '-e', '/dev/null', '-c', writeOrigin(folder, ports)]),
+    start('1', h2Origin(folder, ports)),
+  ]
   const lines = [
     `| work | unit | ${peers.map(peer => `${peer.name} ${peer.version}`).join(' | ')} |`,
     `|---|---|${peers.map(() => '---').join('|')}|`,
   ]
   try {
     await listening(ports.origin)
+    await listening(ports.h2Origin)
     for (const work of works.filter(each => values.work === undefined || values.work.split(',').includes(each.name))) {
       const samples = new Map<Peer, Sample[]>()
       for (let rep = 0; rep < reps; rep++) {
         for (const peer of peers) {
-          if (peer.lacks.includes(work.needs)) continue
+          if (peer.lacks.includes(work.service)) continue
           samples.set(peer, [...(samples.get(peer) ?? []), await measure(peer, work)])
         }
       }
@@ -171,7 +125,7 @@ async function main(): Promise<void> {
       console.log(lines.at(-1))
     }
   } finally {
-    await stop(origin)
+    for (const origin of origins) await stop(origin)
     rmSync(folder, { recursive: true, force: true })
   }
   console.log(`\n${lines.join('\n')}`)
@@ -185,7 +139,7 @@ function writeResults(lines: readonly string[]): void {
     `# Bench results
 
 Made by \`npm run bench -- --write\` on ${cpus().length} cores of ${model}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}.
-One worker each, the proxy pinned to one core, load (wrk) and origin (nginx) to the other; medians of ${reps} interleaved
+One worker each, the proxy pinned to one core, load (wrk, h2load) and origins (nginx, nghttpd) to the other; medians of ${reps} interleaved
 repetitions of ${seconds} s. \`us\`: CPU microseconds of the whole process tree per request, less is better; \`MiB/s\`: MiB
 per CPU second, more is better; in brackets resident memory under this load. Compare the columns of one table, never two
 tables.
