@@ -18,13 +18,10 @@ export class BoundAddress {
   readonly configured: ListenAddress
   private listener: Listener
   private socket: ListenSocket | null = null
-  /** Idle time and interval in seconds, number of probes. */
-  private keepalive: readonly [number, number, number] | null
 
   private constructor(configured: ListenAddress, listener: Listener) {
     this.configured = configured
     this.listener = listener
-    this.keepalive = numbersOf(configured)
   }
 
   /** Rejects with the system's error when the address cannot be listened on. */
@@ -54,7 +51,6 @@ export class BoundAddress {
   }
 
   private accepted(handle: AcceptedHandle): void {
-    if (this.keepalive !== null) handle.setKeepAlive?.(true, ...this.keepalive)
     this.listener.accept(handle, this.localAddress)
   }
 
@@ -69,10 +65,8 @@ export class BoundAddress {
   }
 
   /** Connections go to `listener` from now on. */
-  handOver(listener: Listener, next: ListenAddress): void {
-    const { address } = next
+  handOver(listener: Listener, { address }: ListenAddress): void {
     this.listener = listener
-    this.keepalive = numbersOf(next)
     if (address.kind === 'pipe' && address.mode !== this.configured.address.mode && address.mode !== 0) {
       fs.chmodSync(address.path, address.mode)
     }
@@ -86,8 +80,4 @@ export class BoundAddress {
     this.socket?.close()
     this.socket = null
   }
-}
-
-function numbersOf({ keepalive }: ListenAddress): readonly [number, number, number] | null {
-  return keepalive === null ? null : [keepalive.idleS, keepalive.intervalS, keepalive.probes]
 }

@@ -6,7 +6,6 @@ import type {
   DownstreamTransportSocketPlan,
   ListenerFilterPlan,
   NetworkFilterPlan,
-  TcpKeepalive,
 } from '../net/index.ts'
 import type { FilterChainMatcher } from './filter-chain-match.ts'
 
@@ -14,8 +13,6 @@ import type { FilterChainMatcher } from './filter-chain-match.ts'
 export interface ListenAddress {
   readonly address: Address
   readonly ipv6Only: boolean
-  /** Null: accepted connections are not probed. */
-  readonly keepalive: TcpKeepalive | null
 }
 
 export interface FilterChainPlan {

@@ -109,8 +109,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     }
     if (plan.maxConnectionDurationMs > 0) {
       this.durationTimer = new Timer(this, DURATION_TIMER)
-      const longer = 1 + plan.maxConnectionDurationJitter * thread.random()
-      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs * longer)
+      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs)
     }
   }
 
@@ -233,9 +232,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       if (this.multiplexed) this.startDrain()
       else this.connection.close(CloseFlush)
     } else if (kind === DURATION_TIMER) {
+      // The next response is the last. Without one the connection stays: its client would take a close for a failure.
       cells[S.CX_MAX_DURATION_REACHED]! += 1
-      this.endByDuration()
-    } else if (kind === DRAIN_TIMER) this.endDrain()
+      this.lastRequest()
+    } else if (kind === DRAIN_TIMER) this.goAway()
     else this.onHeadersTimeout()
   }
 
@@ -245,21 +245,6 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
   lastRequest(): void {
     if (this.multiplexed) this.startDrain()
     else this.closing = true
-  }
-
-  /** The next response of HTTP/1 is the last; without one the connection ends behind the drain, unless that is not wanted. */
-  private endByDuration(): void {
-    if (!this.codecMade) {
-      this.connection.close(CloseFlush)
-      return
-    }
-    this.lastRequest()
-    if (!this.multiplexed && !this.plan.http1SafeMaxConnectionDuration) this.armDrainTimer()
-  }
-
-  private endDrain(): void {
-    if (this.multiplexed) this.goAway()
-    else if (this.streams === null && !this.connection.closing) this.closeDelayed()
   }
 
   /** What an HTTP/1 client sent or will get leaves no way to go on behind it; HTTP/2 frames its streams. */
@@ -277,25 +262,19 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     if (this.draining || this.connection.closing) return
     this.draining = true
     this.codec.shutdownNotice()
-    this.armDrainTimer()
-  }
-
-  private armDrainTimer(): void {
     this.drainTimer = new Timer(this, DRAIN_TIMER)
-    const { drainTimeoutMs, drainTimeoutJitter } = this.plan
-    const longer = 1 + drainTimeoutJitter * this.thread.random()
-    this.thread.timers.arm(this.drainTimer, Math.max(drainTimeoutMs * longer, 1))
+    this.thread.timers.arm(this.drainTimer, Math.max(this.plan.drainTimeoutMs, 1))
   }
 
   private goAway(): void {
     if (this.connection.closing) return
     this.draining = this.closing = true
     this.codec.goAway()
-    if (this.streams === null) this.closeDelayed()
+    if (this.streams === null) this.closeMultiplexed()
   }
 
   /** Everything is said: FIN now, and a moment for the peer to read it. */
-  private closeDelayed(): void {
+  private closeMultiplexed(): void {
     const { delayedCloseTimeoutMs } = this.plan
     if (delayedCloseTimeoutMs > 0) this.connection.close(CloseFlushAndDelay, delayedCloseTimeoutMs)
     else this.connection.close(CloseFlush)
@@ -372,7 +351,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       stream.info.flags |= ResponseFlag.DownstreamProtocolError
       stream.info.responseCodeDetails = error.details
     }
-    this.closeDelayed()
+    this.closeMultiplexed()
     this.codec.onConnectionClosed()
   }
 
@@ -410,14 +389,14 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     const answered = info.responseCode !== 0
     if ((this.resets as PrematureResets).onStreamEnded(this.thread.clock.now - info.startMs, answered)) {
       if (!connection.closing) this.tooManyResets()
-    } else if (this.closing && this.streams === null && !connection.closing) this.closeDelayed()
+    } else if (this.closing && this.streams === null && !connection.closing) this.closeMultiplexed()
   }
 
   private tooManyResets(): void {
     this.cells[S.RQ_TOO_MANY_PREMATURE_RESETS]! += 1
     this.closing = this.draining = true
     this.codec.goAway()
-    this.closeDelayed()
+    this.closeMultiplexed()
     this.codec.onConnectionClosed()
   }
 

@@ -107,7 +107,6 @@ export class Server {
       publish: update => this.publish(update),
       thread: () => this.thread(),
       outlierLog: () => this.outlierLog(),
-      count: name => this.counters.counter(name).total(),
     })
     this.discovery = new ServerDiscovery(this, {
       onRoutes: (update, version) => this.publishRoutes(update, version),

@@ -16,19 +16,17 @@ export async function runRateLimitServer(
   report: (text: string) => void,
 ): Promise<number> {
   const server = new RateLimitServer(settings)
-  const starting = server.start()
   const stopped = new Promise<void>(resolve => {
     let stopping = false
     const stop = (): void => {
       if (stopping) process.exit(EXIT_FORCED)
       stopping = true
-      // One that is still starting is stopped once it stands: nothing stays behind that way.
-      void starting.then(() => server.shutDown()).then(resolve)
+      void server.shutDown().then(resolve)
     }
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
   })
-  const started = await starting
+  const started = await server.start()
   if (typeof started === 'string') {
     report(started)
     return EXIT_FAILURE
