@@ -18,10 +18,13 @@ export class BoundAddress {
   readonly configured: ListenAddress
   private listener: Listener
   private socket: ListenSocket | null = null
+  /** Idle time and interval in seconds, number of probes. */
+  private keepalive: readonly [number, number, number] | null
 
   private constructor(configured: ListenAddress, listener: Listener) {
     this.configured = configured
     this.listener = listener
+    this.keepalive = numbersOf(configured)
   }
 
   /** Rejects with the system's error when the address cannot be listened on. */
@@ -51,6 +54,7 @@ export class BoundAddress {
   }
 
   private accepted(handle: AcceptedHandle): void {
+    if (this.keepalive !== null) handle.setKeepAlive?.(true, ...this.keepalive)
     this.listener.accept(handle, this.localAddress)
   }
 
@@ -65,8 +69,10 @@ export class BoundAddress {
   }
 
   /** Connections go to `listener` from now on. */
-  handOver(listener: Listener, { address }: ListenAddress): void {
+  handOver(listener: Listener, next: ListenAddress): void {
+    const { address } = next
     this.listener = listener
+    this.keepalive = numbersOf(next)
     if (address.kind === 'pipe' && address.mode !== this.configured.address.mode && address.mode !== 0) {
       fs.chmodSync(address.path, address.mode)
     }
@@ -80,4 +86,8 @@ export class BoundAddress {
     this.socket?.close()
     this.socket = null
   }
+}
+
+function numbersOf({ keepalive }: ListenAddress): readonly [number, number, number] | null {
+  return keepalive === null ? null : [keepalive.idleS, keepalive.intervalS, keepalive.probes]
 }

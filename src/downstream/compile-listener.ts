@@ -1,15 +1,18 @@
 import './listener-support.ts'
 import type { AddressJson } from '#api/envoy/config/core/v3/address_pb.ts'
 import type { FilterChainJson, FilterJson } from '#api/envoy/config/listener/v3/listener_components_pb.ts'
-import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
+import type { AdditionalAddressJson, ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../config/index.ts'
 import {
   compileAccessLogs,
+  compileTcpKeepalive,
   type DownstreamTransportSocketPlan,
   type ListenerFilterPlan,
   type NetworkFilterPlan,
   parseAddress,
   parseIp,
+  type TcpKeepalive,
+  withSocketOptions,
 } from '../net/index.ts'
 import { compileFilterChainMatcher } from './filter-chain-match.ts'
 import { compileDisabledPredicate } from './listener-filter-predicate.ts'
@@ -59,18 +62,44 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
 
 function compileAddresses(resource: ListenerJson, context: CompileContext, path: ConfigPath): readonly ListenAddress[] {
   const found: ListenAddress[] = []
+  const options = resource.socketOptions
+  const keepalive = withSocketOptions(
+    compileTcpKeepalive(resource.tcpKeepalive),
+    options,
+    context,
+    path.field('socket_options'),
+  )
   if (resource.address === undefined) {
     context.diagnostics.error(path.field('address'), 'a listener needs an address')
-  } else addAddress(resource.address, found, context, path.field('address'))
+  } else addAddress(resource.address, keepalive, found, context, path.field('address'))
   resource.additionalAddresses?.forEach((additional, i) => {
-    const at = path.field('additional_addresses').index(i).field('address')
+    const own = path.field('additional_addresses').index(i)
+    const at = own.field('address')
     if (additional.address === undefined) context.diagnostics.error(at, 'an additional address needs an address')
-    else addAddress(additional.address, found, context, at)
+    else addAddress(additional.address, keepaliveOf(additional, resource, context, own), found, context, at)
   })
   return found
 }
 
-function addAddress(json: AddressJson, into: ListenAddress[], context: CompileContext, path: ConfigPath): void {
+/** What an additional address says of itself stands in place of what the listener says. */
+function keepaliveOf(
+  { tcpKeepalive, socketOptions }: AdditionalAddressJson,
+  listener: ListenerJson,
+  context: CompileContext,
+  path: ConfigPath,
+): TcpKeepalive | null {
+  const keepalive = compileTcpKeepalive(tcpKeepalive ?? listener.tcpKeepalive)
+  const options = socketOptions === undefined ? listener.socketOptions : socketOptions.socketOptions
+  return withSocketOptions(keepalive, options, context, path.field('socket_options').field('socket_options'))
+}
+
+function addAddress(
+  json: AddressJson,
+  keepalive: TcpKeepalive | null,
+  into: ListenAddress[],
+  context: CompileContext,
+  path: ConfigPath,
+): void {
   const { diagnostics } = context
   const address = parseAddress(json)
   if (address.kind === 'pipe') {
@@ -89,7 +118,7 @@ function addAddress(json: AddressJson, into: ListenAddress[], context: CompileCo
   if (into.some(known => known.address.toString() === address.toString() && address.port !== 0)) {
     diagnostics.error(path, `the listener names ${address} twice`)
   }
-  into.push({ address, ipv6Only: address.host.includes(':') })
+  into.push({ address, ipv6Only: address.host.includes(':'), keepalive })
 }
 
 function checkChainNames(chains: readonly FilterChainJson[], context: CompileContext, path: ConfigPath): void {

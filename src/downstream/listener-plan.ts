@@ -6,6 +6,7 @@ import type {
   DownstreamTransportSocketPlan,
   ListenerFilterPlan,
   NetworkFilterPlan,
+  TcpKeepalive,
 } from '../net/index.ts'
 import type { FilterChainMatcher } from './filter-chain-match.ts'
 
@@ -13,6 +14,8 @@ import type { FilterChainMatcher } from './filter-chain-match.ts'
 export interface ListenAddress {
   readonly address: Address
   readonly ipv6Only: boolean
+  /** Null: accepted connections are not probed. */
+  readonly keepalive: TcpKeepalive | null
 }
 
 export interface FilterChainPlan {

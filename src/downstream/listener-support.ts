@@ -23,21 +23,22 @@ declareSupport('envoy.config.listener.v3.Listener', {
     'bind_to_port',
     'deprecated_v1',
     'ignore_global_conn_limit',
+    'tcp_keepalive',
+    'socket_options',
   ],
   refused: {
     filter_chain_matcher: 'the matcher tree is not offered here; use filter_chain_match in each filter chain',
     transparent: NO_SOCKET_OPTIONS,
     freebind: NO_SOCKET_OPTIONS,
-    socket_options: NO_SOCKET_OPTIONS,
     tcp_fast_open_queue_length: NO_SOCKET_OPTIONS,
     use_original_dst: IPTABLES,
     udp_listener_config: 'UDP listeners are not part of this release',
     api_listener: 'an API listener serves an embedding application, and there is none',
-    connection_balance_config: 'connections are spread by the kernel (SO_REUSEPORT); leave it out',
+    connection_balance_config:
+      'connections are spread by the kernel (SO_REUSEPORT), and one that a worker has accepted cannot go to another; leave it out',
     internal_listener: 'internal listeners are not part of this release; use a pipe address',
     enable_mptcp: NO_SOCKET_OPTIONS,
     bypass_overload_manager: 'the overload manager is not part of this release, so there is nothing to bypass',
-    tcp_keepalive: 'downstream keepalive is not part of this release; use sysctl net.ipv4.tcp_keepalive_time',
     per_connection_buffer_high_watermark_timeout: 'not part of this release; use idle timeouts',
     stats_matcher: 'per-listener stats matchers are not part of this release',
     fcds_config: 'filter chain discovery is not part of this release',
@@ -53,9 +54,9 @@ declareSupport('envoy.config.listener.v3.Listener', {
 declareSupport('envoy.config.listener.v3.Listener.DeprecatedV1', { supported: ['bind_to_port'] })
 
 declareSupport('envoy.config.listener.v3.AdditionalAddress', {
-  supported: ['address'],
-  refused: { socket_options: NO_SOCKET_OPTIONS, tcp_keepalive: 'downstream keepalive is not part of this release' },
+  supported: ['address', 'socket_options', 'tcp_keepalive'],
 })
+declareSupport('envoy.config.core.v3.SocketOptionsOverride', { supported: ['socket_options'] })
 
 declareSupport('envoy.config.listener.v3.FilterChain', {
   supported: ['filter_chain_match', 'filters', 'transport_socket', 'transport_socket_connect_timeout', 'name'],

@@ -105,6 +105,11 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
       requestedServerName: null,
       transportProtocol: 'raw_buffer',
       applicationProtocols: [],
+      ja3: null,
+      ja4: null,
+      proxyTlvs: null,
+      dynamicMetadata: null,
+      filterState: null,
     }
     thread.buffers.enter()
     if (this.plan.listenerFilters.length === 0) this.openOverHandle(handle, socket)
@@ -193,6 +198,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     const { plan, thread } = this
     const info = new StreamInfo(connectionInfo(connection, socket, chainPlan), thread.clock.now)
     connection.info = info.connection
+    info.dynamicMetadata = socket.dynamicMetadata
     if (chainPlan === null) {
       this.refuse(connection, info)
       return null
@@ -300,5 +306,9 @@ function connectionInfo(connection: Connection, socket: AcceptedSocket, chain: F
     requestedServerName: socket.requestedServerName,
     filterChainName: chain?.name ?? '',
     ssl: connection.ssl,
+    ja3: socket.ja3,
+    ja4: socket.ja4,
+    proxyTlvs: socket.proxyTlvs,
+    filterState: socket.filterState,
   }
 }

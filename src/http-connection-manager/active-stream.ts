@@ -24,6 +24,7 @@ import {
 } from '../net/index.ts'
 import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
+import { mutateEarly } from './early-mutations.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
 import { hasEmptyForwardedProto } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
@@ -98,6 +99,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     }
     if (headers.has(http.EXPECT) && !plan.proxy100Continue && asksToGoOn(headers)) this.sendContinue()
     this.startTimers(plan.requestTimeoutMs, endStream)
+    if (plan.earlyMutations !== null) mutateEarly(plan.earlyMutations, headers, info)
     const problem = problemOf(headers)
     if (problem !== null) {
       this.rejectRequest(400, problem)
@@ -531,6 +533,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.endFilters(true)
     this.releaseHeaders()
     manager.streamEnded(this, this.requestComplete)
+  }
+
+  protected override logPeriodically(): void {
+    this.log('DownstreamPeriodic')
   }
 
   private log(accessLogType: string): void {

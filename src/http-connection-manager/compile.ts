@@ -29,6 +29,7 @@ import {
   parseIp,
 } from '../net/index.ts'
 import { compileFilters } from './compile-filters.ts'
+import { compileEarlyMutations } from './early-mutations.ts'
 import { compileForwardedClientCert } from './forwarded-client-cert.ts'
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
@@ -99,6 +100,7 @@ export function compileHttpConnectionManager(
     representIpv4AsIpv6: false,
     originalIpDetectors: detectors,
     internalAddresses: compileInternalAddresses(config),
+    earlyMutations: compileEarlyMutations(config.earlyHeaderMutationExtensions ?? [], context, path),
     generateRequestId: config.generateRequestId ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId ?? false,
     alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse ?? false,
@@ -120,10 +122,24 @@ export function compileHttpConnectionManager(
     requestHeadersTimeoutMs: durationMs(config.requestHeadersTimeout, 0),
     delayedCloseTimeoutMs: durationMs(config.delayedCloseTimeout, 1000),
     drainTimeoutMs: durationMs(config.drainTimeout, 5000),
+    drainTimeoutJitter: percentShare(config.drainTimeoutJitter),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    http1SafeMaxConnectionDuration: config.http1SafeMaxConnectionDuration ?? false,
+    maxConnectionDurationJitter: percentShare(common?.maxConnectionDurationJitter),
+    accessLogIntervalMs: accessLogIntervalMs(config),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
   })
+}
+
+/** Of a percentage, in [0, 1]. */
+function percentShare(percent: { readonly value?: number | string } | undefined): number {
+  return Math.min(Math.max(Number(percent?.value ?? 0), 0), 100) / 100
+}
+
+/** 0: no lines while a request is under way. */
+function accessLogIntervalMs({ accessLogOptions, accessLogFlushInterval }: HttpConnectionManagerJson): number {
+  return durationMs(accessLogOptions?.accessLogFlushInterval ?? accessLogFlushInterval, 0)
 }
 
 function compileRouteTable(

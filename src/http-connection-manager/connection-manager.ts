@@ -109,7 +109,8 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     }
     if (plan.maxConnectionDurationMs > 0) {
       this.durationTimer = new Timer(this, DURATION_TIMER)
-      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs)
+      const longer = 1 + plan.maxConnectionDurationJitter * thread.random()
+      thread.timers.arm(this.durationTimer, plan.maxConnectionDurationMs * longer)
     }
   }
 
@@ -232,10 +233,9 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       if (this.multiplexed) this.startDrain()
       else this.connection.close(CloseFlush)
     } else if (kind === DURATION_TIMER) {
-      // The next response is the last. Without one the connection stays: its client would take a close for a failure.
       cells[S.CX_MAX_DURATION_REACHED]! += 1
-      this.lastRequest()
-    } else if (kind === DRAIN_TIMER) this.goAway()
+      this.endByDuration()
+    } else if (kind === DRAIN_TIMER) this.endDrain()
     else this.onHeadersTimeout()
   }
 
@@ -245,6 +245,21 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
   lastRequest(): void {
     if (this.multiplexed) this.startDrain()
     else this.closing = true
+  }
+
+  /** The next response of HTTP/1 is the last; without one the connection ends behind the drain, unless that is not wanted. */
+  private endByDuration(): void {
+    if (!this.codecMade) {
+      this.connection.close(CloseFlush)
+      return
+    }
+    this.lastRequest()
+    if (!this.multiplexed && !this.plan.http1SafeMaxConnectionDuration) this.armDrainTimer()
+  }
+
+  private endDrain(): void {
+    if (this.multiplexed) this.goAway()
+    else if (this.streams === null && !this.connection.closing) this.closeDelayed()
   }
 
   /** What an HTTP/1 client sent or will get leaves no way to go on behind it; HTTP/2 frames its streams. */
@@ -262,19 +277,25 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     if (this.draining || this.connection.closing) return
     this.draining = true
     this.codec.shutdownNotice()
+    this.armDrainTimer()
+  }
+
+  private armDrainTimer(): void {
     this.drainTimer = new Timer(this, DRAIN_TIMER)
-    this.thread.timers.arm(this.drainTimer, Math.max(this.plan.drainTimeoutMs, 1))
+    const { drainTimeoutMs, drainTimeoutJitter } = this.plan
+    const longer = 1 + drainTimeoutJitter * this.thread.random()
+    this.thread.timers.arm(this.drainTimer, Math.max(drainTimeoutMs * longer, 1))
   }
 
   private goAway(): void {
     if (this.connection.closing) return
     this.draining = this.closing = true
     this.codec.goAway()
-    if (this.streams === null) this.closeMultiplexed()
+    if (this.streams === null) this.closeDelayed()
   }
 
   /** Everything is said: FIN now, and a moment for the peer to read it. */
-  private closeMultiplexed(): void {
+  private closeDelayed(): void {
     const { delayedCloseTimeoutMs } = this.plan
     if (delayedCloseTimeoutMs > 0) this.connection.close(CloseFlushAndDelay, delayedCloseTimeoutMs)
     else this.connection.close(CloseFlush)
@@ -351,7 +372,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       stream.info.flags |= ResponseFlag.DownstreamProtocolError
       stream.info.responseCodeDetails = error.details
     }
-    this.closeMultiplexed()
+    this.closeDelayed()
     this.codec.onConnectionClosed()
   }
 
@@ -389,14 +410,14 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     const answered = info.responseCode !== 0
     if ((this.resets as PrematureResets).onStreamEnded(this.thread.clock.now - info.startMs, answered)) {
       if (!connection.closing) this.tooManyResets()
-    } else if (this.closing && this.streams === null && !connection.closing) this.closeMultiplexed()
+    } else if (this.closing && this.streams === null && !connection.closing) this.closeDelayed()
   }
 
   private tooManyResets(): void {
     this.cells[S.RQ_TOO_MANY_PREMATURE_RESETS]! += 1
     this.closing = this.draining = true
     this.codec.goAway()
-    this.closeMultiplexed()
+    this.closeDelayed()
     this.codec.onConnectionClosed()
   }
 

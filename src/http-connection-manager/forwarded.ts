@@ -133,14 +133,17 @@ export function mutateForwarded(
   }
   const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
   if (plan.originalIpDetectors.length > 0) {
+    let appends = false
     for (const detector of plan.originalIpDetectors) {
-      const detected = detector.detect(forwardedFor, name => headers.get(name))
+      const detected = detector.detect(forwardedFor, name => headers.get(name), identity.peerHost)
+      appends = detector.appendsForwardedFor
       if (detected === null) continue
       if (detected.rejectStatus !== 0) return detected.rejectStatus
       info.remoteAddress = withPort(detected.address)
       internal = detected.trusted && plan.internalAddresses?.contains(detected.address) === true
       break
     }
+    if (appends && !identity.isPipe) appendForwardedFor(identity, headers, forwardedFor)
   } else if (forwardedFor !== undefined) {
     const found = lastAddress(forwardedFor, plan.xffNumTrustedHops)
     if (found !== null) {

@@ -1,4 +1,12 @@
-import type { HeaderName, HeadLimits, Http1Options, Http2Options, HttpFilterPlan, RouteTable } from '../http/index.ts'
+import type {
+  HeaderName,
+  HeadLimits,
+  Http1Options,
+  Http2Options,
+  HttpFilterPlan,
+  MutationList,
+  RouteTable,
+} from '../http/index.ts'
 import type { AccessLogPlan } from '../net/index.ts'
 import type { ForwardedClientCertPlan } from './forwarded-client-cert.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
@@ -6,7 +14,14 @@ import type { PathNormalization } from './path-normalization.ts'
 
 /** Finds the client's address in a request's headers; null: this detector has nothing to say. */
 export interface OriginalIpDetector {
-  detect(forwardedFor: string | undefined, header: (name: HeaderName) => string | undefined): DetectedAddress | null
+  /** `peer`: who has connected, an address without port. */
+  detect(
+    forwardedFor: string | undefined,
+    header: (name: HeaderName) => string | undefined,
+    peer: string,
+  ): DetectedAddress | null
+  /** X-Forwarded-For gains the peer. */
+  readonly appendsForwardedFor: boolean
 }
 
 export interface DetectedAddress {
@@ -70,6 +85,8 @@ export interface HttpConnectionManagerPlan {
   readonly representIpv4AsIpv6: boolean
   readonly originalIpDetectors: readonly OriginalIpDetector[]
   readonly internalAddresses: InternalAddresses | null
+  /** Carried out before anything looks at the headers; null: none. */
+  readonly earlyMutations: readonly MutationList[] | null
   readonly generateRequestId: boolean
   readonly preserveExternalRequestId: boolean
   readonly alwaysSetRequestIdInResponse: boolean
@@ -91,7 +108,14 @@ export interface HttpConnectionManagerPlan {
   readonly requestHeadersTimeoutMs: number
   readonly delayedCloseTimeoutMs: number
   readonly drainTimeoutMs: number
+  /** How often a request under way is logged; 0: it is not. */
+  readonly accessLogIntervalMs: number
+  /** So much longer at most, as a share; drawn per connection. */
+  readonly drainTimeoutJitter: number
   readonly maxConnectionDurationMs: number
+  readonly maxConnectionDurationJitter: number
+  /** HTTP/1 connections end only with a response that says so. */
+  readonly http1SafeMaxConnectionDuration: boolean
   readonly maxStreamDurationMs: number
   readonly maxRequestsPerConnection: number
 }

@@ -51,6 +51,10 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'append_x_forwarded_port',
     'forward_client_cert_details',
     'set_current_client_cert_details',
+    'access_log_flush_interval',
+    'early_header_mutation_extensions',
+    'drain_timeout_jitter',
+    'http1_safe_max_connection_duration',
   ],
   values: {
     codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
@@ -59,9 +63,6 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     scoped_routes: XDS,
     tracing: 'tracing is not part of this release',
     http3_protocol_options: 'HTTP/3 needs QUIC, which Node does not offer',
-    access_log_flush_interval:
-      'periodic log lines are not part of this release; access_log_options.flush_access_log_on_new_request works',
-    early_header_mutation_extensions: 'not part of this release: mutate headers on the route configuration',
     forward_client_cert_matcher: 'the matcher tree is not offered here; use forward_client_cert_details',
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
     path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
@@ -70,18 +71,12 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     typed_header_validation_config: 'there is one header validator, and it is strict',
     append_local_overload: 'the overload manager is not part of this release',
     add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
-    drain_timeout_jitter: 'not part of this release: drain_timeout works',
     forward_proto_config: 'not part of this release',
-    http1_safe_max_connection_duration:
-      'connections that reach max_connection_duration always finish their request first',
   },
 })
 declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {
-  supported: ['flush_access_log_on_new_request'],
-  refused: {
-    access_log_flush_interval: 'periodic log lines are not part of this release',
-    flush_log_on_tunnel_successfully_established: 'not part of this release',
-  },
+  supported: ['flush_access_log_on_new_request', 'access_log_flush_interval'],
+  refused: { flush_log_on_tunnel_successfully_established: 'not part of this release' },
 })
 declareSupport(`${HCM}.HttpConnectionManager.InternalAddressConfig`, { supported: ['unix_sockets', 'cidr_ranges'] })
 declareSupport(`${HCM}.HttpConnectionManager.UpgradeConfig`, { supported: ['upgrade_type', 'filters', 'enabled'] })
@@ -102,9 +97,9 @@ declareSupport('envoy.config.core.v3.SchemeHeaderTransformation', {
   supported: ['scheme_to_overwrite'],
   refused: { match_upstream: 'not part of this release: the scheme upstream is that of the request' },
 })
+declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs', { supported: ['cidrs'] })
 declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffConfig', {
-  supported: ['xff_num_trusted_hops', 'skip_xff_append'],
-  refused: { xff_trusted_cidrs: 'not part of this release: use xff_num_trusted_hops' },
+  supported: ['xff_num_trusted_hops', 'skip_xff_append', 'xff_trusted_cidrs'],
 })
 declareSupport('envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig', {
   supported: ['header_name', 'allow_extension_to_set_address_as_trusted', 'reject_with_status'],

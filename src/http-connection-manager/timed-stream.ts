@@ -9,6 +9,7 @@ import type { ConnectionManager } from './connection-manager.ts'
 const IDLE_TIMER = 0
 const REQUEST_TIMER = 1
 const DURATION_TIMER = 2
+const LOG_TIMER = 3
 /** gRPC's status for a deadline that has passed. */
 const DEADLINE_EXCEEDED = 4
 
@@ -22,6 +23,7 @@ export abstract class TimedStream implements TimerOwner {
   private idleTimer: Timer | null = null
   private requestTimer: Timer | null = null
   private durationTimer: Timer | null = null
+  private logTimer: Timer | null = null
   private idleTimeoutMs: number
   private lastActivityMs: number
   /** grpc-timeout as it came, in ms; -1: none. */
@@ -39,12 +41,19 @@ export abstract class TimedStream implements TimerOwner {
   /** Time is up: answered where nothing is out yet, else reset. */
   protected abstract endBySelf(status: number, body: string, details: string, grpcStatus?: number): void
 
+  protected abstract logPeriodically(): void
+
   protected startTimers(requestTimeoutMs: number, endStream: boolean): void {
     const { timers } = this.thread
     if (this.idleTimeoutMs > 0) this.setIdleTimeout(this.idleTimeoutMs)
     if (requestTimeoutMs > 0 && !endStream) {
       this.requestTimer = new Timer(this, REQUEST_TIMER)
       timers.arm(this.requestTimer, requestTimeoutMs)
+    }
+    const { accessLogIntervalMs } = this.manager.plan
+    if (accessLogIntervalMs > 0) {
+      this.logTimer = new Timer(this, LOG_TIMER)
+      timers.arm(this.logTimer, accessLogIntervalMs)
     }
     const duration = this.manager.plan.maxStreamDurationMs
     if (duration > 0) {
@@ -110,6 +119,7 @@ export abstract class TimedStream implements TimerOwner {
     if (this.idleTimer !== null) timers.disarm(this.idleTimer)
     if (this.requestTimer !== null) timers.disarm(this.requestTimer)
     if (this.durationTimer !== null) timers.disarm(this.durationTimer)
+    if (this.logTimer !== null) timers.disarm(this.logTimer)
   }
 
   onTimer(kind: number): void {
@@ -124,6 +134,9 @@ export abstract class TimedStream implements TimerOwner {
       cells[S.RQ_IDLE_TIMEOUT]! += 1
       this.info.flags |= ResponseFlag.StreamIdleTimeout
       this.endBySelf(this.requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout')
+    } else if (kind === LOG_TIMER) {
+      this.thread.timers.arm(this.logTimer as Timer, this.manager.plan.accessLogIntervalMs)
+      this.logPeriodically()
     } else if (kind === REQUEST_TIMER) {
       cells[S.RQ_TIMEOUT]! += 1
       this.endBySelf(408, 'request timeout', 'request_overall_timeout')

@@ -44,8 +44,8 @@ declareSupport('envoy.config.core.v3.HttpProtocolOptions', {
     'max_stream_duration',
     'headers_with_underscores_action',
     'max_requests_per_connection',
+    'max_connection_duration_jitter',
   ],
-  refused: { max_connection_duration_jitter: 'not part of this release: max_connection_duration works' },
 })
 
 const PRESERVE_CASE = 'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig'

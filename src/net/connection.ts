@@ -4,6 +4,7 @@ import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
 import type { Address } from './address.ts'
+import { probeOften, type TcpKeepalive } from './tcp-keepalive.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 
@@ -71,7 +72,11 @@ interface ConnectionSocket extends net.Socket {
 }
 
 /** An accepted TCP or pipe handle, as libuv gives it. */
-export type AcceptedHandle = object & { setNoDelay?(on: boolean): number; close(): void }
+export type AcceptedHandle = object & {
+  setNoDelay?(on: boolean): number
+  setKeepAlive?(on: boolean, idleS: number, intervalS: number, probes: number): number
+  close(): void
+}
 
 const SocketWithHandle = net.Socket as unknown as new (options: object) => net.Socket
 const DISCARD_TIMER = 0
@@ -617,7 +622,7 @@ export function adoptConnection(thread: ThreadContext, handle: AcceptedHandle): 
 export interface ConnectOptions {
   /** Source address to bind to. */
   readonly localAddress?: string
-  readonly keepAliveInitialDelayMs?: number
+  readonly keepalive?: TcpKeepalive
 }
 
 /** Opens a connection; the reader hears onConnected or onClose. */
@@ -630,7 +635,7 @@ export function connect(thread: ThreadContext, address: Address, options: Connec
   })
   const connection = connectionOver(thread, socket, true)
   socket.once('connect', onConnect)
-  if (options.keepAliveInitialDelayMs !== undefined) socket.setKeepAlive(true, options.keepAliveInitialDelayMs)
+  if (options.keepalive !== undefined) probeOften(socket, options.keepalive)
   if (address.kind === 'pipe') socket.connect({ path: address.path })
   else {
     const target: net.TcpSocketConnectOpts = { host: address.host, port: address.port, autoSelectFamily: false }

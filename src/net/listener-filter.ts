@@ -1,5 +1,6 @@
 // The contract of listener filters (Envoy: envoy/network/filter.h, ListenerFilter): what looks at the first bytes of
 // an accepted connection, before its filter chain is chosen.
+import type { MetadataStruct } from '../observability/index.ts'
 import type { FilterStatus } from './network-filter.ts'
 import type { ThreadContext } from './thread.ts'
 
@@ -16,6 +17,15 @@ export interface AcceptedSocket {
   transportProtocol: string
   /** In the client's order of preference. */
   applicationProtocols: readonly string[]
+  /** Fingerprints of the client's TLS hello. */
+  ja3: string | null
+  ja4: string | null
+  /** TLVs of a PROXY header that may be passed on upstream, as they came; null: none. */
+  proxyTlvs: Buffer | null
+  /** For the stream info of the connection; null: nothing. */
+  dynamicMetadata: Map<string, MetadataStruct> | null
+  /** Seen by the connection and by all its streams; null: nothing. */
+  filterState: Map<string, unknown> | null
 }
 
 /** The first bytes of a connection, in the order they came; a filter may consume its own from the front. */

@@ -28,6 +28,13 @@ export interface ConnectionInfo {
   readonly filterChainName: string
   /** Null without TLS. On a TLS connection it is there from the start; what a handshake yields is empty before it. */
   ssl: SslConnectionInfo | null
+  /** Fingerprints of the client's TLS hello; null where nobody asked for them. */
+  readonly ja3?: string | null
+  readonly ja4?: string | null
+  /** TLVs of the client's PROXY header that may be passed on; null: none. */
+  readonly proxyTlvs?: Buffer | null
+  /** What all streams of the connection begin with; null: nothing. */
+  readonly filterState?: ReadonlyMap<string, unknown> | null
 }
 
 /** A value in the filter state that prints differently as text and as a message. */
@@ -103,6 +110,8 @@ export class StreamInfo {
   constructor(connection: ConnectionInfo, startMs: number) {
     this.connection = connection
     this.startMs = startMs
+    const { filterState } = connection
+    if (filterState !== undefined && filterState !== null) this.filterState = new Map(filterState)
   }
 
   /** Start in ms since the Unix epoch. */

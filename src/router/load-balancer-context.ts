@@ -96,6 +96,16 @@ export class RouterLoadBalancerContext extends LoadBalancerContext {
     return this.info.upstreamOverrideHostStrict
   }
 
+  override get dynamicHost(): string | null {
+    const host = this.info.filterState?.get('envoy.upstream.dynamic_host')
+    return typeof host === 'string' ? host : this.headers.authority
+  }
+
+  override get dynamicPort(): number | null {
+    const port = Number(this.info.filterState?.get('envoy.upstream.dynamic_port') ?? Number.NaN)
+    return Number.isInteger(port) && port > 0 ? port : null
+  }
+
   override header(name: string): string | null {
     return this.headers.lookup(name) ?? null
   }

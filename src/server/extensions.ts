@@ -27,6 +27,10 @@ import {
 } from '../extensions/http-filters/credential_injector/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
 import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
+import {
+  dynamicForwardProxyFactory,
+  dynamicForwardProxyPerRouteFactory,
+} from '../extensions/http-filters/dynamic_forward_proxy/index.ts'
 import { extAuthzFactory, extAuthzPerRouteFactory } from '../extensions/http-filters/ext_authz/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import { grpcHttp1BridgeFactory } from '../extensions/http-filters/grpc_http1_bridge/index.ts'
@@ -77,6 +81,8 @@ import { echoFactory } from '../extensions/network-filters/echo/index.ts'
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRateLimitFactory } from '../extensions/network-filters/ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
+import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/index.ts'
+import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
 import {
@@ -99,6 +105,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   networkLocalRateLimitFactory,
   networkRateLimitFactory,
   networkRbacFactory,
+  sniClusterFactory,
+  sniDynamicForwardProxyFactory,
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
@@ -126,6 +134,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   rateLimitFactory,
   rateLimitPerRouteFactory,
   decompressorFactory,
+  dynamicForwardProxyFactory,
+  dynamicForwardProxyPerRouteFactory,
   extAuthzFactory,
   extAuthzPerRouteFactory,
   brotliCompressorFactory,

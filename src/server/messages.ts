@@ -3,7 +3,13 @@ import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
 import type { StatDefinition } from '../observability/index.ts'
-import type { ClusterUpdate, HostCellsReport, HostEvent, OutlierCellsReport } from '../upstream/index.ts'
+import type {
+  ClusterUpdate,
+  DnsCacheRequest,
+  HostCellsReport,
+  HostEvent,
+  OutlierCellsReport,
+} from '../upstream/index.ts'
 import type { LoggingOptions } from './options.ts'
 import type { SecretUpdate } from './secrets/worker-secrets.ts'
 
@@ -92,5 +98,6 @@ export type FromWorker =
   | { readonly type: 'host_cells'; readonly report: HostCellsReport }
   | { readonly type: 'outlier_cells'; readonly report: OutlierCellsReport }
   | { readonly type: 'host_event'; readonly event: HostEvent }
+  | { readonly type: 'dns_cache_request'; readonly request: DnsCacheRequest }
   /** Nothing is listened on any more and the last connection has gone. */
   | { readonly type: 'idle' }

@@ -107,6 +107,7 @@ export class Server {
       publish: update => this.publish(update),
       thread: () => this.thread(),
       outlierLog: () => this.outlierLog(),
+      count: name => this.counters.counter(name).total(),
     })
     this.discovery = new ServerDiscovery(this, {
       onRoutes: (update, version) => this.publishRoutes(update, version),

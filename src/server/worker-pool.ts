@@ -81,6 +81,9 @@ export class WorkerPool {
       case 'host_event':
         this.callbacks.hosts.onHostEvent(message.event)
         break
+      case 'dns_cache_request':
+        this.callbacks.hosts.onDnsCacheRequest(message.request)
+        break
       case 'applied':
         this.listenersByWorker.set(index, message.listeners)
         this.onApplied(index, message.id, message.failures)

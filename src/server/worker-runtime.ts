@@ -57,6 +57,7 @@ export class WorkerRuntime {
       {
         onHostEvent: event => send({ type: 'host_event', event }),
         onOutlierCells: report => send({ type: 'outlier_cells', report }),
+        onDnsCacheRequest: request => send({ type: 'dns_cache_request', request }),
       },
       settings.localClusterName,
     )

@@ -1,4 +1,5 @@
 // What compiled load balancing policies say; a policy that wraps another holds its plan.
+import type { DnsCachePlan } from './dns-cache/dns-cache-plan.ts'
 
 export interface SlowStartPlan {
   readonly windowMs: number
@@ -128,7 +129,14 @@ export interface AggregatePlan {
   readonly clusters: readonly string[]
 }
 
+/** The host that a request names itself, out of a DNS cache. */
+export interface DynamicHostPlan {
+  readonly kind: 'dynamic_host'
+  readonly cache: DnsCachePlan
+  readonly defaultPort: number
+}
+
 /** Policies that pick within a list of hosts; priorities, zones and localities are common to them. */
 export type ListPlan = RoundRobinPlan | RandomPlan | LeastRequestPlan | PeakEwmaPlan | ClientSideWeightsPlan
 export type HashPlan = RingHashPlan | MaglevPlan
-export type BalancerPlan = ListPlan | HashPlan | SubsetPlan | OverrideHostPlan | AggregatePlan
+export type BalancerPlan = ListPlan | HashPlan | SubsetPlan | OverrideHostPlan | AggregatePlan | DynamicHostPlan

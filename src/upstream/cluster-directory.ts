@@ -1,41 +1,38 @@
 // Main's side of the clusters: resolves names, keeps what new workers need, and speaks for all workers in stats.
-import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import type { RuntimeSnapshot, Subscriptions } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
-import type { BalancerPlan } from './balancer-plan.ts'
-import { type BreakerGauges, breakerGauges } from './breaker-gauges.ts'
+import { breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import { ClusterMembers, type Member } from './cluster-members.ts'
 import type { AssignmentPlan, ClusterPlan, DnsPlan, EdsPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
 import { compileAssignment } from './compile/assignment.ts'
+import { assignmentOf, countSubsetsOf, type DirectoryEntry, resourceOf } from './directory-entry.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
+import { DnsCaches } from './dns-cache/dns-caches.ts'
+import type { DnsCacheRequest } from './dns-cache/messages.ts'
 import { EdsCluster } from './eds/eds-cluster.ts'
 import { EdsStats } from './eds/eds-stats.ts'
 import { explainBalancing } from './explain/explain-balancing.ts'
 import { breakerRoom, type ClusterExplanation, explainHost } from './explain/explain-cluster.ts'
 import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
-import type { EndpointPlan, Locality } from './host.ts'
+import type { Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import type { HostDiscovery } from './host-discovery.ts'
 import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
 import type { HostSet } from './host-set/host-set.ts'
 import { HostWatch } from './host-watch.ts'
-import { type LimitsLocation, LimitsMemory } from './limits-memory.ts'
-import type { BalancerMemory } from './load-balancer/balancer-parts.ts'
-import { countSubsets } from './load-balancer/subset/count-subsets.ts'
-import { subsetKeysOf } from './load-balancer/subset/subset-index.ts'
+import { LimitsMemory } from './limits-memory.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
 import type { OutlierEventLog } from './outlier-detection/events.ts'
-import type { LimitsPlan } from './resource-limits.ts'
 import { retainHosts } from './retained-hosts.ts'
-import { type SharedHosts, shareHosts } from './shared-hosts.ts'
+import { shareHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const ADDED = CLUSTER_MANAGER_STATS.slot('cluster_added')
@@ -65,6 +62,8 @@ export interface ClusterDirectoryOptions {
   readonly schedule?: Schedule
   readonly random?: () => number
   readonly initTimeoutMs?: number
+  /** A count that workers share, by its name (ConnectionCounters). */
+  readonly count?: (name: string) => number
 }
 
 const NONE: ReadonlySet<string> = new Set()
@@ -72,49 +71,7 @@ const NONE: ReadonlySet<string> = new Set()
 /** What a new cluster still waits for. */
 type WarmingStep = 'discovery' | 'health'
 
-interface Entry {
-  readonly name: string
-  readonly resource: SharedBytes
-  readonly addedViaApi: boolean
-  readonly limitsPlan: readonly [LimitsPlan, LimitsPlan]
-  readonly hostLimits: ClusterPlan['hostLimits']
-  readonly balancer: BalancerPlan
-  readonly healthyPanicThreshold: number
-  /** Null where there are no subsets to count. */
-  readonly memory: BalancerMemory | null
-  readonly limits: LimitsLocation
-  readonly stats: StatBlock
-  /** Null: the hosts stand in the resource. */
-  readonly discovery: HostDiscovery | null
-  readonly members: ClusterMembers
-  /** Null where neither checks nor traffic say how hosts are. */
-  readonly watch: HostWatch | null
-  /** Hosts that discovery drops stay while they pass their health checks. */
-  readonly retains: boolean
-  /** Discovered hosts, and those that stay without it; null before the first answer. */
-  assignment: ClusterLoadAssignmentJson | null
-  /** The same as workers get it. */
-  hosts: SharedHosts | null
-  /** Made when a worker first uses the cluster. */
-  breakers: BreakerGauges | null
-}
-
 const PANIC_KEY = 'upstream.healthy_panic_threshold'
-
-function resourceOf({ resource: { memory, offset, length } }: Entry): ClusterJson {
-  return deserialize(Buffer.from(new Uint8Array(memory, offset, length))) as ClusterJson
-}
-
-/** The hosts at the moment. */
-function assignmentOf({ discovery, assignment }: Entry, cluster: ClusterJson): AssignmentPlan {
-  return compileAssignment(discovery === null ? cluster.loadAssignment : (assignment ?? undefined))
-}
-
-/** As in Envoy, main counts the subsets too: n workers show each of them n + 1 times. */
-function countSubsetsOf({ balancer, memory, stats }: Entry, endpoints: readonly EndpointPlan[]): void {
-  if (balancer.kind !== 'subset' || memory === null) return
-  countSubsets({ stats, memory }, subsetKeysOf(endpoints, balancer, memory.subsetKeys))
-}
 
 const systemSchedule: Schedule = (ms, callback) => {
   const timer = setTimeout(callback, ms).unref()
@@ -128,7 +85,8 @@ export class ClusterDirectory implements HostReports {
   private readonly limits: LimitsMemory
   private readonly rows: HostRowAllotment
   private readonly cells = new HostCellReader()
-  private readonly entries = new Map<string, Entry>()
+  private readonly entries = new Map<string, DirectoryEntry>()
+  private readonly dnsCaches: DnsCaches
   private readonly manager: StatBlock
   private readonly warming = new Map<string, Set<WarmingStep>>()
   private longestCheckMs = 0
@@ -141,6 +99,18 @@ export class ClusterDirectory implements HostReports {
     this.limits = new LimitsMemory(options.workers)
     this.rows = new HostRowAllotment((index, memory) => options.publish({ kind: 'host_rows', name: '', index, memory }))
     this.manager = options.stats.block('cluster_manager.', CLUSTER_MANAGER_STATS)
+    this.dnsCaches = new DnsCaches({
+      environment: plan => ({
+        plan,
+        resolver: this.resolvers(plan.dns.resolver),
+        schedule: this.schedule,
+        random: options.random ?? Math.random,
+        nowMs: () => performance.now(),
+      }),
+      stats: options.stats,
+      count: options.count ?? (() => 0),
+      publish: news => options.publish({ kind: 'dns_cache', name: news.cache, news }),
+    })
     this.manager.cells[ACTIVE] = 0
     this.manager.cells[WARMING] = 0
   }
@@ -159,7 +129,7 @@ export class ClusterDirectory implements HostReports {
     if (before !== undefined) this.close(before)
     const stats = this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS)
     const members = new ClusterMembers(this.rows)
-    const entry: Entry = {
+    const entry: DirectoryEntry = {
       name: plan.name,
       resource,
       addedViaApi,
@@ -210,7 +180,7 @@ export class ClusterDirectory implements HostReports {
     this.options.publish({ kind: 'cluster_removed', name })
   }
 
-  private close(entry: Entry): void {
+  private close(entry: DirectoryEntry): void {
     entry.discovery?.stop()
     entry.watch?.close()
     this.endWarming(entry.name)
@@ -234,6 +204,7 @@ export class ClusterDirectory implements HostReports {
       yield { kind: 'cluster', name, resource, limits, rows: discovery === null ? members.rowNumbers() : null }
       if (hosts !== null) yield { kind: 'hosts', name, hosts }
     }
+    for (const news of this.dnsCaches.news()) yield { kind: 'dns_cache', name: news.cache, news }
   }
 
   // ---- discovery
@@ -246,7 +217,7 @@ export class ClusterDirectory implements HostReports {
     return this.warmed.promise.then(cancel)
   }
 
-  private beginWarming({ name, discovery }: Entry, plan: ClusterPlan): void {
+  private beginWarming({ name, discovery }: DirectoryEntry, plan: ClusterPlan): void {
     if (!plan.waitForWarmOnInit) return
     const steps = new Set<WarmingStep>()
     if (discovery !== null) steps.add('discovery')
@@ -271,6 +242,13 @@ export class ClusterDirectory implements HostReports {
   }
 
   private discoveryOf(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): HostDiscovery | null {
+    const { balancer, name } = plan
+    if (balancer.kind === 'dynamic_host') {
+      return this.dnsCaches.discovery(balancer.cache, name, {
+        onHostsChanged: () => this.setHosts(name),
+        onReady: () => this.onDiscovered(name),
+      })
+    }
     if (plan.eds !== null) return this.edsCluster(plan, plan.eds)
     return plan.dns === null ? null : this.dnsCluster(plan, plan.dns, cluster, stats)
   }
@@ -318,7 +296,7 @@ export class ClusterDirectory implements HostReports {
   private watchHosts(plan: ClusterPlan, members: ClusterMembers): HostWatch | null {
     if (plan.healthChecks.length === 0 && plan.outlierDetection === null) return null
     const { name } = plan
-    const change = (act: (entry: Entry) => void) => () => {
+    const change = (act: (entry: DirectoryEntry) => void) => () => {
       const entry = this.entries.get(name)
       if (entry?.members === members) act(entry)
     }
@@ -352,7 +330,7 @@ export class ClusterDirectory implements HostReports {
     else entry.watch.window.onHostsPublished()
   }
 
-  private setMembership(entry: Entry, plan: AssignmentPlan, retained = NONE): void {
+  private setMembership(entry: DirectoryEntry, plan: AssignmentPlan, retained = NONE): void {
     const { cells } = entry.stats
     const fresh = entry.members.update(plan, retained)
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
@@ -368,7 +346,7 @@ export class ClusterDirectory implements HostReports {
     }
   }
 
-  private countMembers({ stats: { cells }, members }: Entry): void {
+  private countMembers({ stats: { cells }, members }: DirectoryEntry): void {
     const { total, healthy, degraded, excluded } = members.counts()
     cells[C.membership_total] = total
     cells[C.membership_healthy] = healthy
@@ -408,6 +386,10 @@ export class ClusterDirectory implements HostReports {
     entry.breakers ??= breakerGauges(entry, this.options.stats, this.options.runtime)
   }
 
+  onDnsCacheRequest(request: DnsCacheRequest): void {
+    this.dnsCaches.onRequest(request)
+  }
+
   onHostEvent(event: HostEvent): void {
     this.entries.get(event.cluster)?.watch?.onHostEvent(event)
   }
@@ -426,6 +408,7 @@ export class ClusterDirectory implements HostReports {
   /** Brings the circuit breaker gauges up to date; call it before stats are read. */
   refreshGauges(): void {
     for (const { breakers } of this.entries.values()) breakers?.refresh()
+    this.dnsCaches.refreshGauges()
   }
 
   /** What /clusters shows, cluster by cluster. */

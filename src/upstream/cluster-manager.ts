@@ -5,6 +5,8 @@ import type { ThreadContext } from '../net/index.ts'
 import type { AsyncClient } from './async-client/async-client.ts'
 import { Cluster, type ClusterSurroundings } from './cluster.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
+import { DnsCacheViews } from './dns-cache/dns-cache-view.ts'
+import type { DnsCacheNews } from './dns-cache/messages.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
 import type { HostLoader } from './host-loader.ts'
 import { HostMonitors, type HostReports } from './host-monitor.ts'
@@ -34,6 +36,8 @@ export type ClusterUpdate =
   | { readonly kind: 'cluster_removed'; readonly name: string }
   /** The hosts of a cluster that discovers them; every address resolved. */
   | { readonly kind: 'hosts'; readonly name: string; readonly hosts: SharedHosts }
+  /** Of a name that a dynamic forward proxy was asked for; hosts come before. */
+  | { readonly kind: 'dns_cache'; readonly name: string; readonly news: DnsCacheNews }
   /** Health flags of hosts of the cluster have changed, in their rows. */
   | { readonly kind: 'host_health'; readonly name: string }
 
@@ -75,6 +79,8 @@ export class ClusterManager {
   private readonly rows = new HostRows()
   private readonly localClusterName: string | null
   private readonly aggregates = new Set<Cluster>()
+  /** What this worker knows of names that dynamic forward proxies resolve. */
+  readonly dnsCaches: DnsCacheViews
   private readonly entries = new Map<string, Entry>()
 
   /**
@@ -90,6 +96,7 @@ export class ClusterManager {
     localClusterName: string | null = null,
   ) {
     this.context = context
+    this.dnsCaches = new DnsCacheViews(thread, request => reports.onDnsCacheRequest(request))
     this.localClusterName = localClusterName
     const find = (name: string): Cluster | undefined => this.get(name)
     this.surroundings = {
@@ -98,6 +105,7 @@ export class ClusterManager {
       monitors: new HostMonitors(thread, reports),
       rows: this.rows,
       find,
+      dnsCache: name => this.dnsCaches.view(name),
       get localCluster() {
         return localClusterName === null ? undefined : find(localClusterName)
       },
@@ -189,6 +197,10 @@ export class ClusterManager {
   apply(update: ClusterUpdate): Promise<void> | undefined {
     if (update.kind === 'host_rows') {
       this.rows.addBlock(update.index, update.memory)
+      return undefined
+    }
+    if (update.kind === 'dns_cache') {
+      this.dnsCaches.onNews(update.news)
       return undefined
     }
     const { name } = update

@@ -8,7 +8,7 @@ import type { HostLimitsPlan } from './host-limits.ts'
 import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE'
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE' | 'DYNAMIC_FORWARD_PROXY'
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints. */
 export interface LocalityPlan {
@@ -88,6 +88,8 @@ export interface ClusterPlan {
   readonly idleTimeoutMs: number
   /** 0: never. */
   readonly maxConnectionDurationMs: number
+  /** So much longer at most, as a share; drawn per connection. */
+  readonly maxConnectionDurationJitter: number
   /** What is spoken to the hosts: fixed, the client's own protocol, or what TLS agrees on by ALPN. */
   readonly protocol: 'http1' | 'http2' | 'downstream' | 'auto'
   readonly http1: Http1Options

@@ -5,6 +5,7 @@ import { CloseNoFlush, type ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { ClusterTransports } from './cluster-transports.ts'
+import type { DnsCacheView } from './dns-cache/dns-cache-view.ts'
 import { FailedActiveHealthCheck, FailedOutlierCheck } from './health.ts'
 import { type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
 import type { HostCellMemory } from './host-cells.ts'
@@ -27,7 +28,7 @@ import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const NO_POLICY: HostSetPolicy = { overprovisioningFactor: 140, weightedPriorityHealth: false }
 
-const READING: ReadonlySet<string> = new Set(['subset', 'override_host', 'aggregate'])
+const READING: ReadonlySet<string> = new Set(['subset', 'override_host', 'aggregate', 'dynamic_host'])
 
 /** What all clusters of one worker share. */
 export interface ClusterSurroundings {
@@ -38,6 +39,7 @@ export interface ClusterSurroundings {
   readonly monitors: HostMonitors | null
   /** The clusters beside this one. */
   find(name: string): Cluster | undefined
+  dnsCache(name: string): DnsCacheView
   /** The cluster that this proxy is a host of itself. */
   readonly localCluster: Cluster | undefined
 }
@@ -119,6 +121,7 @@ export class Cluster {
       },
       memory: { subsets: new Set(), subsetKeys: new WeakMap() },
       findCluster: name => surroundings.find(name),
+      dnsCache: name => surroundings.dnsCache(name),
     }
     if (rowNumbers !== null) this.setStaticHosts(plan.assignment, rowNumbers)
   }

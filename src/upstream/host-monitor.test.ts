@@ -15,6 +15,7 @@ function setUp(json: object) {
   let counted: Int32Array = new Int32Array()
   const monitors = new HostMonitors(testThread(), {
     onHostEvent: ({ event }) => void events.push(event),
+    onDnsCacheRequest: () => undefined,
     onOutlierCells: ({ cells }) => {
       counted = cells
     },

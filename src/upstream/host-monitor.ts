@@ -2,6 +2,7 @@
 import { GRPC_STATUS, type HeaderMap, X_ENVOY_DEGRADED, X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
+import type { DnsCacheRequest } from './dns-cache/messages.ts'
 import { DegradedOutlierDetection, ExcludedViaImmediateHealthCheckFail } from './health.ts'
 import { ROW_HEALTH_FLAGS } from './host-rows.ts'
 import { type OutlierCellsReport, outlierCells } from './outlier-detection/cells.ts'
@@ -17,6 +18,7 @@ export interface HostEvent {
 export interface HostReports {
   onHostEvent(event: HostEvent): void
   onOutlierCells(report: OutlierCellsReport): void
+  onDnsCacheRequest(request: DnsCacheRequest): void
 }
 
 /** HTTP statuses of gRPC ones, from 0 (Envoy: Grpc::Utility::grpcToHttpStatus). */

@@ -19,6 +19,7 @@ import { ClusterMembers } from './cluster-members.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { compileCluster } from './compile/compile-cluster.ts'
+import { DnsCacheView } from './dns-cache/dns-cache-view.ts'
 import { edsHealthFlags } from './health.ts'
 import { Host, type Locality } from './host.ts'
 import { HostCellMemory } from './host-cells.ts'
@@ -117,13 +118,18 @@ export function testCluster(json: ClusterJson, thread: ThreadContext = testThrea
     rows: allotment.rows,
     monitors: null,
     find: () => undefined,
+    dnsCache: () => new DnsCacheView('none', thread, () => undefined),
     localCluster: undefined,
   }
   return new Cluster(plan, new LimitsMemory(2).allot(), surroundings, members.rowNumbers())
 }
 
 /** Nobody hears what a worker sees of its hosts. */
-export const NO_REPORTS: HostReports = { onHostEvent: () => undefined, onOutlierCells: () => undefined }
+export const NO_REPORTS: HostReports = {
+  onHostEvent: () => undefined,
+  onOutlierCells: () => undefined,
+  onDnsCacheRequest: () => undefined,
+}
 
 /** Main as a worker under test hears it: clusters, and the hosts of those that discover them. */
 export class TestMain {

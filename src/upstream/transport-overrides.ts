@@ -29,7 +29,7 @@ function makeOverrides(
     sni: autoSni && name !== '' && isIP(name) === 0 ? name : undefined,
     san: autoSanValidation && name !== '' ? name : undefined,
     proxyProtocol: cluster.transports.proxyProtocol
-      ? { source: connection.remoteAddress, destination: connection.localAddress }
+      ? { source: connection.remoteAddress, destination: connection.localAddress, tlvs: connection.proxyTlvs ?? null }
       : undefined,
   }
 }
@@ -43,5 +43,5 @@ function hostOf(authority: string): string {
 
 /** Equal for requests that may share connections. */
 export function overridesKey({ sni, san, proxyProtocol }: TransportSocketOverrides): string {
-  return `${sni ?? ''} ${san ?? ''} ${proxyProtocol?.source ?? ''} ${proxyProtocol?.destination ?? ''}`
+  return `${sni ?? ''} ${san ?? ''} ${proxyProtocol?.source ?? ''} ${proxyProtocol?.destination ?? ''} ${proxyProtocol?.tlvs?.toString('latin1') ?? ''}`
 }

@@ -1,5 +1,5 @@
 import { declareSupport } from '../support.ts'
-import { NO_SOCKET_OPTIONS, NOT_WATCHED } from './reasons.ts'
+import { NOT_WATCHED } from './reasons.ts'
 
 const CORE = 'envoy.config.core.v3'
 
@@ -64,16 +64,6 @@ declareSupport(`${CORE}.CidrRange`, { supported: ['address_prefix', 'prefix_len'
 // Only the plaintext socket has a declared config, so that any other transport socket is refused by its type.
 declareSupport(`${CORE}.TransportSocket`, { supported: ['name', 'typed_config'] })
 declareSupport('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', { supported: [] })
-
-declareSupport(`${CORE}.SocketOption`, {
-  supported: [],
-  refused: Object.fromEntries(
-    ['description', 'level', 'name', 'int_value', 'buf_value', 'state', 'type', 'ip_version'].map(name => [
-      name,
-      NO_SOCKET_OPTIONS,
-    ]),
-  ),
-})
 
 declareSupport(`${CORE}.BackoffStrategy`, { supported: ['base_interval', 'max_interval'] })
 

@@ -27,7 +27,9 @@ export interface TransportSocketOverrides {
   /** A DNS name, or an IP address, that the certificate of the host must carry. */
   readonly san?: string | undefined
   /** Of the downstream connection, 'ip:port' each: for the PROXY protocol. */
-  readonly proxyProtocol?: { readonly source: string; readonly destination: string } | undefined
+  readonly proxyProtocol?:
+    | { readonly source: string; readonly destination: string; readonly tlvs: Buffer | null }
+    | undefined
 }
 
 /** What an upstream transport socket may know of the host it connects to. */
@@ -40,6 +42,8 @@ export interface TransportSocketHost {
 export interface UpstreamTransportSocketPlan {
   /** It tells hosts whose connection it is, so clients cannot share upstream connections. */
   readonly proxyProtocol?: boolean
+  /** It encrypts: the port of a host that names none is 443. */
+  readonly secure?: boolean
   /** Called once per cluster and thread; `statPrefix` is 'cluster.<name>.'. */
   create(thread: ThreadContext, statPrefix: string): UpstreamTransportSocketFactory
 }

@@ -21,8 +21,6 @@ const hostName = (i: StreamInfo): string | null => i.upstreamHostName ?? i.upstr
 /** Known to Envoy; nothing here can have a value for them yet: tracing, HTTP/3 and close reasons. */
 const EMPTY = [
   ...['DOWNSTREAM', 'UPSTREAM'].flatMap(side => [`${side}_LOCAL_CLOSE_REASON`, `${side}_DETECTED_CLOSE_TYPE`]),
-  'TLS_JA3_FINGERPRINT',
-  'TLS_JA4_FINGERPRINT',
   'TRACE_ID',
   'SPAN_ID',
   'ROUNDTRIP_DURATION',
@@ -34,6 +32,8 @@ export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   ...Object.fromEntries(EMPTY.map(name => [name, (): FieldValue => null])),
   ...ADDRESS_FIELDS,
   ...TLS_FIELDS,
+  TLS_JA3_FINGERPRINT: info(i => present(i.connection.ja3 ?? null)),
+  TLS_JA4_FINGERPRINT: info(i => present(i.connection.ja4 ?? null)),
   PROTOCOL: info(i => i.protocol),
   UPSTREAM_PROTOCOL: info(i => i.upstreamProtocol),
   RESPONSE_CODE: info(i => i.responseCode),

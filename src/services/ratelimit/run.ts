@@ -16,17 +16,19 @@ export async function runRateLimitServer(
   report: (text: string) => void,
 ): Promise<number> {
   const server = new RateLimitServer(settings)
+  const starting = server.start()
   const stopped = new Promise<void>(resolve => {
     let stopping = false
     const stop = (): void => {
       if (stopping) process.exit(EXIT_FORCED)
       stopping = true
-      void server.shutDown().then(resolve)
+      // One that is still starting is stopped once it stands: nothing stays behind that way.
+      void starting.then(() => server.shutDown()).then(resolve)
     }
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
   })
-  const started = await server.start()
+  const started = await starting
   if (typeof started === 'string') {
     report(started)
     return EXIT_FAILURE

@@ -230,5 +230,8 @@ test('source address and keep-alive become connect options', () => {
     upstreamBindConfig: { sourceAddress: { address: '127.0.0.9', portValue: 0 } },
     upstreamConnectionOptions: { tcpKeepalive: { keepaliveTime: 30 } },
   })
-  assert.deepEqual(compiled.connectOptions, { localAddress: '127.0.0.9', keepAliveInitialDelayMs: 30_000 })
+  assert.deepEqual(compiled.connectOptions, {
+    localAddress: '127.0.0.9',
+    keepalive: { idleS: 30, intervalS: 75, probes: 9 },
+  })
 })

@@ -1,6 +1,6 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
-import type { ConnectOptions } from '../../net/index.ts'
+import { type ConnectOptions, compileTcpKeepalive } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
 import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
@@ -11,6 +11,7 @@ import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from 
 import { wholePercent } from './balancing/locality-routing.ts'
 import { compileCircuitBreakers, compileHostLimits } from './circuit-breakers.ts'
 import { compileDiscovery } from './discovery.ts'
+import { compileDynamicHosts, serverNamesOf } from './dynamic-forward-proxy.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
 import { compileTransportSockets } from './transport-sockets.ts'
@@ -21,11 +22,9 @@ const DEFAULT_BUFFER_LIMIT = 1_048_576
 /** Health that changes quickly is passed on once a second. */
 const DEFAULT_MERGE_WINDOW_MS = 1000
 const DEFAULT_PANIC_THRESHOLD = 50
-/** What Linux sends keep-alive probes after unless told otherwise. */
-const DEFAULT_KEEPALIVE_TIME_S = 7200
 
 function connectOptions(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ConnectOptions {
-  const keepalive = cluster.upstreamConnectionOptions?.tcpKeepalive
+  const keepalive = compileTcpKeepalive(cluster.upstreamConnectionOptions?.tcpKeepalive)
   const source = cluster.upstreamBindConfig?.sourceAddress
   if (source !== undefined) {
     const at = path.field('upstream_bind_config').field('source_address')
@@ -43,9 +42,7 @@ function connectOptions(cluster: ClusterJson, context: CompileContext, path: Con
   }
   return {
     ...(source?.address === undefined ? {} : { localAddress: source.address }),
-    ...(keepalive === undefined
-      ? {}
-      : { keepAliveInitialDelayMs: (keepalive.keepaliveTime ?? DEFAULT_KEEPALIVE_TIME_S) * 1000 }),
+    ...(keepalive === null ? {} : { keepalive }),
   }
 }
 
@@ -54,6 +51,9 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
   const name = cluster.name ?? ''
   const aggregate = compileAggregate(cluster, context, path)
   const discovery = compileDiscovery(cluster, context, path)
+  const transports = compileTransportSockets(cluster, context, path)
+  const dynamicHosts = compileDynamicHosts(cluster, transports.transportSocket, context, path)
+  const protocolOptions = compileProtocolOptions(cluster, context, path)
   checkAssignment(cluster.loadAssignment, discovery.type, context.diagnostics, path.field('load_assignment'))
   const { commonLbConfig } = cluster
   return Object.freeze({
@@ -62,10 +62,11 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     discovery: discovery.type,
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     perConnectionBufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT,
-    ...compileProtocolOptions(cluster, context, path),
+    ...protocolOptions,
+    serverNames: serverNamesOf(cluster, protocolOptions.serverNames, context, path),
     connectOptions: connectOptions(cluster, context, path),
-    ...compileTransportSockets(cluster, context, path),
-    balancer: compileBalancing(cluster, aggregate, context, path),
+    ...transports,
+    balancer: compileBalancing(cluster, aggregate ?? dynamicHosts, context, path),
     // 0 switches panic off.
     healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),
     overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),

@@ -10,6 +10,7 @@ import {
 import type { DiscoveryType, DnsPlan, EdsPlan } from '../cluster-plan.ts'
 import { AGGREGATE_CLUSTER } from './aggregate.ts'
 import { DNS_CLUSTER, type DnsFields, dnsPlan } from './dns.ts'
+import { DYNAMIC_FORWARD_PROXY } from './dynamic-forward-proxy.ts'
 
 declareSupport('envoy.config.cluster.v3.Cluster.EdsClusterConfig', { supported: ['eds_config', 'service_name'] })
 
@@ -58,9 +59,10 @@ function compileClusterType(cluster: ClusterJson, context: CompileContext, path:
   const at = path.field('cluster_type').field('typed_config')
   const type = typeName(typedConfig as { '@type'?: string })
   if (type === AGGREGATE_CLUSTER) return { type: 'AGGREGATE', dns: null, eds: null }
+  if (type === DYNAMIC_FORWARD_PROXY) return { type: 'DYNAMIC_FORWARD_PROXY', dns: null, eds: null }
   if (type !== DNS_CLUSTER) {
     context.diagnostics.error(at, `no cluster type reads ${type}`, {
-      expected: `${DNS_CLUSTER} or ${AGGREGATE_CLUSTER}`,
+      expected: `${DNS_CLUSTER}, ${AGGREGATE_CLUSTER} or ${DYNAMIC_FORWARD_PROXY}`,
       found: type,
     })
     return { type: 'STATIC', dns: null, eds: null }

@@ -68,6 +68,7 @@ export interface ProtocolOptions {
   readonly http2: Http2Options
   readonly idleTimeoutMs: number
   readonly maxConnectionDurationMs: number
+  readonly maxConnectionDurationJitter: number
   readonly maxRequestsPerConnection: number
 }
 
@@ -176,6 +177,7 @@ export function compileProtocolOptions(
     http2: compileHttp2Options(http2, limits, context, at.field('http2_protocol_options')),
     idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    maxConnectionDurationJitter: Math.min(Number(common?.maxConnectionDurationJitter?.value ?? 0), 100) / 100,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
   }
 }

@@ -108,13 +108,6 @@ declareSupport(`${CLUSTER}.UpstreamConnectionOptions`, {
     happy_eyeballs_config: `several addresses for one endpoint ${LATER}`,
   },
 })
-declareSupport(`${CORE}.TcpKeepalive`, {
-  supported: ['keepalive_time'],
-  refused: {
-    keepalive_probes: 'Node.js sets the keep-alive time only; set net.ipv4.tcp_keepalive_probes',
-    keepalive_interval: 'Node.js sets the keep-alive time only; set net.ipv4.tcp_keepalive_intvl',
-  },
-})
 declareSupport(`${CORE}.BindConfig`, {
   supported: ['source_address'],
   refused: {

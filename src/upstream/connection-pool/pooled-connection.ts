@@ -9,6 +9,7 @@ import {
 } from '../../net/index.ts'
 import { openUpstreamConnection } from '../open-upstream-connection.ts'
 import { CLUSTER_SLOTS as C, HOST_CX_ACTIVE, HOST_CX_CONNECT_FAIL, HOST_CX_TOTAL } from '../stats.ts'
+import { connectionDurationMs } from './connection-duration.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 
 const CONNECT_TIMER = 0
@@ -92,7 +93,7 @@ export abstract class PooledConnection<Pool extends ConnectionPool = ConnectionP
     this.connected = true
     if (cluster.plan.maxConnectionDurationMs > 0) {
       this.durationTimer = new Timer(this, DURATION_TIMER)
-      thread.timers.arm(this.durationTimer, cluster.plan.maxConnectionDurationMs)
+      thread.timers.arm(this.durationTimer, connectionDurationMs(cluster.plan, thread))
     }
     this.onEstablished()
   }

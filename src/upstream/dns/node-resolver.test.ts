@@ -40,8 +40,8 @@ test('A and AAAA records with their TTL', async () => {
 
 test('NXDOMAIN and NODATA are answers; SERVFAIL, REFUSED and silence are failures', async () => {
   server.zone = { 'v4.test': ['10.0.0.1'], 'broken.test': SERVFAIL, 'refused.test': 5, 'mute.test': 'silent' }
-  assert.deepEqual(await resolver.resolve('nobody.test', 4), resolved())
-  assert.deepEqual(await resolver.resolve('v4.test', 6), resolved())
+  assert.deepEqual(await resolver.resolve('nobody.test', 4), { ...resolved(), code: 'ENOTFOUND' })
+  assert.deepEqual(await resolver.resolve('v4.test', 6), { ...resolved(), code: 'ENODATA' })
   assert.deepEqual(await resolver.resolve('broken.test', 4), { kind: 'failure', code: 'ESERVFAIL' })
   assert.deepEqual(await resolver.resolve('refused.test', 4), { kind: 'failure', code: 'EREFUSED' })
   assert.deepEqual(await resolver.resolve('mute.test', 4), { kind: 'failure', code: 'ETIMEOUT' })

@@ -14,7 +14,7 @@ const NO_RECORD = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NODATA', 'EAI_NONAME'])
 
 function failureOf(error: unknown): DnsAnswer {
   const { code = 'UNKNOWN' } = error as NodeJS.ErrnoException
-  return NO_RECORD.has(code) ? { kind: 'resolved', records: [] } : { kind: 'failure', code }
+  return NO_RECORD.has(code) ? { kind: 'resolved', records: [], code } : { kind: 'failure', code }
 }
 
 const fixed = (addresses: readonly string[]): DnsAnswer => ({

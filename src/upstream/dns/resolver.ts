@@ -7,11 +7,11 @@ export interface DnsRecord {
 }
 
 /**
- * `resolved`: what there is, perhaps nothing (NXDOMAIN and NODATA are answers too). `failure`: no answer (SERVFAIL,
+ * `resolved`: what there is, perhaps nothing, and then `code` may tell why (NXDOMAIN and NODATA are answers too). `failure`: no answer (SERVFAIL,
  * timeout, refused); `code` is the resolver's error code.
  */
 export type DnsAnswer =
-  | { readonly kind: 'resolved'; readonly records: readonly DnsRecord[] }
+  | { readonly kind: 'resolved'; readonly records: readonly DnsRecord[]; readonly code?: string }
   | { readonly kind: 'failure'; readonly code: string }
 
 export interface DnsResolver {

@@ -1,6 +1,7 @@
 // What a balancer is made from.
 import type { ThreadContext } from '../../net/index.ts'
 import type { StatBlock } from '../../observability/index.ts'
+import type { DnsCacheView } from '../dns-cache/dns-cache-view.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import type { LoadBalancer } from './load-balancer.ts'
 import type { KnownKeys } from './subset/subset-index.ts'
@@ -29,6 +30,8 @@ export interface BalancerParts {
   readonly memory: BalancerMemory
   /** Clusters by name, for those that consist of others. */
   readonly findCluster: (name: string) => ClusterView | undefined
+  /** What this thread knows of a cache of names. */
+  readonly dnsCache: (name: string) => DnsCacheView
 }
 
 export function panicThreshold(parts: BalancerParts): number {

@@ -3,6 +3,7 @@ import type { HostSet } from '../host-set/host-set.ts'
 import { AggregateBalancer } from './aggregate.ts'
 import type { BalancerParts } from './balancer-parts.ts'
 import { clientSideWeights } from './client-side-weights.ts'
+import { DynamicHostBalancer } from './dynamic-host.ts'
 import { HashBalancer } from './hash-balancer.ts'
 import { leastRequest } from './least-request.ts'
 import { ListBalancer } from './list-balancer.ts'
@@ -54,6 +55,8 @@ export function makeLoadBalancer(plan: BalancerPlan, set: HostSet, parts: Balanc
       return new SubsetBalancer(set, plan, part => makeLoadBalancer(plan.child, part, parts), parts)
     case 'override_host':
       return new OverrideHostBalancer(set, plan, makeLoadBalancer(plan.child, set, parts))
+    case 'dynamic_host':
+      return new DynamicHostBalancer(set, plan, parts.dnsCache(plan.cache.name))
     case 'aggregate':
       return new AggregateBalancer(plan, parts)
     default:

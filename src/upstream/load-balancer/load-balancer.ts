@@ -39,6 +39,16 @@ export class LoadBalancerContext {
     return false
   }
 
+  /** The host that the request is for, perhaps with a port: its authority, unless a filter knows better. */
+  get dynamicHost(): string | null {
+    return null
+  }
+
+  /** The port of a `dynamicHost` without one; null: that of the cluster's protocol. */
+  get dynamicPort(): number | null {
+    return null
+  }
+
   /** A request header by its lower-case name. */
   header(_name: string): string | null {
     return null

@@ -1,5 +1,6 @@
 // Lua scripts that run away, fill the memory, fail or outlive their request: what they do to others.
 import assert from 'node:assert/strict'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import {
   answering,
@@ -22,7 +23,25 @@ const lua = (source: string): object => ({
   typed_config: { '@type': `${TYPE}.lua.v3.Lua`, default_source_code: { inline_string: source } },
 })
 
+const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const signature = sign('sha256', Buffer.from('signed text'), privateKey)
+/** Bytes as a Lua literal. */
+const literal = (bytes: Buffer): string => `"${[...bytes].map(byte => `\\${String(byte).padStart(3, '0')}`).join('')}"`
+
 const SCRIPTS = {
+  crypto: `
+    local der = ${literal(publicKey.export({ format: 'der', type: 'spki' }))}
+    local signature = ${literal(signature)}
+    function envoy_on_request(handle)
+      local key = handle:importPublicKey(der, #der):get()
+      local function verify(hash, text) return handle:verifySignature(hash, key, signature, #signature, text, #text) end
+      local right, none = verify("SHA256", "signed text")
+      local wrong, why = verify("sha256", "other text")
+      local odd, what = verify("md5", "signed text")
+      local ok, message = pcall(handle.verifySignature, handle, "sha256", "no key", signature, 1, "x", 1)
+      handle:headers():add("x-found", table.concat({ tostring(right), tostring(none), tostring(wrong), why, tostring(odd), what,
+        (message:gsub(".*%d: ", "")) }, "|"))
+    end`,
   runaway: `
     function envoy_on_request(handle)
       handle:headers():add("x-script", "ran")
@@ -223,6 +242,13 @@ test('nothing that a script says becomes another line, or another kind of messag
   )
   assert.equal(seen.get('x-evil'), undefined)
   assert.equal(seen.get('x-absent'), 'nilnilnilnil')
+})
+
+test('signatures are verified with keys that the script has imported', async () => {
+  assert.equal(
+    (await get('crypto')).seen.get('x-found'),
+    'true|nil|false|Failed to verify digest. Error code: 0|false|md5 is not supported.|invalid public key',
+  )
 })
 
 test('a call that nobody waits for is made all the same', async () => {

@@ -60,6 +60,8 @@ export class ScriptRun {
   headersContinued = false
   bufferedBody = false
   sawBody = false
+  /** body() was asked for an object in any case. */
+  wrapsEmptyBody = false
   /** At its end, failed or given up: nothing of it comes any more. */
   over = false
   call: PendingCall | null = null
@@ -161,9 +163,6 @@ export class ScriptRun {
     if (this.held === null && !this.wrapsEmptyBody) this.go(0)
     else this.goWithObject(BUFFER, WHOLE_BODY)
   }
-
-  /** body() was asked for an object in any case. */
-  wrapsEmptyBody = false
 
   // ---- running
 

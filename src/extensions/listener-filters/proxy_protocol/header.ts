@@ -7,6 +7,8 @@ export interface ProxyHeader {
   readonly length: number
   /** null: the sender speaks for itself (UNKNOWN, LOCAL), so the connection's own addresses stand. */
   readonly addresses: { readonly source: string; readonly destination: string } | null
+  /** Where the TLVs of version 2 begin; they end with the header. */
+  readonly tlvStart: number
 }
 
 /** 'more': a header has begun; 'none': this is none; 'error1' and 'error2': broken ones of that version. */
@@ -36,12 +38,13 @@ function parseV1(bytes: Buffer): ProxyHeaderResult {
   if (end < 0) return bytes.length < MAX_V1_BYTES ? 'more' : 'none'
   const length = end + 2
   const [, family, source, destination, sourcePort, destinationPort, extra] = line.slice(0, end).split(' ')
-  if (family === 'UNKNOWN') return { version: 1, length, addresses: null }
+  if (family === 'UNKNOWN') return { version: 1, length, addresses: null, tlvStart: length }
   const parts = family === 'TCP4' ? 2 : family === 'TCP6' ? 8 : 0
   if (extra !== undefined || parts === 0) return 'error1'
   const from = endpoint(source, sourcePort, parts)
   const to = endpoint(destination, destinationPort, parts)
-  return from === null || to === null ? 'error1' : { version: 1, length, addresses: { source: from, destination: to } }
+  if (from === null || to === null) return 'error1'
+  return { version: 1, length, addresses: { source: from, destination: to }, tlvStart: length }
 }
 
 function endpoint(ip: string | undefined, port: string | undefined, parts: number): string | null {
@@ -59,12 +62,13 @@ function parseV2(bytes: Buffer): ProxyHeaderResult {
   const length = V2_FIXED_BYTES + size
   if ((command & 0xf) > 1) return 'error2'
   if (bytes.length < length) return 'more'
-  if ((command & 0xf) === 0) return { version: 2, length, addresses: null }
+  if ((command & 0xf) === 0) return { version: 2, length, addresses: null, tlvStart: length }
   const addressBytes = [0, 12, 36][family]
   if (addressBytes === undefined || size < addressBytes) return 'error2'
   if (family === 0 ? transport !== 0 : transport !== 1 && transport !== 2) return 'error2'
-  if (!areTlvs(bytes, V2_FIXED_BYTES + addressBytes, length)) return 'error2'
-  if (family === 0) return { version: 2, length, addresses: null }
+  const tlvStart = V2_FIXED_BYTES + addressBytes
+  if (!areTlvs(bytes, tlvStart, length)) return 'error2'
+  if (family === 0) return { version: 2, length, addresses: null, tlvStart }
   return withAddresses(bytes, length, family === 1 ? 4 : 16)
 }
 
@@ -82,7 +86,7 @@ function withAddresses(bytes: Buffer, length: number, ipBytes: 4 | 16): ProxyHea
   const ports = V2_FIXED_BYTES + 2 * ipBytes
   const source = formatHostPort(ipText(bytes, V2_FIXED_BYTES, ipBytes), bytes.readUInt16BE(ports))
   const destination = formatHostPort(ipText(bytes, V2_FIXED_BYTES + ipBytes, ipBytes), bytes.readUInt16BE(ports + 2))
-  return { version: 2, length, addresses: { source, destination } }
+  return { version: 2, length, addresses: { source, destination }, tlvStart: ports + 4 }
 }
 
 function ipText(bytes: Buffer, at: number, size: 4 | 16): string {

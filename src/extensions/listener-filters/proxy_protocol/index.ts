@@ -2,13 +2,25 @@ import type { ProxyProtocolJson } from '#api/envoy/extensions/filters/listener/p
 import { declareSupport, type ExtensionFactory } from '../../../config/index.ts'
 import type { ListenerFilterPlan, ThreadContext } from '../../../net/index.ts'
 import { PROXY_PROTOCOL_STATS, ProxyProtocol, type ProxyProtocolPlan } from './proxy-protocol.ts'
-
-const NO_TLVS = 'the TLVs of version 2 are read over but not kept in this release'
+import { compileTlvs } from './tlvs.ts'
 
 declareSupport('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {
-  supported: ['allow_requests_without_proxy_protocol', 'disallowed_versions', 'stat_prefix'],
-  refused: { rules: NO_TLVS, pass_through_tlvs: NO_TLVS, tlv_location: NO_TLVS },
+  supported: [
+    'rules',
+    'allow_requests_without_proxy_protocol',
+    'pass_through_tlvs',
+    'disallowed_versions',
+    'stat_prefix',
+    'tlv_location',
+  ],
 })
+declareSupport('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule', {
+  supported: ['tlv_type', 'on_tlv_present'],
+})
+declareSupport('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair', {
+  supported: ['metadata_namespace', 'key', 'value_string_encoding'],
+})
+declareSupport('envoy.config.core.v3.ProxyProtocolPassThroughTLVs', { supported: ['match_type', 'tlv_type'] })
 
 /** envoy.filters.listener.proxy_protocol */
 export const proxyProtocolFactory: ExtensionFactory<ListenerFilterPlan> = {
@@ -21,6 +33,7 @@ export const proxyProtocolFactory: ExtensionFactory<ListenerFilterPlan> = {
     const plan: ProxyProtocolPlan = {
       allowWithout: config.allowRequestsWithoutProxyProtocol ?? false,
       disallowedVersions: new Set(versions),
+      tlvs: compileTlvs(config),
     }
     const prefix = config.statPrefix ? `proxy_proto.${config.statPrefix}.` : 'proxy_proto.'
     return {

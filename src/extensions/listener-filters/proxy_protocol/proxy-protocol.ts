@@ -9,6 +9,7 @@ import {
 } from '../../../net/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
 import { parseProxyHeader } from './header.ts'
+import { keepTlvs, type TlvPlan } from './tlvs.ts'
 
 export const PROXY_PROTOCOL_STATS = statTemplate({
   counters: [
@@ -36,6 +37,7 @@ const MAX_BYTES = 65551
 export interface ProxyProtocolPlan {
   readonly allowWithout: boolean
   readonly disallowedVersions: ReadonlySet<1 | 2>
+  readonly tlvs: TlvPlan
 }
 
 /** Takes the client's address from the PROXY header that a load balancer puts in front. */
@@ -70,11 +72,18 @@ export class ProxyProtocol implements ListenerFilter {
       return CloseConnection
     }
     cells[FOUND[header.version]]! += 1
+    const { tlvs: wanted } = this.plan
+    const { start } = bytes
+    const tlvs =
+      wanted.isEmpty || header.tlvStart === header.length
+        ? null
+        : Buffer.from(bytes.data.subarray(start + header.tlvStart, start + header.length))
     bytes.consume(header.length)
     if (header.addresses !== null) {
       socket.remoteAddress = header.addresses.source
       socket.localAddress = header.addresses.destination
     }
+    if (tlvs !== null) keepTlvs(tlvs, this.plan.tlvs, socket)
     return Continue
   }
 }

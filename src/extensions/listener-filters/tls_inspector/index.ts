@@ -6,11 +6,12 @@ import { TLS_INSPECTOR_STATS, TlsInspector, type TlsInspectorPlan } from './tls-
 const DEFAULT_MAX_CLIENT_HELLO_BYTES = 16384
 
 declareSupport('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {
-  supported: ['max_client_hello_size', 'close_connection_on_client_hello_parsing_errors'],
-  refused: {
-    enable_ja3_fingerprinting: 'fingerprints are not part of this release',
-    enable_ja4_fingerprinting: 'fingerprints are not part of this release',
-  },
+  supported: [
+    'max_client_hello_size',
+    'close_connection_on_client_hello_parsing_errors',
+    'enable_ja3_fingerprinting',
+    'enable_ja4_fingerprinting',
+  ],
   accepted: { initial_read_buffer_size: 'bytes are kept as they come, whatever their number' },
 })
 
@@ -18,6 +19,7 @@ declareSupport('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'
 interface LaterFields {
   readonly maxClientHelloSize?: number
   readonly closeConnectionOnClientHelloParsingErrors?: boolean
+  readonly enableJa4Fingerprinting?: boolean
 }
 
 /** envoy.filters.listener.tls_inspector */
@@ -30,6 +32,8 @@ export const tlsInspectorFactory: ExtensionFactory<ListenerFilterPlan> = {
     const plan: TlsInspectorPlan = {
       maxClientHelloBytes: config.maxClientHelloSize ?? DEFAULT_MAX_CLIENT_HELLO_BYTES,
       closeOnParsingErrors: config.closeConnectionOnClientHelloParsingErrors ?? false,
+      ja3: config.enableJa3Fingerprinting === true,
+      ja4: config.enableJa4Fingerprinting === true,
     }
     return {
       create: (thread: ThreadContext) =>

@@ -2,6 +2,8 @@ import {
   type AcceptedSocket,
   CloseConnection,
   Continue,
+  ja3Fingerprint,
+  ja4Fingerprint,
   type ListenerFilter,
   type ListenerFilterStatus,
   type PeekedBytes,
@@ -36,6 +38,9 @@ const BYTES_PROCESSED = slot('bytes_processed')
 export interface TlsInspectorPlan {
   readonly maxClientHelloBytes: number
   readonly closeOnParsingErrors: boolean
+  /** Fingerprints of the client's hello to be made. */
+  readonly ja3: boolean
+  readonly ja4: boolean
 }
 
 /** Tells TLS from plain text, and takes server name and ALPN from the ClientHello, without ending TLS. */
@@ -66,6 +71,8 @@ export class TlsInspector implements ListenerFilter {
     socket.transportProtocol = 'tls'
     socket.requestedServerName = hello.serverName
     if (hello.applicationProtocols.length > 0) socket.applicationProtocols = hello.applicationProtocols
+    if (this.plan.ja3) socket.ja3 = ja3Fingerprint(data.subarray(start, end))
+    if (this.plan.ja4) socket.ja4 = ja4Fingerprint(data.subarray(start, end))
     return Continue
   }
 

@@ -20,6 +20,17 @@ export class TcpLoadBalancerContext extends LoadBalancerContext {
     return this.match
   }
 
+  /** The name that TLS was asked for. */
+  override get dynamicHost(): string | null {
+    const host = this.info.filterState?.get('envoy.upstream.dynamic_host')
+    return typeof host === 'string' ? host : this.info.connection.requestedServerName
+  }
+
+  override get dynamicPort(): number | null {
+    const port = Number(this.info.filterState?.get('envoy.upstream.dynamic_port') ?? Number.NaN)
+    return Number.isInteger(port) && port > 0 ? port : null
+  }
+
   /** null: the balancer picks as it likes. */
   override get hash(): bigint | null {
     if (this.policy === null) return null

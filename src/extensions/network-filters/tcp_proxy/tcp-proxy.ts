@@ -113,6 +113,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
   }
 
   private chooseCluster(): WeightedCluster {
+    const named = this.info.filterState?.get('envoy.tcp_proxy.cluster')
+    if (typeof named === 'string') return { name: named, weight: 1, metadataMatch: null }
     const { clusters, totalWeight } = this.plan
     if (clusters.length === 1) return clusters[0]!
     let at = this.thread.random() * totalWeight

@@ -67,7 +67,7 @@ export function compileUpstreamTls(
       'a client presents one certificate',
     )
   }
-  return { create: (thread, statPrefix) => new UpstreamTls(plan, thread, statPrefix) }
+  return { secure: true, create: (thread, statPrefix) => new UpstreamTls(plan, thread, statPrefix) }
 }
 
 /** The TLS of one cluster on one thread. */

@@ -5,12 +5,16 @@ export interface HeaderPlan {
   readonly version: 1 | 2
   /** Type, length and value of every TLV, as they stand in a header of version 2. */
   readonly tlvs: Buffer
+  /** Which TLVs of the client's own header go on; null: none. */
+  readonly passes: ((type: number) => boolean) | null
 }
 
 /** 'ip:port' each. */
 export interface ProxiedAddresses {
   readonly source: string
   readonly destination: string
+  /** TLVs of the client's header. */
+  readonly tlvs: Buffer | null
 }
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
@@ -18,6 +22,7 @@ const LOCAL = 0x20
 const PROXY = 0x21
 const TCP4 = 0x11
 const TCP6 = 0x21
+const TLV_HEAD_BYTES = 3
 
 export function encodeTlv(type: number, value: Uint8Array): Buffer {
   const head = Buffer.from([type, 0, 0])
@@ -26,9 +31,22 @@ export function encodeTlv(type: number, value: Uint8Array): Buffer {
 }
 
 /** The header for a connection; `addresses` is null when nobody stands behind it. */
-export function proxyHeader({ version, tlvs }: HeaderPlan, addresses: ProxiedAddresses | null): Buffer {
+export function proxyHeader(plan: HeaderPlan, addresses: ProxiedAddresses | null): Buffer {
   const ends = addresses === null ? null : parse(addresses)
-  return version === 1 ? textHeader(ends) : binaryHeader(ends, tlvs)
+  if (plan.version === 1) return textHeader(ends)
+  const passed = addresses === null || addresses.tlvs === null ? [] : passedTlvs(plan, addresses.tlvs)
+  return binaryHeader(ends, passed.length === 0 ? plan.tlvs : Buffer.concat([plan.tlvs, ...passed]))
+}
+
+function passedTlvs({ passes }: HeaderPlan, tlvs: Buffer): readonly Buffer[] {
+  if (passes === null) return []
+  const passed: Buffer[] = []
+  for (let at = 0; at < tlvs.length; ) {
+    const end = at + TLV_HEAD_BYTES + tlvs.readUInt16BE(at + 1)
+    if (passes(tlvs[at]!)) passed.push(tlvs.subarray(at, end))
+    at = end
+  }
+  return passed
 }
 
 interface Ends {

@@ -9,12 +9,11 @@ const TYPE = 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocol
 
 declareSupport(TYPE, {
   supported: ['config', 'transport_socket'],
-  refused: { tlv_as_pool_key: 'TLVs of clients are not passed on, so there is nothing to tell pools apart by' },
+  refused: { tlv_as_pool_key: 'connections with a PROXY header are never shared between clients; leave it out' },
   accepted: { allow_unspecified_address: 'addresses that are not known are told as UNKNOWN or LOCAL' },
 })
 declareSupport('envoy.config.core.v3.ProxyProtocolConfig', {
-  supported: ['version', 'added_tlvs'],
-  refused: { pass_through_tlvs: 'TLVs of clients are not kept; write out what hosts need in added_tlvs' },
+  supported: ['version', 'added_tlvs', 'pass_through_tlvs'],
 })
 declareSupport('envoy.config.core.v3.TlvEntry', {
   supported: ['type', 'value'],
@@ -40,6 +39,7 @@ export const upstreamProxyProtocolFactory: ExtensionFactory<UpstreamTransportSoc
     }
     return {
       proxyProtocol: true,
+      secure: inner?.secure === true,
       create: (thread, statPrefix) =>
         new UpstreamProxyProtocol(thread, header, inner?.create(thread, statPrefix) ?? null),
     }
@@ -53,5 +53,11 @@ function compileHeader(config: ProxyProtocolConfigJson, context: CompileContext,
     context.diagnostics.error(path.field('added_tlvs'), 'only version 2 of the PROXY protocol has TLVs')
   }
   const tlvs = added.map(({ type, value }) => encodeTlv(type ?? 0, Buffer.from(value ?? '', 'base64')))
-  return { version, tlvs: Buffer.concat(tlvs) }
+  const { passThroughTlvs: pass } = config
+  const all = pass !== undefined && (pass.matchType ?? 'INCLUDE_ALL') === 'INCLUDE_ALL'
+  const listed = new Set(pass?.tlvType ?? [])
+  // As Envoy: what is added stands in place of a client's TLV of the same type.
+  const own = new Set(added.map(({ type = 0 }) => type))
+  const passes = pass === undefined ? null : (type: number): boolean => !own.has(type) && (all || listed.has(type))
+  return { version, tlvs: Buffer.concat(tlvs), passes }
 }

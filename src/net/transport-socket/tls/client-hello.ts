@@ -36,13 +36,19 @@ const ECDSA_ALGORITHMS: ReadonlySet<number> = new Set([0x0403, 0x0503, 0x0603])
 
 /** Reads a ClientHello, which may be spread over several records, from the front of `bytes`. */
 export function parseClientHello(bytes: Buffer): ClientHelloResult {
+  const body = clientHelloBody(bytes)
+  return typeof body === 'string' ? body : parseBody(body)
+}
+
+/** The message itself, without the heads of records and handshake. */
+export function clientHelloBody(bytes: Buffer): Buffer | 'more' | 'none' {
   if (bytes.length > 0 && bytes[0] !== HANDSHAKE_RECORD) return 'none'
   if (bytes.length > 1 && bytes[1] !== 3) return 'none'
   const { message, ended } = collectRecords(bytes)
   if (message.length > 0 && message[0] !== CLIENT_HELLO) return 'none'
   const end = message.length < 4 ? 4 : 4 + message.readUIntBE(1, 3)
   if (message.length < end) return ended ? 'none' : 'more'
-  return parseBody(message.subarray(4, end))
+  return message.subarray(4, end)
 }
 
 /** The handshake bytes at the front; `ended`: a record of another kind follows, as early data does behind a whole hello. */
@@ -60,7 +66,7 @@ function collectRecords(bytes: Buffer): { readonly message: Buffer; readonly end
 }
 
 /** Walks length-prefixed vectors; reading over the end marks the message as broken. */
-class Reader {
+export class Reader {
   private readonly bytes: Buffer
   private at = 0
   broken = false

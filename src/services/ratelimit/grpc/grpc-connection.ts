@@ -40,7 +40,11 @@ const NEW_TIMEOUT_MS = 10_000
 
 const STALL_TIMER = 0
 const AGE_TIMER = 1
-const GRACE_TIMER = 2
+const NOTICE_TIMER = 2
+const GRACE_TIMER = 3
+
+/** From the announcement of the end to the refusal of new calls: those that are on their way arrive meanwhile. */
+const NOTICE_MS = 1000
 
 export class GrpcConnection implements ConnectionReader, ServerCodecCallbacks, WatermarkCallbacks, CallOwner {
   readonly methods: GrpcMethods
@@ -50,6 +54,7 @@ export class GrpcConnection implements ConnectionReader, ServerCodecCallbacks, W
   private readonly codec: Http2ServerCodec
   private readonly stallTimer = new Timer(this, STALL_TIMER)
   private readonly ageTimer = new Timer(this, AGE_TIMER)
+  private readonly noticeTimer = new Timer(this, NOTICE_TIMER)
   private readonly graceTimer = new Timer(this, GRACE_TIMER)
   private receivedMs = 0
   private draining = false
@@ -91,6 +96,7 @@ export class GrpcConnection implements ConnectionReader, ServerCodecCallbacks, W
     const { timers } = this.server.thread
     timers.disarm(this.stallTimer)
     timers.disarm(this.ageTimer)
+    timers.disarm(this.noticeTimer)
     timers.disarm(this.graceTimer)
     this.codec.onConnectionClosed()
     this.server.onConnectionClosed(this)
@@ -107,11 +113,14 @@ export class GrpcConnection implements ConnectionReader, ServerCodecCallbacks, W
   }
 
   onTimer(kind: number): void {
+    const { thread, maxAgeGraceMs } = this.server
     if (kind === STALL_TIMER) this.onStallTimer()
     else if (kind === AGE_TIMER) {
       this.beginDrain()
+      thread.timers.arm(this.noticeTimer, NOTICE_MS)
+    } else if (kind === NOTICE_TIMER) {
+      if (maxAgeGraceMs > 0) thread.timers.arm(this.graceTimer, maxAgeGraceMs)
       this.endDrain()
-      if (this.server.maxAgeGraceMs > 0) this.server.thread.timers.arm(this.graceTimer, this.server.maxAgeGraceMs)
     } else this.connection.close(CloseFlush)
   }
 

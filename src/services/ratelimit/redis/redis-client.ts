@@ -92,7 +92,7 @@ export class RedisClient implements ConnectionReader {
     if (this.state !== Closed) return
     this.state = Connecting
     this.parser = new RespParser(reply => this.onReply(reply))
-    const connection = connect(this.thread, this.target.address, { keepAliveInitialDelayMs: 60_000 })
+    const connection = connect(this.thread, this.target.address, { keepalive: { idleS: 60, intervalS: 75, probes: 9 } })
     this.connection = connection
     connection.reader = this
     this.thread.timers.arm(this.timeoutTimer, this.timeoutMs)

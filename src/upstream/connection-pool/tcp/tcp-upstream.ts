@@ -23,6 +23,7 @@ import {
   HOST_RQ_SUCCESS,
   HOST_RQ_TOTAL,
 } from '../../stats.ts'
+import { connectionDurationMs } from '../connection-duration.ts'
 
 const CONNECT_TIMER = 0
 const DURATION_TIMER = 1
@@ -124,7 +125,7 @@ export class TcpUpstream implements ConnectionReader, TimerOwner {
     host.cells[HOST_RQ_ACTIVE]! += 1
     if (cluster.plan.maxConnectionDurationMs > 0) {
       this.durationTimer = new Timer(this, DURATION_TIMER)
-      thread.timers.arm(this.durationTimer, cluster.plan.maxConnectionDurationMs)
+      thread.timers.arm(this.durationTimer, connectionDurationMs(cluster.plan, thread))
     }
     this.callbacks.onUpstreamReady()
   }

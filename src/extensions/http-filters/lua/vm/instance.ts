@@ -23,7 +23,7 @@ function luaModule(): WebAssembly.Module {
 
 export interface LuaInstance {
   readonly lua: LuaExports
-  /** Views of its memory, which may grow: true after each growth. */
+  /** Called after its memory has grown: views of it are stale then. */
   onGrowth: () => void
 }
 

@@ -86,11 +86,10 @@ export class LuaMachine {
     const state = lua.luaL_newstate()
     this.main = state
     lua.luaopen_base(state)
-    this.openLibrary('coroutine', lua.luaopen_coroutine(state))
-    this.openLibrary('table', lua.luaopen_table(state))
-    this.openLibrary('string', lua.luaopen_string(state))
-    this.openLibrary('math', lua.luaopen_math(state))
-    this.openLibrary('debug', lua.luaopen_debug(state))
+    for (const name of ['coroutine', 'table', 'string', 'math', 'debug'] as const) {
+      lua[`luaopen_${name}`](state)
+      lua.lua_setglobal(state, this.text(name))
+    }
     lua.lua_settop(state, 0)
     lua.lua_getglobal(state, this.text('collectgarbage'))
     this.collect = lua.luaL_ref(state, LUA_REGISTRY)
@@ -101,10 +100,6 @@ export class LuaMachine {
     const { buffer } = this.lua.memory
     this.heap = Buffer.from(buffer)
     this.words = new Int32Array(buffer)
-  }
-
-  private openLibrary(name: string, _results: number): void {
-    this.lua.lua_setglobal(this.main, this.text(name))
   }
 
   /** A C string in the scratch memory, until the next one. */
