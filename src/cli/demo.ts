@@ -1,6 +1,9 @@
-import { HopReader } from './demo/hops.ts'
+import { type HopFigures, HopReader } from './demo/hops.ts'
+import { readHosts } from './demo/hosts.ts'
+import { KEYS, Keys, NO_TERMINAL } from './demo/keys.ts'
 import { EDGE, Mesh } from './demo/mesh.ts'
 import { Screen } from './demo/screen.ts'
+import type { ServiceProcess } from './demo/service-process.ts'
 import { Traffic } from './demo/traffic.ts'
 import { type Flag, HELP } from './flag-table.ts'
 import { describeFlags } from './help.ts'
@@ -16,6 +19,10 @@ const FLAGS: readonly Flag[] = [
 const DEFAULT_RPS = 20
 const REFRESH_MS = 1000
 const REFRESH_PLAIN_MS = 5000
+
+/** The service whose hosts faults are played with. */
+const FAULTY = 'catalog'
+const CATALOG_ADMIN_PORT = 9912
 
 const HOPS = [
   { label: 'client -> edge -> frontend', adminPort: EDGE.adminPort, cluster: 'frontend' },
@@ -40,6 +47,11 @@ function introduction(offset: number): string {
 
 The bootstraps are examples/mesh/*.yaml. Ctrl-C ends it.
 
+The catalog runs in three processes behind its sidecar. Make one of them slow, failing or dead, watch it leave and, once it
+is healthy again, return:
+
+  ${KEYS}
+${process.stdin.isTTY ? '' : `  ${NO_TERMINAL}\n`}
 `
 }
 
@@ -64,9 +76,12 @@ export async function demo(argv: readonly string[], output: Output): Promise<num
   }
   output.out(introduction(offset))
   const traffic = new Traffic(EDGE.port + offset, Number(flags.values.get('rps') ?? DEFAULT_RPS))
-  const stopShowing = show(output, offset)
-  const problem = await Promise.race([stop, mesh.failed])
-  stopShowing()
+  const hosts = mesh.services.filter(({ name }) => name.startsWith(FAULTY))
+  const keys = new Keys(hosts, process.stdin, () => showing.refresh())
+  const showing = show(output, offset, keys, hosts)
+  const problem = await Promise.race([stop, keys.quit, mesh.failed])
+  showing.stop()
+  keys.stop()
   await traffic.stop()
   const clean = await mesh.stop()
   output.out(`\n${traffic.sent} requests, ${traffic.failed} failed. All ended${clean ? '' : ', not all cleanly'}.\n`)
@@ -87,21 +102,36 @@ function untilStopped(seconds: number): Promise<null> {
   })
 }
 
-function show(output: Output, offset: number): () => void {
+interface Showing {
+  refresh(): void
+  stop(): void
+}
+
+function show(output: Output, offset: number, keys: Keys, hosts: readonly ServiceProcess[]): Showing {
   const live = process.stdout.isTTY === true
-  const screen = new Screen(output, live)
+  const screen = new Screen(output, live, KEYS)
   const readers = HOPS.map(hop => new HopReader({ ...hop, adminPort: hop.adminPort + offset }))
   const startedMs = performance.now()
-  const refresh = (isFirst: boolean) => {
+  let hops: readonly HopFigures[] | null = null
+  let hopsAtMs = startedMs
+  const draw = async () => {
     const nowMs = performance.now()
-    Promise.all(readers.map(reader => reader.read(nowMs))).then(
-      // The first reading is what rates count from.
-      hops => isFirst || screen.draw(hops, (nowMs - startedMs) / 1000),
-      // A proxy that is gone is reported by the mesh itself.
-      () => clearInterval(timer),
-    )
+    const withHops = hops === null || live || nowMs - hopsAtMs >= REFRESH_PLAIN_MS
+    // The first reading is what rates count from.
+    const isFirst = hops === null
+    if (withHops) {
+      hops = await Promise.all(readers.map(reader => reader.read(nowMs)))
+      hopsAtMs = nowMs
+    }
+    const figures = await readHosts(CATALOG_ADMIN_PORT + offset, hosts)
+    screen.draw(hops ?? [], figures, keys.chosen.name, (nowMs - startedMs) / 1000, withHops && !isFirst)
   }
-  const timer = setInterval(() => refresh(false), live ? REFRESH_MS : REFRESH_PLAIN_MS)
-  refresh(true)
-  return () => clearInterval(timer)
+  let drawing: Promise<void> = Promise.resolve()
+  // One after the other; a proxy that is gone is reported by the mesh itself.
+  const refresh = () => {
+    drawing = drawing.then(draw).catch(() => clearInterval(timer))
+  }
+  const timer = setInterval(refresh, REFRESH_MS)
+  refresh()
+  return { refresh, stop: () => clearInterval(timer) }
 }

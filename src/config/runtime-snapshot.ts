@@ -1,5 +1,7 @@
 /** Values of Envoy's runtime at one moment; immutable, swapped as a whole. */
 export interface RuntimeSnapshot {
+  /** Some layer says something of `key`. */
+  has(key: string): boolean
   getNumber(key: string, fallback: number): number
   getBoolean(key: string, fallback: boolean): boolean
   getString(key: string): string | undefined
@@ -31,6 +33,10 @@ class LayeredSnapshot implements RuntimeSnapshot {
 
   constructor(values: ReadonlyMap<string, RuntimeValue>) {
     this.values = values
+  }
+
+  has(key: string): boolean {
+    return this.values.has(key)
   }
 
   getNumber(key: string, fallback: number): number {

@@ -71,7 +71,9 @@ export interface RetryPolicyPlan {
   readonly retriableHeaders: readonly HeaderPredicate[]
   /** Only requests that match are retried; empty: all. */
   readonly retriableRequestHeaders: readonly HeaderPredicate[]
+  /** Of the back-off; 0: the runtime says, or 25. */
   readonly baseIntervalMs: number
+  /** 0: ten times the base. */
   readonly maxIntervalMs: number
   readonly rateLimitedBackOff: RateLimitedBackOff | null
   /** Hosts already tried are avoided. */

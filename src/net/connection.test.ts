@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, it } from 'node:test'
 import { ipAddress } from './address.ts'
+import { connect } from './connect.ts'
 import {
   type CloseEvent,
   CloseFlush,
@@ -11,7 +12,6 @@ import {
   CloseNoFlush,
   type Connection,
   type ConnectionReader,
-  connect,
 } from './connection.ts'
 import { connectedPair, testThread } from './testing.ts'
 import { BULK_BYTES } from './thread-buffers.ts'

@@ -3,8 +3,6 @@
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
-import type { Address } from './address.ts'
-import { probeOften, type TcpKeepalive } from './tcp-keepalive.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 
@@ -577,12 +575,7 @@ export class Connection {
 
 function connectionOver(thread: ThreadContext, socket: net.Socket, connecting: boolean): Connection {
   const connection = new Connection(thread, socket, connecting)
-  ;(socket as ConnectionSocket).connection = connection
-  socket.on('end', onEnd)
-  socket.on('error', onError)
-  socket.on('close', onClose)
-  socket.on('drain', onDrain)
-  socket.on('finish', onFinish)
+  attachSocket(connection, socket)
   return connection
 }
 
@@ -619,30 +612,31 @@ export function adoptConnection(thread: ThreadContext, handle: AcceptedHandle): 
   return connectionOver(thread, socket, false)
 }
 
-export interface ConnectOptions {
-  /** Source address to bind to. */
-  readonly localAddress?: string
-  readonly keepalive?: TcpKeepalive
-}
-
-/** Opens a connection; the reader hears onConnected or onClose. */
-export function connect(thread: ThreadContext, address: Address, options: ConnectOptions = {}): Connection {
+/** A socket that is about to connect. */
+export function newSocket(thread: ThreadContext): net.Socket {
   nextReadBuffer = thread.buffers.sharedRead
-  const socket = new SocketWithHandle({
+  return new SocketWithHandle({
     allowHalfOpen: true,
     writableHighWaterMark: 1,
     onread: ON_READ,
   })
+}
+
+/** Opens a connection over `socket`, which has begun to connect. */
+export function connectingOver(thread: ThreadContext, socket: net.Socket): Connection {
   const connection = connectionOver(thread, socket, true)
   socket.once('connect', onConnect)
-  if (options.keepalive !== undefined) probeOften(socket, options.keepalive)
-  if (address.kind === 'pipe') socket.connect({ path: address.path })
-  else {
-    const target: net.TcpSocketConnectOpts = { host: address.host, port: address.port, autoSelectFamily: false }
-    if (options.localAddress !== undefined) target.localAddress = options.localAddress
-    socket.connect(target)
-  }
   return connection
+}
+
+/** From here on the connection reads and writes `socket`. */
+export function attachSocket(connection: Connection, socket: net.Socket): void {
+  ;(socket as ConnectionSocket).connection = connection
+  socket.on('end', onEnd)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+  socket.on('drain', onDrain)
+  socket.on('finish', onFinish)
 }
 
 /** Starts reading from an adopted connection. */

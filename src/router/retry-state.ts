@@ -2,6 +2,7 @@
 
 import type { HeaderMap, ResetReason, RetryPolicyPlan, Route } from '../http/index.ts'
 import * as http from '../http/index.ts'
+import type { ThreadContext } from '../net/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, Retries } from '../upstream/index.ts'
 import {
   countSlices,
@@ -49,7 +50,10 @@ const GRPC_STATUS_BITS: Readonly<Record<string, number>> = {
   '14': http.RetryOnGrpcUnavailable,
 }
 const RETRY_BITS = http.X_ENVOY_RETRY_ON.bit | http.X_ENVOY_RETRY_GRPC_ON.bit | http.X_ENVOY_MAX_RETRIES.bit
-const DEFAULT_BASE_MS = 25
+export const DEFAULT_BASE_MS = 25
+const BASE_KEY = 'upstream.base_retry_backoff_ms'
+const USE_RETRY = 'upstream.use_retry'
+const ALWAYS = { numerator: 100, denominator: 100 }
 
 function conditionBits(text: string | undefined, table: Readonly<Record<string, number>>): number {
   let bits = 0
@@ -68,7 +72,7 @@ export class RetryState {
   private readonly slices: readonly SliceStats[]
   private readonly priority: 0 | 1
   private readonly policy: RetryPolicyPlan | null
-  private readonly random: () => number
+  private readonly thread: ThreadContext
   private readonly retryOn: number
   private readonly statusCodes: readonly number[]
   private readonly headerNames: readonly string[]
@@ -81,14 +85,14 @@ export class RetryState {
     slices: readonly SliceStats[],
     priority: 0 | 1,
     policy: RetryPolicyPlan | null,
-    random: () => number,
+    thread: ThreadContext,
     asked: { retryOn: number; remaining: number; statusCodes: readonly number[]; headerNames: readonly string[] },
   ) {
     this.cluster = cluster
     this.slices = slices
     this.priority = priority
     this.policy = policy
-    this.random = random
+    this.thread = thread
     this.retryOn = asked.retryOn
     this.remaining = asked.remaining
     this.statusCodes = asked.statusCodes
@@ -101,7 +105,7 @@ export class RetryState {
     slices: readonly SliceStats[],
     route: Route,
     headers: HeaderMap,
-    random: () => number,
+    thread: ThreadContext,
   ): RetryState | null {
     const policy = route.retryPolicy
     let retryOn = policy?.retryOn ?? 0
@@ -129,7 +133,7 @@ export class RetryState {
     if (policy !== null && policy.retriableRequestHeaders.length > 0) {
       if (!policy.retriableRequestHeaders.some(predicate => predicate.matches(headers))) return null
     }
-    return new RetryState(cluster, slices, route.priority, policy, random, {
+    return new RetryState(cluster, slices, route.priority, policy, thread, {
       retryOn,
       remaining,
       statusCodes,
@@ -207,6 +211,11 @@ export class RetryState {
       this.count(C.upstream_rq_retry_overflow, RQ_RETRY_OVERFLOW)
       return RetryOverflow
     }
+    const { snapshot } = this.thread.runtime
+    if (snapshot.has(USE_RETRY) && !snapshot.featureEnabled(USE_RETRY, ALWAYS, this.thread.random())) {
+      this.cluster.limits(this.priority).release(Retries)
+      return RetryNo
+    }
     this.holdsRetry = true
     this.attempts++
     this.count(C.upstream_rq_retry, RQ_RETRY)
@@ -232,9 +241,11 @@ export class RetryState {
       return limited
     }
     cells[C.upstream_rq_retry_backoff_exponential]! += 1
-    const base = this.policy?.baseIntervalMs ?? DEFAULT_BASE_MS
-    const max = this.policy?.maxIntervalMs ?? base * 10
-    return Math.floor(this.random() * Math.min(base * 2 ** (this.attempts - 1), max))
+    const configured = this.policy?.baseIntervalMs ?? 0
+    const base = configured > 0 ? configured : this.thread.runtime.snapshot.getNumber(BASE_KEY, DEFAULT_BASE_MS)
+    const longest = this.policy?.maxIntervalMs ?? 0
+    const max = longest > 0 ? longest : base * 10
+    return Math.floor(this.thread.random() * Math.min(base * 2 ** (this.attempts - 1), max))
   }
 
   private rateLimitedBackOffMs(response: HeaderMap): number {
@@ -244,7 +255,7 @@ export class RetryState {
       const value = response.get(name)
       if (value === undefined || !/^\d{1,15}$/.test(value)) continue
       const ms = format === 'SECONDS' ? Number(value) * 1000 : Number(value) * 1000 - Date.now()
-      if (ms >= 0 && ms <= plan.maxIntervalMs) return ms + this.random() * ms * 0.5
+      if (ms >= 0 && ms <= plan.maxIntervalMs) return ms + this.thread.random() * ms * 0.5
     }
     return -1
   }

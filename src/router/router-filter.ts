@@ -41,6 +41,7 @@ import { Shadows } from './shadows.ts'
 import { countSlices, NO_SLICES, RQ_TIMEOUT, type SliceStats, slicesOf } from './slice-stats.ts'
 import { malformedHeader } from './strict-headers.ts'
 import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from './timeouts.ts'
+import { type TurnedAway, turnedAway } from './turn-away.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 
 const GLOBAL_TIMER = 0
@@ -146,13 +147,22 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   }
 
   private startRequest(route: Route, cluster: Cluster, headers: HeaderMap, endStream: boolean): void {
-    const { clock, random } = this.thread
-    this.startMs = clock.now
+    this.startMs = this.thread.clock.now
     const { plan } = this
     if (plan.strictHeaders.length > 0 && this.refuseMalformed(headers)) return
     if (headers.has(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME)) {
       this.alternativeStats = alternativeStats(cluster, headers.get(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME) ?? '')
       headers.remove(http.X_ENVOY_UPSTREAM_ALT_STAT_NAME)
+    }
+    // By what the client asked for, before any rewrite.
+    if (route.virtualHost.virtualClusters.length > 0 || route.statPrefix !== null) {
+      this.slices = slicesOf(this.thread.stats, route, headers)
+      this.info.virtualClusterName = this.slices[0]?.name ?? null
+    }
+    const refusal = turnedAway(cluster)
+    if (refusal !== null) {
+      this.turnAway(refusal)
+      return
     }
     const { globalMs, perTryMs, perTryIdleMs } = requestTimeouts(route, headers, plan.respectExpectedTimeout)
     this.timeoutMs = globalMs
@@ -171,24 +181,25 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (!plan.suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
     if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
-    // By what the client asked for, before any rewrite.
-    if (route.virtualHost.virtualClusters.length > 0 || route.statPrefix !== null) {
-      this.slices = slicesOf(this.thread.stats, route, headers)
-      this.info.virtualClusterName = this.slices[0]?.name ?? null
-    }
     this.info.upstreamRequestAttemptCount = 1
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, plan.suppressEnvoyHeaders)
     if (route.shadowPolicies.length > 0) {
       const number = this.callbacks.streamRandom
       this.shadows = Shadows.start(route, this.clusters, this.thread, this.info, headers, endStream, number, globalMs)
     }
-    this.retry = RetryState.create(cluster, this.slices, route, headers, random)
+    this.retry = RetryState.create(cluster, this.slices, route, headers, this.thread)
     // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
     const keeps = this.retry !== null || cluster.plan.protocol !== 'http1' || route.internalRedirect !== null
     if (!endStream) this.copy = new RequestCopy(keeps)
     if (endStream) this.onRequestComplete()
     if (this.done) return
     this.attempt(false, null)
+  }
+
+  private turnAway({ flag, body, details, header }: TurnedAway): void {
+    this.info.flags |= flag
+    this.chargeCode(503)
+    this.replyFromRouter(503, body, details, reply => reply.append(header, 'true'))
   }
 
   private refuseMalformed(headers: HeaderMap): boolean {

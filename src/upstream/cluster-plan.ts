@@ -1,6 +1,6 @@
 import type { ConfigSourcePlan } from '../config/index.ts'
 import type { HeaderName, Http1Options, Http2Options } from '../http/index.ts'
-import type { ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
+import type { AddressOrder, ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
@@ -24,6 +24,8 @@ export interface AssignmentPlan {
   readonly localities: readonly LocalityPlan[]
   /** Percent; 140 by default. */
   readonly overprovisioningFactor: number
+  /** The part of all requests that is dropped, 0 to 1. */
+  readonly dropOverload: number
   /** Hosts that nobody has confirmed for so long are given up; 0: never. Only of discovered assignments. */
   readonly endpointStaleAfterMs: number
   /** Health of a priority is worked out by weights instead of host counts. */
@@ -95,6 +97,8 @@ export interface ClusterPlan {
   readonly http1: Http1Options
   readonly http2: Http2Options
   readonly connectOptions: ConnectOptions
+  /** For hosts with several addresses. */
+  readonly addressOrder: AddressOrder
   /** Names that a request's authority, or another header of it, gives to TLS. */
   readonly serverNames: ServerNamePlan
   /** Null: plain bytes. */

@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a cluster as one worker uses it.
 
+import type { RuntimeSnapshot } from '../config/index.ts'
 import { HTTP2_STATS } from '../http/index.ts'
 import { CloseNoFlush, type ThreadContext } from '../net/index.ts'
 import type { StatBlock, StatStore } from '../observability/index.ts'
@@ -26,7 +27,8 @@ import { ResponseCodeStats } from './response-code-stats.ts'
 import type { SharedHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
-const NO_POLICY: HostSetPolicy = { overprovisioningFactor: 140, weightedPriorityHealth: false }
+const NO_POLICY = { overprovisioningFactor: 140, weightedPriorityHealth: false, dropOverload: 0 }
+const NEVER = { numerator: 0, denominator: 100 }
 
 const READING: ReadonlySet<string> = new Set(['subset', 'override_host', 'aggregate', 'dynamic_host'])
 
@@ -77,7 +79,10 @@ export class Cluster {
   private readonly limitsByPriority: readonly [ResourceLimits, ResourceLimits]
   private readonly parts: BalancerParts
   private hostsByRow = new Map<number, Host>()
-  private policy: HostSetPolicy = NO_POLICY
+  private policy: HostSetPolicy & { readonly dropOverload: number } = NO_POLICY
+  private readonly maintenanceKey: string
+  private runtime: RuntimeSnapshot | null = null
+  private maintained = false
   private groups: readonly HostGroup[] = []
   /** Null when hosts or their health have changed since it was made. */
   private snapshot: Snapshot | null = null
@@ -98,6 +103,7 @@ export class Cluster {
     this.plan = plan
     this.surroundings = surroundings
     this.here = localityOf(thread)
+    this.maintenanceKey = `upstream.maintenance_mode.${plan.name}`
     this.stats = stats.block(prefix, CLUSTER_STATS)
     this.codeStats = new ResponseCodeStats(stats, prefix, {
       cells: this.stats.cells,
@@ -130,6 +136,23 @@ export class Cluster {
   get http2Stats(): StatBlock {
     const { stats } = this.surroundings.thread
     return stats.block(`${clusterStatPrefix(this.observabilityName)}http2.`, HTTP2_STATS)
+  }
+
+  /** `upstream.maintenance_mode.<cluster>`: whether this request is turned away. */
+  inMaintenance(): boolean {
+    const { thread } = this.surroundings
+    const { snapshot } = thread.runtime
+    if (snapshot !== this.runtime) {
+      this.runtime = snapshot
+      this.maintained = snapshot.has(this.maintenanceKey)
+    }
+    return this.maintained && snapshot.featureEnabled(this.maintenanceKey, NEVER, thread.random())
+  }
+
+  /** ClusterLoadAssignment.Policy.drop_overloads: whether this request is dropped. */
+  dropsOverload(): boolean {
+    const { dropOverload } = this.policy
+    return dropOverload > 0 && this.surroundings.thread.random() < dropOverload
   }
 
   /** Response stats under a name within those of the cluster. */

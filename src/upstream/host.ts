@@ -31,6 +31,8 @@ export interface EndpointHealthCheck {
 /** What a configuration or discovery says of one endpoint. */
 export interface EndpointPlan {
   readonly address: Address
+  /** Where else the same host is. */
+  readonly additionalAddresses: readonly Address[]
   readonly hostname: string
   readonly weight: number
   /** What discovery says: health flag bits (health.ts). */
@@ -55,6 +57,7 @@ export class Host {
   /** From HostKeys. */
   readonly key: string
   readonly address: Address
+  additionalAddresses: readonly Address[]
   /** The address as it is printed and logged. */
   readonly addressText: string
   /** Endpoint.hostname, or the DNS name it was resolved from; '' when unknown. */
@@ -101,6 +104,7 @@ export class Host {
     this.clusterName = clusterName
     this.key = key
     this.address = endpoint.address
+    this.additionalAddresses = endpoint.additionalAddresses
     this.addressText = endpoint.address.toString()
     this.hostname = endpoint.hostname
     this.weight = endpoint.weight
@@ -116,6 +120,7 @@ export class Host {
 
   /** Takes over what may change while the host stays the same. */
   update(endpoint: EndpointPlan): void {
+    this.additionalAddresses = endpoint.additionalAddresses
     this.weight = endpoint.weight
     this.canary = endpoint.canary
     this.metadata = endpoint.metadata

@@ -1,6 +1,25 @@
-import { type Connection, connect, type ThreadContext, type TransportSocketOverrides } from '../net/index.ts'
+import {
+  type Address,
+  type Connection,
+  type ConnectOptions,
+  connect,
+  orderAddresses,
+  type ThreadContext,
+  type TransportSocketOverrides,
+} from '../net/index.ts'
 import type { Cluster } from './cluster.ts'
+import type { ClusterPlan } from './cluster-plan.ts'
 import type { Host } from './host.ts'
+
+/** How to connect to one who may have several addresses. */
+export function connectOptionsFor(
+  { connectOptions, addressOrder }: ClusterPlan,
+  address: Address,
+  additional: readonly Address[],
+): ConnectOptions {
+  if (additional.length === 0) return connectOptions
+  return { ...connectOptions, addresses: orderAddresses([address, ...additional], addressOrder) }
+}
 
 /**
  * Opens a connection to `host` through its transport socket; the reader's onConnected comes once it can carry data.
@@ -13,8 +32,6 @@ export function openUpstreamConnection(
   overrides: TransportSocketOverrides | null,
 ): Connection {
   const transport = cluster.transports.of(host.metadata)
-  const { connectOptions } = cluster.plan
-  return transport === null
-    ? connect(thread, host.address, connectOptions)
-    : transport.connect(host, connectOptions, overrides)
+  const options = connectOptionsFor(cluster.plan, host.address, host.additionalAddresses)
+  return transport === null ? connect(thread, host.address, options) : transport.connect(host, options, overrides)
 }

@@ -18,6 +18,7 @@ export interface SharedHosts {
   readonly count: number
   readonly localities: readonly SharedLocality[]
   readonly overprovisioningFactor: number
+  readonly dropOverload: number
   readonly weightedPriorityHealth: boolean
 }
 
@@ -65,6 +66,7 @@ export function shareHosts(
       return { locality, weight, priority, count: json.lbEndpoints?.length ?? 0 }
     }),
     overprovisioningFactor: policy.overprovisioningFactor,
+    dropOverload: policy.dropOverload,
     weightedPriorityHealth: policy.weightedPriorityHealth,
   }
 }

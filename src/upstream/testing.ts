@@ -79,6 +79,7 @@ export interface TestHost {
 export function testHost(options: TestHost = {}): Host {
   const endpoint = {
     address: ipAddress(options.address ?? '127.0.0.1', options.port ?? 80),
+    additionalAddresses: [],
     hostname: options.hostname ?? '',
     weight: options.weight ?? 1,
     healthFlags: edsHealthFlags(options.health),

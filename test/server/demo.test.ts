@@ -29,6 +29,14 @@ test('the demo serves through every hop, tells of each, and ends with 0 at Ctrl-
     reviewCount: 2,
     reviews: ['Wakes me up.', 'Too hot.'],
   })
+  assert.match(text, /no terminal, so there are no keys to press/)
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(text)) await once(demo.stdout, 'data')
+  }
+  demo.stdin.write('2d')
+  await until(/ s {2}catalog-2 +dead +0\.0 % {2}(out|ejected), /)
+  demo.stdin.write('h')
+  await until(/catalog-2 +none +33\.3 % {2}in use/)
   demo.kill('SIGINT')
   assert.deepEqual(await once(demo, 'exit'), [0, null])
   assert.match(text, /\n\d+ requests, 0 failed\. All ended\.\n$/)

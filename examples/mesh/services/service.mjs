@@ -24,11 +24,24 @@ export function call(name, path, request) {
   })
 }
 
+const SLOW_MS = 250
+/** What the demo wants of this process: 'none', 'slow' or 'failing'. */
+let fault = 'none'
+process.on('message', message => {
+  fault = message.fault
+})
+
 /** Serves `answer(url, request)` as JSON until told to stop. */
 export function serve(answer) {
   const server = http.createServer(async (request, response) => {
     const url = new URL(request.url, 'http://localhost')
+    if (url.pathname === '/healthz') {
+      response.end('ok')
+      return
+    }
     try {
+      if (fault === 'slow') await new Promise(resolve => setTimeout(resolve, SLOW_MS))
+      if (fault === 'failing') throw new Error('told to fail')
       const body = await answer(url, request)
       response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' })
       response.end(JSON.stringify(body ?? { error: 'not found' }))
@@ -39,6 +52,7 @@ export function serve(answer) {
   })
   server.listen(Number(process.env.PORT), '127.0.0.1')
   process.on('SIGTERM', () => {
+    if (process.connected) process.disconnect()
     server.close()
     server.closeIdleConnections()
     agent.destroy()

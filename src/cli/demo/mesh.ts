@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { INSTALLATION } from '../../base/index.ts'
 import { writeCertificates } from './certificates.ts'
 import { getText } from './hops.ts'
+import { ServiceProcess } from './service-process.ts'
 
 const ROOT = fileURLToPath(INSTALLATION)
 const LAUNCHER = join(ROOT, 'bin', 'outrider')
@@ -19,15 +20,15 @@ const POLL_MS = 50
 export const EDGE = { name: 'edge', port: 10_000, adminPort: 9901 } as const
 /** As the bootstraps under examples/mesh/ have them. */
 export const SERVICES = [
-  { name: 'frontend', port: 10_021, egressPort: 10_011, adminPort: 9911 },
-  { name: 'catalog', port: 10_022, egressPort: 10_012, adminPort: 9912 },
-  { name: 'reviews', port: 10_023, egressPort: 10_013, adminPort: 9913 },
+  { name: 'frontend', ports: [10_021], egressPort: 10_011, adminPort: 9911 },
+  { name: 'catalog', ports: [10_022, 10_032, 10_042], egressPort: 10_012, adminPort: 9912 },
+  { name: 'reviews', ports: [10_023], egressPort: 10_013, adminPort: 9913 },
 ] as const
 
 /** The demo's processes: services, a sidecar each, and the edge. */
 export class Mesh {
   private readonly portOffset: number
-  private readonly services: ChildProcess[] = []
+  readonly services: ServiceProcess[] = []
   private readonly sidecars: ChildProcess[] = []
   private edge: ChildProcess | null = null
   private readonly fail: (problem: string) => void
@@ -51,28 +52,26 @@ export class Mesh {
       join(this.folder, 'certs'),
       [EDGE, ...SERVICES].map(({ name }) => name),
     )
-    for (const service of SERVICES) this.services.push(this.startService(service))
+    for (const service of SERVICES) this.startService(service)
     for (const { name } of SERVICES) this.sidecars.push(this.startProxy(name))
     this.edge = this.startProxy(EDGE.name)
     const admins = [EDGE, ...SERVICES].map(({ adminPort }) => adminPort + this.portOffset)
-    const services = SERVICES.map(({ port }) => untilListening(port + this.portOffset))
+    const services = this.services.map(({ port }) => untilListening(port))
     const ready = Promise.all([...services, ...admins.map(port => this.untilReady(port))])
     const problem = await Promise.race([ready.then(() => null), this.failed])
     if (problem !== null) throw new Error(problem)
   }
 
-  private startService(service: (typeof SERVICES)[number]): ChildProcess {
-    const { name, port, egressPort } = service
-    const environment = { PORT: String(port + this.portOffset), EGRESS_PORT: String(egressPort + this.portOffset) }
-    return this.watch(
-      `service ${name}`,
-      spawn(process.execPath, [join(MESH, 'services', `${name}.mjs`)], {
-        // A group of its own: Ctrl-C reaches the demo alone, which ends the others in order.
-        detached: true,
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, ...environment },
-      }),
-    )
+  private startService({ name, ports, egressPort }: (typeof SERVICES)[number]): void {
+    const script = join(MESH, 'services', `${name}.mjs`)
+    const environment = { EGRESS_PORT: String(egressPort + this.portOffset) }
+    ports.forEach((port, index) => {
+      const label = ports.length === 1 ? name : `${name}-${index + 1}`
+      const onFailure = (problem: string) => {
+        if (!this.stopping) this.fail(problem)
+      }
+      this.services.push(new ServiceProcess(label, port + this.portOffset, script, environment, onFailure))
+    })
   }
 
   private startProxy(name: string): ChildProcess {
@@ -112,19 +111,22 @@ export class Mesh {
     this.stopping = true
     const edge = this.edge === null ? [] : [this.edge]
     let clean = true
-    for (const group of [edge, this.sidecars, this.services]) {
+    for (const group of [edge, this.sidecars]) {
       const codes = await Promise.all(group.map(end))
       clean &&= codes.every(code => code === 0)
     }
+    const ended = await Promise.all(this.services.map(service => service.stop()))
+    clean &&= ended.every(well => well)
     rmSync(this.folder, { recursive: true, force: true })
     return clean
   }
 
   private kill(): void {
     rmSync(this.folder, { recursive: true, force: true })
-    for (const child of [this.edge, ...this.sidecars, ...this.services]) {
+    for (const child of [this.edge, ...this.sidecars]) {
       if (child !== null && isRunning(child)) child.kill('SIGKILL')
     }
+    for (const service of this.services) service.kill()
   }
 }
 

@@ -1,7 +1,8 @@
 // The contract of transport sockets (Envoy: envoy/network/transport_socket.h): what lies between the bytes of a socket and
 // the bytes that filters and codecs see. Plain sockets have none of this: their factory is null.
 import type { Address } from '../address.ts'
-import type { AcceptedHandle, Connection, ConnectOptions } from '../connection.ts'
+import type { ConnectOptions } from '../connect.ts'
+import type { AcceptedHandle, Connection } from '../connection.ts'
 import type { ThreadContext } from '../thread.ts'
 
 /** Category 'envoy.transport_sockets.downstream'; null stands for raw_buffer. */

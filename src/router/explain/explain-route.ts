@@ -8,6 +8,7 @@ import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb
 import { type CompileContext, type ConfigPath, nearestName } from '../../config/index.ts'
 import * as http from '../../http/index.ts'
 import { type HeadChange, headChanges, headFields, RETRY_ON, type Route } from '../../http/index.ts'
+import { DEFAULT_BASE_MS } from '../retry-state.ts'
 import { routeBody } from '../route-answer.ts'
 import type { CompiledRouteTable } from '../route-table/index.ts'
 import type { RouteEntry } from '../route-table/route-entry.ts'
@@ -205,7 +206,7 @@ function explainAction(
         : {
             on: Object.keys(RETRY_ON).filter(word => (retry.retryOn & (RETRY_ON[word] as number)) !== 0),
             count: retry.numRetries,
-            backOffMs: retry.baseIntervalMs,
+            backOffMs: retry.baseIntervalMs > 0 ? retry.baseIntervalMs : DEFAULT_BASE_MS,
           },
     hashed: route.hashPolicy !== null,
     mirrors: route.shadowPolicies.map(({ clusterName, clusterHeader }) => clusterHeader?.text ?? clusterName),

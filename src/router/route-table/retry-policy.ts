@@ -37,7 +37,6 @@ declareSupport('envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff', {
   supported: ['reset_headers', 'max_interval'],
 })
 
-const DEFAULT_BASE_MS = 25
 const DEFAULT_RATE_LIMITED_MAX_MS = 300_000
 
 export function compileRetryPolicy(
@@ -45,7 +44,7 @@ export function compileRetryPolicy(
   context: CompileContext,
   path: ConfigPath,
 ): RetryPolicyPlan {
-  const baseIntervalMs = durationMs(policy.retryBackOff?.baseInterval, DEFAULT_BASE_MS)
+  const baseIntervalMs = durationMs(policy.retryBackOff?.baseInterval, 0)
   const maxIntervalMs = durationMs(policy.retryBackOff?.maxInterval, baseIntervalMs * 10)
   if (maxIntervalMs < baseIntervalMs) {
     context.diagnostics.error(path.field('retry_back_off').field('max_interval'), 'shorter than base_interval', {

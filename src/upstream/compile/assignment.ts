@@ -6,7 +6,7 @@ import type {
   LocalityLbEndpointsJson,
 } from '#api/envoy/config/endpoint/v3/endpoint_components_pb.ts'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
-import { type ConfigPath, type Diagnostics, durationMs } from '../../config/index.ts'
+import { type ConfigPath, type Diagnostics, durationMs, fractionalPercent } from '../../config/index.ts'
 import { parseAddress } from '../../net/index.ts'
 import type { AssignmentPlan, DiscoveryType, LocalityPlan } from '../cluster-plan.ts'
 import { edsHealthFlags } from '../health.ts'
@@ -25,6 +25,9 @@ export function compileEndpoint(json: LbEndpointJson): EndpointPlan {
   const address = parseAddress(json.endpoint?.address ?? {})
   return {
     address,
+    additionalAddresses: (json.endpoint?.additionalAddresses ?? []).map(({ address: other }) =>
+      parseAddress(other ?? {}),
+    ),
     hostname: json.endpoint?.hostname ?? '',
     weight: json.loadBalancingWeight ?? 1,
     healthFlags: edsHealthFlags(json.healthStatus),
@@ -63,9 +66,16 @@ export function compileAssignment(json: ClusterLoadAssignmentJson | undefined): 
   return {
     localities: (json?.endpoints ?? []).map(compileLocality),
     overprovisioningFactor: json?.policy?.overprovisioningFactor ?? DEFAULT_OVERPROVISIONING,
+    dropOverload: dropOverload(json),
     endpointStaleAfterMs: durationMs(json?.policy?.endpointStaleAfter, 0),
     weightedPriorityHealth: json?.policy?.weightedPriorityHealth ?? false,
   }
+}
+
+function dropOverload(json: ClusterLoadAssignmentJson | undefined): number {
+  const [first] = json?.policy?.dropOverloads ?? []
+  const { numerator, denominator } = fractionalPercent(first?.dropPercentage)
+  return Math.min(numerator / denominator, 1)
 }
 
 /** 'fe80::1%eth0' is an IPv6 address too. */
@@ -91,10 +101,17 @@ export function checkAssignment(
   if (discovery !== 'EDS' && json?.policy?.endpointStaleAfter !== undefined) {
     diagnostics.error(path.field('policy').field('endpoint_stale_after'), 'only discovered hosts grow stale')
   }
+  if ((json?.policy?.dropOverloads?.length ?? 0) > 1) {
+    diagnostics.error(
+      path.field('policy').field('drop_overloads'),
+      'load is dropped for one category at most, as in Envoy',
+    )
+  }
   localities.forEach((locality, i) => {
     ;(locality.lbEndpoints ?? []).forEach((endpoint, j) => {
-      const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint').field('address')
-      checkEndpoint(endpoint, discovery, diagnostics, at)
+      const at = path.field('endpoints').index(i).field('lb_endpoints').index(j).field('endpoint')
+      checkEndpoint(endpoint, discovery, diagnostics, at.field('address'))
+      checkAdditional(endpoint, discovery, diagnostics, at.field('additional_addresses'))
     })
   })
 }
@@ -122,4 +139,26 @@ function checkEndpoint(
       found: host,
     })
   }
+}
+
+/** An endpoint with several addresses has them all by number. */
+function checkAdditional(
+  { endpoint }: LbEndpointJson,
+  discovery: DiscoveryType,
+  diagnostics: Diagnostics,
+  path: ConfigPath,
+): void {
+  const additional = endpoint?.additionalAddresses ?? []
+  if (additional.length === 0) return
+  if (discovery !== 'STATIC' && discovery !== 'EDS') {
+    diagnostics.error(path, `a ${discovery} cluster resolves host names`, { expected: 'type STATIC or EDS' })
+  } else if (endpoint?.address?.pipe !== undefined) diagnostics.error(path, 'a pipe has no further addresses')
+  additional.forEach(({ address }, index) => {
+    const host = address?.socketAddress?.address ?? ''
+    if (isIpAddress(host)) return
+    diagnostics.error(path.index(index).field('address'), `'${host}' is not an IP address`, {
+      expected: 'an IP address',
+      found: host,
+    })
+  })
 }

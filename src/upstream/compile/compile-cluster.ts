@@ -1,6 +1,6 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
-import { type ConnectOptions, compileTcpKeepalive } from '../../net/index.ts'
+import { type AddressOrder, type ConnectOptions, compileTcpKeepalive } from '../../net/index.ts'
 import type { ClusterPlan } from '../cluster-plan.ts'
 import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
@@ -46,6 +46,15 @@ function connectOptions(cluster: ClusterJson, context: CompileContext, path: Con
   }
 }
 
+function addressOrder({ upstreamConnectionOptions }: ClusterJson): AddressOrder {
+  const { firstAddressFamilyVersion: family, firstAddressFamilyCount } =
+    upstreamConnectionOptions?.happyEyeballsConfig ?? {}
+  return {
+    firstFamily: family === 'V4' || family === 'V6' ? family : null,
+    firstFamilyCount: firstAddressFamilyCount ?? 1,
+  }
+}
+
 /** Compiles envoy.config.cluster.v3.Cluster. Errors go to `context.diagnostics`; the plan is then not to be used. */
 export function compileCluster(cluster: ClusterJson, context: CompileContext, path: ConfigPath): ClusterPlan {
   const name = cluster.name ?? ''
@@ -65,6 +74,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     ...protocolOptions,
     serverNames: serverNamesOf(cluster, protocolOptions.serverNames, context, path),
     connectOptions: connectOptions(cluster, context, path),
+    addressOrder: addressOrder(cluster),
     ...transports,
     balancer: compileBalancing(cluster, aggregate ?? dynamicHosts, context, path),
     // 0 switches panic off.

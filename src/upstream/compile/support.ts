@@ -102,12 +102,15 @@ declareSupport(`${CLUSTER}.Cluster.CommonLbConfig.ConsistentHashingLbConfig`, {
   supported: ['use_hostname_for_hashing', 'hash_balance_factor'],
 })
 declareSupport(`${CLUSTER}.UpstreamConnectionOptions`, {
-  supported: ['tcp_keepalive'],
+  supported: ['tcp_keepalive', 'happy_eyeballs_config'],
   refused: {
     set_local_interface_name_on_upstream_connections: 'Node.js does not tell the name of the interface',
-    happy_eyeballs_config: `several addresses for one endpoint ${LATER}`,
   },
 })
+declareSupport(`${CLUSTER}.UpstreamConnectionOptions.HappyEyeballsConfig`, {
+  supported: ['first_address_family_version', 'first_address_family_count'],
+})
+declareSupport(`${ENDPOINT}.Endpoint.AdditionalAddress`, { supported: ['address'] })
 declareSupport(`${CORE}.BindConfig`, {
   supported: ['source_address'],
   refused: {
@@ -125,8 +128,11 @@ declareSupport(`${ENDPOINT}.ClusterLoadAssignment`, {
   refused: { named_endpoints: NO_XDS },
 })
 declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy`, {
-  supported: ['overprovisioning_factor', 'weighted_priority_health', 'endpoint_stale_after'],
-  refused: { drop_overloads: `dropping load by category ${LATER}` },
+  supported: ['overprovisioning_factor', 'weighted_priority_health', 'endpoint_stale_after', 'drop_overloads'],
+})
+declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy.DropOverload`, {
+  supported: ['drop_percentage'],
+  accepted: { category: 'nothing counts drops by category' },
 })
 declareSupport(`${ENDPOINT}.LocalityLbEndpoints`, {
   supported: ['locality', 'lb_endpoints', 'load_balancing_weight', 'priority'],
@@ -138,9 +144,8 @@ declareSupport(`${ENDPOINT}.LbEndpoint`, {
   refused: { endpoint_name: NO_XDS },
 })
 declareSupport(`${ENDPOINT}.Endpoint`, {
-  supported: ['address', 'hostname', 'health_check_config'],
+  supported: ['address', 'hostname', 'health_check_config', 'additional_addresses'],
   refused: {
-    additional_addresses: `several addresses for one endpoint ${LATER}`,
     observability_name: `names for endpoints in stats ${LATER}`,
   },
 })

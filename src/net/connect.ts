@@ -1,0 +1,34 @@
+// Opening connections to peers.
+import type net from 'node:net'
+import type { Address } from './address.ts'
+import { AddressRace } from './address-race.ts'
+import { type Connection, connectingOver, newSocket } from './connection.ts'
+import { probeOften, type TcpKeepalive } from './tcp-keepalive.ts'
+import type { ThreadContext } from './thread.ts'
+
+export interface ConnectOptions {
+  /** Source address to bind to. */
+  readonly localAddress?: string
+  readonly keepalive?: TcpKeepalive
+  /** All addresses of the peer, in the order in which they are tried; undefined: there is one. */
+  readonly addresses?: readonly Address[]
+}
+
+function begin(thread: ThreadContext, address: Address, options: ConnectOptions): net.Socket {
+  const socket = newSocket(thread)
+  if (options.keepalive !== undefined) probeOften(socket, options.keepalive)
+  if (address.kind === 'pipe') socket.connect({ path: address.path })
+  else {
+    const target: net.TcpSocketConnectOpts = { host: address.host, port: address.port, autoSelectFamily: false }
+    if (options.localAddress !== undefined) target.localAddress = options.localAddress
+    socket.connect(target)
+  }
+  return socket
+}
+
+/** Opens a connection; the reader hears onConnected or onClose. */
+export function connect(thread: ThreadContext, address: Address, options: ConnectOptions = {}): Connection {
+  const { addresses } = options
+  if (addresses !== undefined) return AddressRace.start(thread, addresses, one => begin(thread, one, options))
+  return connectingOver(thread, begin(thread, address, options))
+}
