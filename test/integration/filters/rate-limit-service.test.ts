@@ -57,7 +57,16 @@ const router = {
   typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` },
 }
 const byClient = { actions: [{ request_headers: { header_name: 'x-client', descriptor_key: 'client' } }] }
+const own = {
+  '@type': `${TYPE}.filters.http.ratelimit.v3.RateLimitPerRoute`,
+  rate_limits: [{ actions: [{ generic_key: { descriptor_value: 'own' } }] }],
+}
 const routes = [
+  {
+    match: { prefix: '/own' },
+    route: { cluster: 'origin', rate_limits: [byClient] },
+    typed_per_filter_config: { 'envoy.filters.http.ratelimit': own },
+  },
   { match: { prefix: '/free' }, route: { cluster: 'origin' } },
   {
     match: { prefix: '/' },
@@ -212,4 +221,13 @@ test('a client that leaves while the service thinks leaves nothing behind', asyn
   while (service.requests.length === 0) await new Promise(resolve => setImmediate(resolve))
   client.close()
   await proxy.untilStat('cluster.limits.upstream_rq_active', 0)
+})
+
+test('rate_limits of a route for this filter stand in place of all others', async () => {
+  service.answer = () => ({ overallCode: OK })
+  await get(0, 'x-client: good\r\n', '/own')
+  assert.deepEqual(
+    service.requests.map(({ message }) => descriptorsOf(message)),
+    [['generic_key=own']],
+  )
 })

@@ -31,5 +31,5 @@ export const rateLimitPerRouteFactory: ExtensionFactory<RoutePlan> = {
   name: NAME,
   category: PER_ROUTE_CATEGORY,
   typeNames: [`${API}.RateLimitPerRoute`],
-  compile: config => compileRoutePlan(config as RateLimitPerRouteJson),
+  compile: (config, context, path) => compileRoutePlan(config as RateLimitPerRouteJson, context, path),
 }

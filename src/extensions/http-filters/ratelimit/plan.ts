@@ -23,6 +23,8 @@ export interface RoutePlan {
   readonly vhRateLimits: 'OVERRIDE' | 'INCLUDE' | 'IGNORE'
   /** '': the filter's. */
   readonly domain: string
+  /** In place of all others; empty: those of the filter, or of route and virtual host. */
+  readonly rateLimits: RateLimitPolicy
 }
 
 export class RateLimitPlan {
@@ -86,6 +88,10 @@ export class RateLimitPlan {
   }
 }
 
-export function compileRoutePlan(json: RateLimitPerRouteJson): RoutePlan {
-  return { vhRateLimits: json.vhRateLimits ?? 'OVERRIDE', domain: json.domain ?? '' }
+export function compileRoutePlan(json: RateLimitPerRouteJson, context: CompileContext, path: ConfigPath): RoutePlan {
+  return {
+    vhRateLimits: json.vhRateLimits ?? 'OVERRIDE',
+    domain: json.domain ?? '',
+    rateLimits: compileRateLimits(json.rateLimits, 'filter', context, path.field('rate_limits')),
+  }
 }

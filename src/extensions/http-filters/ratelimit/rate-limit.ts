@@ -8,6 +8,7 @@ import {
   type HttpFilterStatus,
   overwriteHeader,
   type RateLimitDescriptor,
+  type RateLimitPolicy,
   type RateLimitSubject,
   X_ENVOY_INTERNAL,
   X_ENVOY_RATELIMITED,
@@ -92,6 +93,12 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     return name === undefined ? undefined : this.thread.clusters.get(name)
   }
 
+  /** Of this route or of the filter; empty: the route's in the route table count. */
+  private get ownRateLimits(): RateLimitPolicy {
+    const ofRoute = (this.routePlan() as RoutePlan | null)?.rateLimits
+    return ofRoute === undefined || ofRoute.isEmpty ? this.plan.rateLimits : ofRoute
+  }
+
   private describe(headers: HeaderMap, onStreamDone: boolean): RateLimitDescriptor[] {
     const { plan, callbacks } = this
     const { route, info, thread } = callbacks
@@ -99,8 +106,9 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     if (route === null) return descriptors
     const { snapshot } = thread.runtime
     const subject: RateLimitSubject = { headers, info, route, serviceCluster: thread.node.cluster ?? '' }
-    if (!plan.rateLimits.isEmpty) {
-      plan.rateLimits.populate(descriptors, 0, onStreamDone, snapshot, subject)
+    const own = this.ownRateLimits
+    if (!own.isEmpty) {
+      own.populate(descriptors, 0, onStreamDone, snapshot, subject)
       return descriptors
     }
     route.rateLimits.populate(descriptors, plan.stage, onStreamDone, snapshot, subject)
@@ -197,7 +205,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     if (headers === null || this.cluster === null) return
     const { route } = this.callbacks
     const late =
-      plan.rateLimits.hasStreamDone ||
+      this.ownRateLimits.hasStreamDone ||
       route?.rateLimits.hasStreamDone === true ||
       route?.virtualHost.rateLimits.hasStreamDone === true
     if (!late) return

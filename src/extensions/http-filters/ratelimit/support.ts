@@ -26,9 +26,6 @@ declareSupport(`${API}.RateLimit`, {
   ],
 })
 declareSupport(`${API}.RateLimitPerRoute`, {
-  supported: ['vh_rate_limits', 'domain'],
-  refused: {
-    override_option: 'use vh_rate_limits',
-    rate_limits: "use the route's own rate_limits",
-  },
+  supported: ['vh_rate_limits', 'domain', 'rate_limits'],
+  refused: { override_option: 'Envoy does not implement it either; use vh_rate_limits' },
 })
