@@ -247,19 +247,23 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     else this.closing = true
   }
 
-  /** The next response of HTTP/1 is the last; without one the connection ends behind the drain, unless that is not wanted. */
+  /**
+   * The next response of HTTP/1 is the last. Without one the connection ends where Envoy ends it, behind the drain and the
+   * delayed close; until then a request is still answered. Where that is not safe enough it stays.
+   */
   private endByDuration(): void {
     if (!this.codecMade) {
       this.connection.close(CloseFlush)
       return
     }
     this.lastRequest()
-    if (!this.multiplexed && !this.plan.http1SafeMaxConnectionDuration) this.armDrainTimer()
+    if (!this.multiplexed && !this.plan.http1SafeMaxConnectionDuration)
+      this.armDrainTimer(this.plan.delayedCloseTimeoutMs)
   }
 
   private endDrain(): void {
     if (this.multiplexed) this.goAway()
-    else if (this.streams === null && !this.connection.closing) this.closeDelayed()
+    else if (this.streams === null && !this.connection.closing) this.connection.close(CloseFlush)
   }
 
   /** What an HTTP/1 client sent or will get leaves no way to go on behind it; HTTP/2 frames its streams. */
@@ -277,14 +281,14 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     if (this.draining || this.connection.closing) return
     this.draining = true
     this.codec.shutdownNotice()
-    this.armDrainTimer()
+    this.armDrainTimer(0)
   }
 
-  private armDrainTimer(): void {
+  private armDrainTimer(moreMs: number): void {
     this.drainTimer = new Timer(this, DRAIN_TIMER)
     const { drainTimeoutMs, drainTimeoutJitter } = this.plan
     const longer = 1 + drainTimeoutJitter * this.thread.random()
-    this.thread.timers.arm(this.drainTimer, Math.max(drainTimeoutMs * longer, 1))
+    this.thread.timers.arm(this.drainTimer, Math.max(drainTimeoutMs * longer + moreMs, 1))
   }
 
   private goAway(): void {
