@@ -36,6 +36,11 @@ export { HTTP2_STATS } from './http2-stats.ts'
 export { isKnownInterim } from './interim-status.ts'
 export * from './known-headers.ts'
 export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
+export {
+  compileMatchTree,
+  type MatchFacts,
+  type MatchTree,
+} from './matchers/match-tree.ts'
 export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-matcher.ts'
 export {
   compileQueryParameterMatcher,
@@ -54,6 +59,7 @@ export { urlEncode } from './percent-encoding.ts'
 export { PreparedLine } from './prepared-line.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './rbac/index.ts'
+export { type RedirectFormat, RedirectLocation } from './redirect-location.ts'
 export { compileRetryOn, RETRY_ON } from './retry-conditions.ts'
 export * from './route.ts'
 export * from './stream-rate-limiter.ts'

@@ -26,6 +26,12 @@ import {
   genericCredentialFactory,
 } from '../extensions/http-filters/credential_injector/index.ts'
 import { csrfFactory, csrfPerRouteFactory } from '../extensions/http-filters/csrf/index.ts'
+import {
+  customResponseFactory,
+  customResponsePerRouteFactory,
+  localResponsePolicyFactory,
+  redirectPolicyFactory,
+} from '../extensions/http-filters/custom_response/index.ts'
 import { decompressorFactory } from '../extensions/http-filters/decompressor/index.ts'
 import {
   dynamicForwardProxyFactory,
@@ -117,6 +123,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   jwtAuthnPerRouteFactory,
   oauth2Factory,
   oauth2PerRouteFactory,
+  customResponseFactory,
+  customResponsePerRouteFactory,
+  localResponsePolicyFactory,
+  redirectPolicyFactory,
   credentialInjectorFactory,
   genericCredentialFactory,
   clientCredentialsFactory,

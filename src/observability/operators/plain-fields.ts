@@ -37,7 +37,7 @@ export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   PROTOCOL: info(i => i.protocol),
   UPSTREAM_PROTOCOL: info(i => i.upstreamProtocol),
   RESPONSE_CODE: info(i => i.responseCode),
-  RESPONSE_CODE_DETAILS: info(i => oneWord(i.responseCodeDetails)),
+  RESPONSE_CODE_DETAILS: info(i => (i.responseCodeDetails === '' ? '' : oneWord(i.responseCodeDetails))),
   CONNECTION_TERMINATION_DETAILS: info(i => i.connectionTerminationDetails),
   RESPONSE_FLAGS: info(i => flagsToString(i.flags, i.protocol === null)),
   RESPONSE_FLAGS_LONG: info(i => flagsToLongString(i.flags, i.protocol === null)),
