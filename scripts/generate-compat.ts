@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { declaredMessages, type MessageSupport } from '../src/config/index.ts'
+import { declaredMessages, type MessageSupport, REFUSED_EXTENSIONS } from '../src/config/index.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const COMPAT_FILE = join(root, 'docs', 'compat.md')
@@ -47,11 +47,18 @@ function generated(): string {
   return `${summary}\n\n${messages.map(section).join('\n')}`
 }
 
+function refusedExtensions(): string {
+  const lines = Object.entries(REFUSED_EXTENSIONS).map(
+    ([type, why]) => `| \`${type}\` | ${why.replaceAll('|', '\\|')} |`,
+  )
+  return `| extension | why, and what to do instead |\n|---|---|\n${lines.join('\n')}\n`
+}
+
 /** The page as it should be, given the page as it is. */
 export async function compatPage(current: string): Promise<string> {
   await importDeclarations()
   const head = current.split(MARK)[0]?.trimEnd() ?? ''
-  return `${head}\n\n${MARK}\n\n## Field by field\n\n${generated()}`
+  return `${head}\n\n${MARK}\n\n## HTTP filters that are refused\n\n${refusedExtensions()}\n## Field by field\n\n${generated()}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -68,8 +68,13 @@ import {
 } from '../extensions/http-filters/local_ratelimit/index.ts'
 import { luaFactory, luaPerRouteFactory } from '../extensions/http-filters/lua/index.ts'
 import { oauth2Factory, oauth2PerRouteFactory } from '../extensions/http-filters/oauth2/index.ts'
+import { onDemandFactory, onDemandPerRouteFactory } from '../extensions/http-filters/on_demand/index.ts'
 import { rateLimitFactory, rateLimitPerRouteFactory } from '../extensions/http-filters/ratelimit/index.ts'
 import { rbacFactory, rbacPerRouteFactory } from '../extensions/http-filters/rbac/index.ts'
+import {
+  setFilterStateFactory,
+  setFilterStatePerRouteFactory,
+} from '../extensions/http-filters/set_filter_state/index.ts'
 import { setMetadataFactory } from '../extensions/http-filters/set_metadata/index.ts'
 import {
   cookieSessionStateFactory,
@@ -101,6 +106,10 @@ import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connec
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
 
 const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] => [
+  onDemandFactory,
+  onDemandPerRouteFactory,
+  setFilterStateFactory,
+  setFilterStatePerRouteFactory,
   httpInspectorFactory,
   listenerLocalRateLimitFactory,
   proxyProtocolFactory,

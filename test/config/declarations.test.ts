@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { compatPage, importDeclarations } from '../../scripts/generate-compat.ts'
-import { declaredMessages, schemaTable, supportGaps } from '../../src/config/index.ts'
+import {
+  declaredMessages,
+  loadBootstrap,
+  REFUSED_EXTENSIONS,
+  schemaTable,
+  supportGaps,
+} from '../../src/config/index.ts'
 
 await importDeclarations()
 
@@ -23,4 +29,35 @@ test('every reason says something', () => {
 test('docs/compat.md is what the declarations say', async () => {
   const page = readFileSync(new URL('../../docs/compat.md', import.meta.url), 'utf8')
   assert.equal(await compatPage(page), page, 'run: node scripts/run.mjs scripts/generate-compat.ts --write')
+})
+
+test('what is refused is read nowhere, and every reason says what to do', () => {
+  const declared = new Set(declaredMessages().map(({ typeName }) => typeName))
+  for (const [type, reason] of Object.entries(REFUSED_EXTENSIONS)) {
+    assert.ok(!declared.has(type), `${type} is supported: take it out of the list`)
+    assert.match(reason, /; /, type)
+  }
+})
+
+test('a filter that is refused is told what it is and what to do instead, whether or not the API knows it', () => {
+  for (const type of ['wasm.v3.Wasm', 'golang.v3alpha.Config']) {
+    const name = `envoy.extensions.filters.http.${type}`
+    const content = `static_resources:
+  listeners:
+  - filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: x
+          http_filters:
+          - name: f
+            typed_config:
+              "@type": type.googleapis.com/${name}
+`
+    const { diagnostics } = loadBootstrap({ files: [{ path: 'e.yaml', content }], options: {} })
+    const found = diagnostics.list.find(({ message }) => message.includes(name))
+    assert.match(found?.message ?? '', /is not supported: it .*; write an HTTP filter in TypeScript/)
+    assert.equal(found?.line, 12)
+  }
 })

@@ -1,6 +1,7 @@
 import type { DiagnosticDetail } from '../diagnostics.ts'
 import { nearestName, typeName } from '../names.ts'
 import type { SchemaTable } from '../schema/table.ts'
+import { REFUSED_EXTENSIONS } from '../support/refused-extensions.ts'
 import { declaredMessages, supportOf } from '../support.ts'
 
 /** The message that an Any carries. */
@@ -43,6 +44,9 @@ function knownTypes(name: string): readonly string[] {
 function unusable(name: string, table: SchemaTable): AnyProblem | undefined {
   const exists = table.message(name) !== undefined
   if (exists && (supportOf(name) !== undefined || name in WELL_KNOWN || TYPED_STRUCT.has(name))) return undefined
+  if (Object.hasOwn(REFUSED_EXTENSIONS, name)) {
+    return { problem: `${name} is not supported: ${REFUSED_EXTENSIONS[name]}`, detail: {} }
+  }
   const known = knownTypes(name)
   const expected = known.length === 0 ? undefined : `one of ${known.join(', ')}`
   if (exists) {

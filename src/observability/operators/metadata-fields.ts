@@ -41,7 +41,21 @@ export function anyMetadataField(argument: string): Field | undefined {
   return colon < 0 ? undefined : metadataField(argument.slice(0, colon), argument.slice(colon + 1))
 }
 
+/** Envoy prints typed texts as JSON does, even where everything around them is plain. */
+class TypedText {
+  private readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
 function inForm(state: unknown, form: string): unknown {
+  if (typeof state === 'string' && form === 'TYPED') return new TypedText(state)
   if (typeof state !== 'object' || state === null || !('serializeAsString' in state)) return state
   const object = state as FilterStateObject
   return form === 'PLAIN' ? object.serializeAsString() : object.toJSON()
@@ -55,6 +69,8 @@ export function filterStateField(argument: string, maxLength: number): Field | u
   return ({ info }) => {
     const state = info.filterState?.get(key)
     const value = (name === undefined ? inForm(state, form) : member(state, name)) ?? null
-    return typeof value === 'string' && maxLength >= 0 ? value.slice(0, maxLength) : (value as FieldValue)
+    if (maxLength < 0) return value as FieldValue
+    if (value instanceof TypedText) return JSON.stringify(value).slice(0, maxLength)
+    return typeof value === 'string' ? value.slice(0, maxLength) : (value as FieldValue)
   }
 }
