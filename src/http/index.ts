@@ -36,11 +36,6 @@ export { HTTP2_STATS } from './http2-stats.ts'
 export { isKnownInterim } from './interim-status.ts'
 export * from './known-headers.ts'
 export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
-export {
-  compileMatchTree,
-  type MatchFacts,
-  type MatchTree,
-} from './matchers/match-tree.ts'
 export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-matcher.ts'
 export {
   compileQueryParameterMatcher,

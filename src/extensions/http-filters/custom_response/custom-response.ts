@@ -1,20 +1,15 @@
 // Responses that match are replaced.
-import {
-  FilterContinue,
-  type HeaderMap,
-  HttpFilter,
-  type HttpFilterStatus,
-  type MatchTree,
-} from '../../../http/index.ts'
+import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus } from '../../../http/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
 import { REPLACEMENT_KEY, type Replacement, type ResponsePolicy } from './policy.ts'
+import type { ResponseTree } from './response-tree.ts'
 
 export const CUSTOM_RESPONSE_STATS = statTemplate({
   counters: ['custom_response_invalid_uri', 'custom_response_redirect_no_route'],
 })
 
 /** Null: nothing matches. */
-export type CustomResponsePlan = { readonly tree: MatchTree<ResponsePolicy> | null }
+export type CustomResponsePlan = { readonly tree: ResponseTree | null }
 
 export class CustomResponse extends HttpFilter {
   private readonly plan: CustomResponsePlan
@@ -46,12 +41,12 @@ export class CustomResponse extends HttpFilter {
 
   /** The nearest level that has a policy for this response. */
   private policyFor(responseHeaders: HeaderMap): ResponsePolicy | null {
-    const facts = { requestHeaders: this.callbacks.requestHeaders, responseHeaders }
+    const exchange = { request: this.callbacks.requestHeaders, response: responseHeaders }
     const levels = (this.routePlans() ?? []) as readonly CustomResponsePlan[]
     for (let i = levels.length - 1; i >= 0; i--) {
-      const found = levels[i]?.tree?.(facts) ?? null
+      const found = levels[i]?.tree?.find(exchange) ?? null
       if (found !== null) return found
     }
-    return this.plan.tree?.(facts) ?? null
+    return this.plan.tree?.find(exchange) ?? null
   }
 }

@@ -1,15 +1,9 @@
 import type { CustomResponseJson } from '#api/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.ts'
-import {
-  type CompileContext,
-  type ConfigPath,
-  declareSupport,
-  type ExtensionFactory,
-  type TypedConfig,
-} from '../../../config/index.ts'
-import { compileMatchTree, type HttpFilterPlan, PER_ROUTE_CATEGORY } from '../../../http/index.ts'
+import { type CompileContext, type ConfigPath, declareSupport, type ExtensionFactory } from '../../../config/index.ts'
+import { type HttpFilterPlan, PER_ROUTE_CATEGORY } from '../../../http/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import { CUSTOM_RESPONSE_STATS, CustomResponse, type CustomResponsePlan } from './custom-response.ts'
-import type { ResponsePolicy } from './policy.ts'
+import { compileResponseTree } from './response-tree.ts'
 
 export { localResponsePolicyFactory } from './local-response-policy.ts'
 export { redirectPolicyFactory } from './redirect-policy.ts'
@@ -22,12 +16,7 @@ declareSupport(TYPE, { supported: ['custom_response_matcher'] })
 function compilePlan(json: CustomResponseJson, context: CompileContext, path: ConfigPath): CustomResponsePlan {
   const { customResponseMatcher: matcher } = json
   if (matcher === undefined) return { tree: null }
-  const policy = (config: TypedConfig, at: ConfigPath): ResponsePolicy | null => {
-    const factory = context.extensions.find('envoy.http.custom_response', config, context, at)
-    if (factory === undefined) return null
-    return factory.compile(config.typedConfig as object, context, at.field('typed_config')) as ResponsePolicy
-  }
-  return { tree: compileMatchTree(matcher, policy, context, path.field('custom_response_matcher')) }
+  return { tree: compileResponseTree(matcher, context, path.field('custom_response_matcher')) }
 }
 
 /** envoy.filters.http.custom_response */
