@@ -488,6 +488,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.pauses++
     this.manager.cells[S.PAUSED_READING]! += 1
     this.encoder.readDisable(true)
+    this.chain?.onDecodingPaused()
   }
 
   resumeDownstream(): void {
@@ -495,6 +496,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.pauses--
     this.manager.cells[S.RESUMED_READING]! += 1
     this.encoder.readDisable(false)
+    this.chain?.onDecodingResumed()
   }
 
   pauseUpstream(): void {

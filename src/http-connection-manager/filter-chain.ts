@@ -109,11 +109,19 @@ export class FilterChain {
   }
 
   pauseUpstream(): void {
-    this.terminal.onDownstreamAboveHighWatermark()
+    for (let i = 0; i < this.filters.length; i++) this.filters[i]!.onDownstreamAboveHighWatermark()
   }
 
   resumeUpstream(): void {
-    this.terminal.onDownstreamBelowLowWatermark()
+    for (let i = 0; i < this.filters.length; i++) this.filters[i]!.onDownstreamBelowLowWatermark()
+  }
+
+  onDecodingPaused(): void {
+    if (this.request !== null) for (let i = 0; i < this.filters.length; i++) this.filters[i]!.onDecodingPaused()
+  }
+
+  onDecodingResumed(): void {
+    if (this.request !== null) for (let i = 0; i < this.filters.length; i++) this.filters[i]!.onDecodingResumed()
   }
 }
 

@@ -299,7 +299,7 @@ export abstract class FilterPass implements FilterDirection {
       const hold = this.holds?.[position]
       if (hold !== null && hold !== undefined) hold.end = false
     }
-    this.dataFrom(position + 1, data, start, end, endStream)
+    if (end > start || endStream) this.dataFrom(position + 1, data, start, end, endStream)
   }
 
   replaceData(data: Buffer, start: number, end: number): void {

@@ -173,9 +173,16 @@ export abstract class HttpFilter {
     return FilterContinue
   }
 
-  /** The downstream's write buffer is above / below its watermark again; only the terminal filter pauses its source. */
+  /** The downstream's write buffer is above / below its watermark again; the terminal filter pauses its source. */
   onDownstreamAboveHighWatermark(): void {}
   onDownstreamBelowLowWatermark(): void {}
+
+  /**
+   * A filter, such as the terminal one whose upstream is slow, has paused / resumed the downstream. For filters with a
+   * source of request bytes of their own.
+   */
+  onDecodingPaused(): void {}
+  onDecodingResumed(): void {}
 
   /** The route was matched before the filters run: the terminal filter notes the cluster that it leads to. */
   onRouteSelected(): void {}

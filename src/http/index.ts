@@ -25,6 +25,7 @@ export {
   type MutationLists,
 } from './header-mutation/header-mutations.ts'
 export { compileMutationList, type MutationList } from './header-mutation/mutation-list.ts'
+export { HeaderMutationRules } from './header-mutation/mutation-rules.ts'
 export * from './header-name.ts'
 export * from './headers.ts'
 export * from './http-filter.ts'

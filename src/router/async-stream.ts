@@ -1,9 +1,15 @@
 // One exchange of the async client: what a router filter asks of its stream, answered without a connection manager.
 import {
   type BodyBuffer,
+  CONTENT_TYPE,
+  encodeGrpcMessage,
   type FilterDirection,
+  GRPC_MESSAGE,
+  GRPC_STATUS,
+  grpcStatusOf,
   HeaderMap,
   type HttpFilterCallbacks,
+  hasGrpcContentType,
   type Route,
 } from '../http/index.ts'
 import type { Connection } from '../net/index.ts'
@@ -51,6 +57,7 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   private readonly router: RouterFilter
   private readonly callbacks: AsyncStreamCallbacks
   private over = false
+  private pauses = 0
 
   constructor(
     thread: AsyncThread,
@@ -95,6 +102,16 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
     this.router.decodeTrailers(trailers)
   }
 
+  readDisable(disable: boolean): void {
+    if (this.over) return
+    if (disable) this.router.onDownstreamAboveHighWatermark()
+    else this.router.onDownstreamBelowLowWatermark()
+  }
+
+  get responseCodeDetails(): string {
+    return this.info.responseCodeDetails ?? ''
+  }
+
   cancel(): void {
     if (!this.over) this.finish()
   }
@@ -131,9 +148,22 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
     const headers = HeaderMap.acquire()
     headers.status = status
     modify?.(headers)
+    if (this.requestHeaders !== null && hasGrpcContentType(this.requestHeaders)) {
+      this.answerGrpc(headers, body)
+      return
+    }
     const bytes = Buffer.from(body, 'latin1')
     this.encodeHeaders(headers, bytes.length === 0)
     if (bytes.length > 0) this.encodeData(bytes, 0, bytes.length, true)
+  }
+
+  /** As for any gRPC client: the status of the call tells what happened. */
+  private answerGrpc(headers: HeaderMap, message: string): void {
+    headers.append(CONTENT_TYPE, 'application/grpc')
+    headers.append(GRPC_STATUS, String(grpcStatusOf(headers.status)))
+    if (message !== '') headers.append(GRPC_MESSAGE, encodeGrpcMessage(message))
+    headers.status = 200
+    this.encodeHeaders(headers, true)
   }
 
   resetStream(): void {
@@ -145,8 +175,15 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   clearRouteCache(): void {}
   continueDecoding(): void {}
   continueEncoding(): void {}
-  pauseDownstream(): void {}
-  resumeDownstream(): void {}
+
+  pauseDownstream(): void {
+    if (!this.over && this.pauses++ === 0) this.callbacks.onAsyncAboveWriteBufferHighWatermark?.()
+  }
+
+  resumeDownstream(): void {
+    if (!this.over && --this.pauses === 0) this.callbacks.onAsyncBelowWriteBufferLowWatermark?.()
+  }
+
   pauseUpstream(): void {}
   resumeUpstream(): void {}
   setBufferLimit(): void {}

@@ -38,6 +38,7 @@ import {
   dynamicForwardProxyPerRouteFactory,
 } from '../extensions/http-filters/dynamic_forward_proxy/index.ts'
 import { extAuthzFactory, extAuthzPerRouteFactory } from '../extensions/http-filters/ext_authz/index.ts'
+import { extProcFactory, extProcPerRouteFactory } from '../extensions/http-filters/ext_proc/index.ts'
 import { faultFactory, faultPerRouteFactory } from '../extensions/http-filters/fault/index.ts'
 import { grpcHttp1BridgeFactory } from '../extensions/http-filters/grpc_http1_bridge/index.ts'
 import {
@@ -157,6 +158,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   dynamicForwardProxyPerRouteFactory,
   extAuthzFactory,
   extAuthzPerRouteFactory,
+  extProcFactory,
+  extProcPerRouteFactory,
   brotliCompressorFactory,
   brotliDecompressorFactory,
   gzipCompressorFactory,

@@ -1,6 +1,7 @@
 // A folder's envoy-answers.yaml: configurations of one filter, what is sent through them, and what a real Envoy made of it.
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
+import type { ProcessorScript } from './processor.ts'
 
 /** One exchange, or several on one connection. */
 export interface AnswersCase {
@@ -17,6 +18,8 @@ export interface AnswersCase {
   readonly laxer?: boolean
   /** What the origin answers, in the order of the requests it gets; the last one stays. */
   readonly origin?: string | readonly string[]
+  /** What the external processor, cluster `processor`, says to each kind of message; see processor.ts. */
+  readonly processor?: ProcessorScript
   /** Of the stats whose name matches this pattern, the changes are seen. */
   readonly stats?: string
   /** At least so long it takes, in ms. */

@@ -17,6 +17,7 @@ import {
 } from '../harness/index.ts'
 import type { AnswersCase, AnswersUnit } from './answers-file.ts'
 import { requestBytes, responseBytes } from './message.ts'
+import { Processor } from './processor.ts'
 import { requestLines, responseLines } from './view.ts'
 
 const TYPE = 'type.googleapis.com/envoy.extensions'
@@ -27,6 +28,8 @@ const LOG =
 
 const STATS_MS = 1000
 const PIECE_MS = 15
+/** So long late messages are awaited where nothing is known of them yet. */
+const RECORDING_MS = 150
 /** Sizes that differ from one version of a compression library to the next. */
 const ENCODERS_OWN = /total_compressed_bytes$/
 const ENCODED_BODY = /^< (gzip|br|zstd) body/
@@ -36,6 +39,14 @@ const WITH_TRAILERS = {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': HTTP_OPTIONS,
       explicit_http_config: { http_protocol_options: { enable_trailers: true } },
+    },
+  },
+}
+const OVER_HTTP2 = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': HTTP_OPTIONS,
+      explicit_http_config: { http2_protocol_options: {} },
     },
   },
 }
@@ -82,7 +93,7 @@ function listener({ unit, slug, port, logFile }: Placed): object {
   }
 }
 
-function bootstrap(placed: readonly Placed[], originPort: number): object {
+function bootstrap(placed: readonly Placed[], originPort: number, processor: Processor | null): object {
   return {
     node: { id: 'front', cluster: 'edge' },
     static_resources: {
@@ -92,6 +103,7 @@ function bootstrap(placed: readonly Placed[], originPort: number): object {
         ...[...new Set(placed.flatMap(({ unit }) => unit.origins ?? []))].map(name =>
           staticCluster(name, originPort, WITH_TRAILERS),
         ),
+        ...(processor === null ? [] : [staticCluster('processor', processor.service.port, OVER_HTTP2)]),
         ...placed.flatMap(({ unit }) => unit.clusters ?? []),
       ],
       secrets: placed.flatMap(({ unit }) => unit.secrets ?? []),
@@ -111,14 +123,16 @@ interface Played {
 
 class Player {
   private readonly proxy: ProxyProcess
+  private readonly processor: Processor | null
   private script: readonly string[] = []
   /** The case whose origin speaks bytes of its own. */
   private exact: AnswersCase | null = null
   /** Requests of the current case that reached the origin. */
   private asked: RawRequest[] = []
 
-  constructor(origin: ScriptedOrigin, proxy: ProxyProcess) {
+  constructor(origin: ScriptedOrigin, proxy: ProxyProcess, processor: Processor | null) {
     this.proxy = proxy
+    this.processor = processor
     origin.script = connection => this.answer(connection)
   }
 
@@ -153,6 +167,7 @@ class Player {
     this.exact = one.origin_bytes === undefined && one.origin_end === undefined ? null : one
     this.script = typeof one.origin === 'string' ? [one.origin] : (one.origin ?? ['200\n\nfrom origin'])
     this.asked = []
+    this.processor?.play(one.processor ?? {})
     const before = await this.stats(placed, one)
     const client = await RawClient.connect(placed.port)
     const clientPort = client.socket.localPort!
@@ -160,9 +175,22 @@ class Player {
     const lines = await (one.bytes === undefined ? converse(client, asList(one.send)) : sendExactly(client, one))
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
     lines.push(...this.asked.flatMap(requestLines))
+    lines.push(...(await this.said(one)))
     client.close()
     lines.push(...(await this.changes(placed, one, before)))
     return { placed, clientPort, lines }
+  }
+
+  /** What the processor heard; messages that nobody waits for may come late. */
+  private async said(one: AnswersCase): Promise<readonly string[]> {
+    const { processor } = this
+    if (processor === null || one.processor === undefined) return []
+    const expected = one.seen?.filter(line => line.startsWith('p ')).length
+    const deadline = performance.now() + (expected === undefined ? RECORDING_MS : STATS_MS)
+    while (processor.lines.length < (expected ?? Number.POSITIVE_INFINITY) && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, PIECE_MS))
+    }
+    return processor.lines
   }
 
   /** A stat that was made just now takes a moment to be known: what is expected is waited for. */
@@ -252,14 +280,22 @@ export async function playAll(units: readonly AnswersUnit[]): Promise<readonly (
     logFile: join(folder, `unit${i}.log`),
   }))
   const origin = await ScriptedOrigin.start(() => {})
+  const asksProcessor = units.some(({ cases }) => cases.some(one => one.processor !== undefined))
+  const processor = asksProcessor ? await Processor.start() : null
   try {
-    const proxy = await ProxyProcess.start(bootstrap(placed, origin.port))
-    const player = new Player(origin, proxy)
+    const proxy = await ProxyProcess.start(bootstrap(placed, origin.port, processor))
+    const player = new Player(origin, proxy, processor)
     const played: Played[][] = []
     try {
       for (const place of placed) {
         const cases: Played[] = []
-        for (const one of place.unit.cases) cases.push(await player.play(place, one))
+        for (const one of place.unit.cases) {
+          try {
+            cases.push(await player.play(place, one))
+          } catch (error) {
+            throw new Error(`${place.unit.about}, ${one.name}: ${(error as Error).message}`, { cause: error })
+          }
+        }
         played.push(cases)
       }
     } finally {
@@ -269,6 +305,7 @@ export async function playAll(units: readonly AnswersUnit[]): Promise<readonly (
       played.map(cases => Promise.all(cases.map(async one => [...one.lines, ...(await logLines(one))]))),
     )
   } finally {
+    processor?.service.close()
     await origin.close()
     await rm(folder, { recursive: true })
   }

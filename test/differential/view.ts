@@ -19,7 +19,7 @@ const printable = (text: string): string =>
 const shortened = (text: string): string =>
   text.length > LONGEST ? `${text.slice(0, 40)}...${text.slice(-10)} (${text.length} bytes)` : text
 
-function field([name, value]: readonly [string, string]): string {
+export function field([name, value]: readonly [string, string]): string {
   if (name === 'date' || (name === 'x-request-id' && UUID.test(value))) return `${name}: *`
   if (name === 'x-envoy-upstream-service-time') return `${name}: *`
   if (name === 'x-envoy-expected-rq-timeout-ms') return `${name}: ~${Math.ceil(Number(value) / 1000) * 1000}`

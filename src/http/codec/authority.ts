@@ -17,3 +17,9 @@ export function isValidAuthority(headers: HeaderMap): boolean {
   for (let i = headers.valueStartAt(index); i < end; i++) if (ALLOWED[bytes[i]!] === 0) return false
   return true
 }
+
+/** The same of a text. */
+export function isAuthorityText(latin1: string): boolean {
+  for (let i = 0; i < latin1.length; i++) if (ALLOWED[latin1.charCodeAt(i)] !== 1) return false
+  return true
+}

@@ -18,11 +18,18 @@ export interface AsyncStreamCallbacks {
   onAsyncTrailers(trailers: HeaderMap): void
   /** The response was cut short; nothing follows. */
   onAsyncReset(): void
+  /** What has been sent waits: no more of it, please; and some more again. Those who send little need not hear it. */
+  onAsyncAboveWriteBufferHighWatermark?(): void
+  onAsyncBelowWriteBufferLowWatermark?(): void
 }
 
 export interface AsyncStream {
   sendData(data: Buffer, start: number, end: number, endStream: boolean): void
   sendTrailers(trailers: HeaderMap): void
+  /** Counted: the response is not read while one more asked for that than took it back. */
+  readDisable(disable: boolean): void
+  /** How the exchange went so far, in the words of the access log; '': nothing is known. */
+  readonly responseCodeDetails: string
   /** Gives the stream up; no callback follows. Nothing happens once it is over. */
   cancel(): void
 }

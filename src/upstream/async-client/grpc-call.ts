@@ -1,33 +1,15 @@
 // A unary gRPC call over the async client; messages are bytes here.
 import {
-  CONTENT_TYPE,
   decodeGrpcMessage,
-  formatGrpcTimeout,
   GRPC_MESSAGE,
-  GRPC_TIMEOUT,
   GrpcFrameDecoder,
   grpcFrame,
   grpcStatusIn,
   grpcStatusOf,
-  HeaderMap,
-  type HeaderName,
-  HOST,
-  TE,
-  X_ENVOY_INTERNAL,
+  type HeaderMap,
 } from '../../http/index.ts'
 import type { AsyncClient, AsyncStream, AsyncStreamCallbacks } from './async-client.ts'
-
-export interface GrpcCallOptions {
-  readonly cluster: string
-  /** '': the cluster's name. */
-  readonly authority: string
-  /** '/package.Service/Method' */
-  readonly path: string
-  /** In ms; 0: none. */
-  readonly timeoutMs: number
-  readonly initialMetadata: readonly { readonly name: HeaderName; readonly value: string }[]
-  readonly maxResponseBytes: number
-}
+import { type GrpcCallOptions, grpcRequestHeaders } from './grpc-options.ts'
 
 export interface GrpcCallCallbacks {
   /** The call went well; `message` is valid only during the call. */
@@ -63,7 +45,12 @@ export class GrpcCall implements AsyncStreamCallbacks {
   ): GrpcCall {
     const call = new GrpcCall(callbacks, options.maxResponseBytes)
     const { cluster, timeoutMs } = options
-    const stream = client.start({ cluster, timeoutMs, retryPolicy: null }, requestHeaders(options), false, call)
+    const stream = client.start(
+      { cluster, timeoutMs, retryPolicy: null },
+      grpcRequestHeaders(options, options.timeoutMs),
+      false,
+      call,
+    )
     if (call.over) return call
     call.stream = stream
     const frame = grpcFrame(message)
@@ -131,18 +118,4 @@ export class GrpcCall implements AsyncStreamCallbacks {
     this.stream = null
     this.callbacks.onGrpcFailure(status, message)
   }
-}
-
-function requestHeaders(options: GrpcCallOptions): HeaderMap {
-  const headers = HeaderMap.acquire()
-  headers.method = 'POST'
-  headers.scheme = 'http'
-  headers.path = options.path
-  headers.append(HOST, options.authority === '' ? options.cluster : options.authority)
-  headers.append(TE, 'trailers')
-  if (options.timeoutMs > 0) headers.append(GRPC_TIMEOUT, formatGrpcTimeout(Math.ceil(options.timeoutMs)))
-  headers.append(CONTENT_TYPE, 'application/grpc')
-  for (const { name, value } of options.initialMetadata) headers.append(name, value)
-  headers.append(X_ENVOY_INTERNAL, 'true')
-  return headers
 }

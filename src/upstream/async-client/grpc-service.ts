@@ -1,9 +1,10 @@
 // core.v3.GrpcService: where a filter's gRPC service is and how it is called.
+import type { HeaderValueJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { GrpcServiceJson } from '#api/envoy/config/core/v3/grpc_service_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, nearestName } from '../../config/index.ts'
 import { HeaderName } from '../../http/index.ts'
-import type { GrpcCallOptions } from './grpc-call.ts'
+import type { GrpcCallOptions, GrpcMetadata } from './grpc-options.ts'
 
 declareSupport('envoy.config.core.v3.GrpcService', {
   supported: ['envoy_grpc', 'timeout', 'initial_metadata'],
@@ -32,22 +33,32 @@ export function compileGrpcService(
 ): GrpcCallOptions {
   const cluster = json.envoyGrpc?.clusterName ?? ''
   checkServiceCluster(cluster, context, path.field('envoy_grpc').field('cluster_name'))
-  const initialMetadata = (json.initialMetadata ?? []).map(({ key = '', value = '', rawValue }, i) => {
-    const text = rawValue === undefined ? value : Buffer.from(rawValue, 'base64').toString('utf8')
-    if (text.includes('%')) {
-      const at = path.field('initial_metadata').index(i).field('value')
-      context.diagnostics.error(at, 'the metadata of calls is constant', { expected: 'a value without %', found: text })
-    }
-    return { name: HeaderName.of(key), value: toWireText(text) }
-  })
   return {
     cluster,
     authority: json.envoyGrpc?.authority ?? '',
     path: method,
     timeoutMs: durationMs(json.timeout, defaultTimeoutMs),
-    initialMetadata,
+    initialMetadata: compileGrpcMetadata(json.initialMetadata ?? [], context, path.field('initial_metadata')),
     maxResponseBytes: json.envoyGrpc?.maxReceiveMessageLength ?? MAX_MESSAGE_BYTES,
   }
+}
+
+/** `path` is that of the list. */
+export function compileGrpcMetadata(
+  values: readonly HeaderValueJson[],
+  context: CompileContext,
+  path: ConfigPath,
+): readonly GrpcMetadata[] {
+  return values.map(({ key = '', value = '', rawValue }, i) => {
+    const text = rawValue === undefined ? value : Buffer.from(rawValue, 'base64').toString('utf8')
+    if (text.includes('%')) {
+      context.diagnostics.error(path.index(i).field('value'), 'the metadata of calls is constant', {
+        expected: 'a value without %',
+        found: text,
+      })
+    }
+    return { name: HeaderName.of(key), value: toWireText(text) }
+  })
 }
 
 /** The cluster that a filter calls must be there. */

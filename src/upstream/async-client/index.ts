@@ -1,8 +1,10 @@
 export type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
 export { AsyncRequest, type AsyncRequestCallbacks, type AsyncResponse } from './async-request.ts'
 export { FormService } from './form-request.ts'
-export { GrpcCall, type GrpcCallCallbacks, type GrpcCallOptions } from './grpc-call.ts'
-export { checkServiceCluster, compileGrpcService } from './grpc-service.ts'
+export { GrpcCall, type GrpcCallCallbacks } from './grpc-call.ts'
+export type { GrpcCallOptions, GrpcMetadata } from './grpc-options.ts'
+export { checkServiceCluster, compileGrpcMetadata, compileGrpcService } from './grpc-service.ts'
+export { GrpcStream, type GrpcStreamCallbacks } from './grpc-stream.ts'
 export {
   CodeOverLimit,
   compileRateLimitService,

@@ -9,7 +9,8 @@ import {
 } from '../../config/index.ts'
 import type { RateLimitDescriptor } from '../../http/index.ts'
 import type { UpstreamThread } from '../cluster-manager.ts'
-import { GrpcCall, type GrpcCallOptions } from './grpc-call.ts'
+import { GrpcCall } from './grpc-call.ts'
+import type { GrpcCallOptions } from './grpc-options.ts'
 import { compileGrpcService } from './grpc-service.ts'
 
 declareSupport('envoy.config.ratelimit.v3.RateLimitServiceConfig', {

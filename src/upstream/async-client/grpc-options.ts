@@ -1,0 +1,43 @@
+// Whom a gRPC call goes to, and the head it begins with.
+import {
+  CONTENT_TYPE,
+  formatGrpcTimeout,
+  GRPC_TIMEOUT,
+  HeaderMap,
+  type HeaderName,
+  HOST,
+  TE,
+  X_ENVOY_INTERNAL,
+} from '../../http/index.ts'
+
+export interface GrpcMetadata {
+  readonly name: HeaderName
+  readonly value: string
+}
+
+export interface GrpcCallOptions {
+  readonly cluster: string
+  /** '': the cluster's name. */
+  readonly authority: string
+  /** '/package.Service/Method' */
+  readonly path: string
+  /** In ms; 0: none. */
+  readonly timeoutMs: number
+  readonly initialMetadata: readonly GrpcMetadata[]
+  readonly maxResponseBytes: number
+}
+
+/** `timeoutMs`: what the service is told; 0: nothing. */
+export function grpcRequestHeaders(options: GrpcCallOptions, timeoutMs: number): HeaderMap {
+  const headers = HeaderMap.acquire()
+  headers.method = 'POST'
+  headers.scheme = 'http'
+  headers.path = options.path
+  headers.append(HOST, options.authority === '' ? options.cluster : options.authority)
+  headers.append(TE, 'trailers')
+  if (timeoutMs > 0) headers.append(GRPC_TIMEOUT, formatGrpcTimeout(Math.ceil(timeoutMs)))
+  headers.append(CONTENT_TYPE, 'application/grpc')
+  for (const { name, value } of options.initialMetadata) headers.append(name, value)
+  headers.append(X_ENVOY_INTERNAL, 'true')
+  return headers
+}
