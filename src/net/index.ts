@@ -1,6 +1,7 @@
 export * from './access-log.ts'
 export * from './access-log-filter.ts'
 export * from './address.ts'
+export * from './address-message.ts'
 export { type AddressOrder, orderAddresses } from './address-race.ts'
 export * from './cidr.ts'
 export * from './connect.ts'

@@ -1,6 +1,8 @@
 // The one list of extensions: what is not here does not exist.
 import { type ExtensionFactory, ExtensionRegistry } from '../config/index.ts'
 import { fileAccessLoggerFactory } from '../extensions/access-loggers/file/index.ts'
+import { httpGrpcAccessLoggerFactory, tcpGrpcAccessLoggerFactory } from '../extensions/access-loggers/grpc/index.ts'
+import { openTelemetryAccessLoggerFactory } from '../extensions/access-loggers/open_telemetry/index.ts'
 import { stderrAccessLoggerFactory, stdoutAccessLoggerFactory } from '../extensions/access-loggers/stream/index.ts'
 import { brotliCompressorFactory, brotliDecompressorFactory } from '../extensions/compression/brotli/index.ts'
 import { gzipCompressorFactory, gzipDecompressorFactory } from '../extensions/compression/gzip/index.ts'
@@ -90,6 +92,7 @@ import { tlsInspectorFactory } from '../extensions/listener-filters/tls_inspecto
 import { connectionLimitFactory } from '../extensions/network-filters/connection_limit/index.ts'
 import { directResponseFactory } from '../extensions/network-filters/direct_response/index.ts'
 import { echoFactory } from '../extensions/network-filters/echo/index.ts'
+import { networkExtAuthzFactory } from '../extensions/network-filters/ext_authz/index.ts'
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRateLimitFactory } from '../extensions/network-filters/ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
@@ -118,6 +121,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   connectionLimitFactory,
   directResponseFactory,
   echoFactory,
+  networkExtAuthzFactory,
   networkLocalRateLimitFactory,
   networkRateLimitFactory,
   networkRbacFactory,
@@ -198,6 +202,9 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   headerMutationFactory,
   headerMutationPerRouteFactory,
   fileAccessLoggerFactory,
+  httpGrpcAccessLoggerFactory,
+  openTelemetryAccessLoggerFactory,
+  tcpGrpcAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,
   downstreamRawBufferFactory,

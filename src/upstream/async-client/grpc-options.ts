@@ -6,6 +6,7 @@ import {
   HeaderMap,
   type HeaderName,
   HOST,
+  type RetryPolicyPlan,
   TE,
   X_ENVOY_INTERNAL,
 } from '../../http/index.ts'
@@ -25,6 +26,8 @@ export interface GrpcCallOptions {
   readonly timeoutMs: number
   readonly initialMetadata: readonly GrpcMetadata[]
   readonly maxResponseBytes: number
+  /** Of streams: how opening one is tried again. */
+  readonly retryPolicy?: RetryPolicyPlan
 }
 
 /** `timeoutMs`: what the service is told; 0: nothing. */

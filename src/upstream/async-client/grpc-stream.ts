@@ -35,7 +35,7 @@ const streamOptions = new WeakMap<GrpcCallOptions, AsyncStreamOptions>()
 function optionsOf(options: GrpcCallOptions): AsyncStreamOptions {
   let own = streamOptions.get(options)
   if (own === undefined) {
-    own = { cluster: options.cluster, timeoutMs: 0, retryPolicy: null }
+    own = { cluster: options.cluster, timeoutMs: 0, retryPolicy: options.retryPolicy ?? null }
     streamOptions.set(options, own)
   }
   return own

@@ -1,6 +1,6 @@
 // What the service is told of a request: envoy.service.auth.v3.AttributeContext.
 import type { StringPredicate } from '../../../config/index.ts'
-import { endpointOf } from '../../../net/index.ts'
+import { connectionAttributes, metadataContext, type PeerAttributes } from '../../../upstream/index.ts'
 import type { CheckSubject } from './check.ts'
 
 export interface AttributeSettings {
@@ -8,28 +8,18 @@ export interface AttributeSettings {
   readonly namespaces: readonly string[]
   readonly routeNamespaces: readonly string[]
   readonly asBytes: boolean
+  readonly peer: PeerAttributes
 }
 
 export function checkAttributes(subject: CheckSubject, settings: AttributeSettings): object {
   const { info } = subject
-  const { connection } = info
   return {
-    source: { address: addressOf(info.remoteAddress ?? connection.remoteAddress) },
-    destination: { address: addressOf(connection.localAddress) },
+    ...connectionAttributes(info, settings.peer),
     request: { time: timeOf(info.startWallMs), http: httpOf(subject, settings) },
     contextExtensions: subject.contextExtensions,
-    metadataContext: { filterMetadata: pick(info.dynamicMetadata, settings.namespaces) },
-    routeMetadataContext: { filterMetadata: pick(mapOf(subject.routeMetadata), settings.routeNamespaces) },
+    metadataContext: metadataContext(info.dynamicMetadata, settings.namespaces),
+    routeMetadataContext: metadataContext(mapOf(subject.routeMetadata), settings.routeNamespaces),
   }
-}
-
-function addressOf(text: string): object {
-  const { ip, port } = endpointOf(text)
-  if (ip === null) return { address: { case: 'pipe', value: { path: text } } }
-  const colon = text.lastIndexOf(':')
-  const address = text.startsWith('[') ? text.slice(1, colon - 1) : text.slice(0, colon)
-  const value = { address, portSpecifier: { case: 'portValue', value: port } }
-  return { address: { case: 'socketAddress', value } }
 }
 
 function timeOf(wallMs: number): object {
@@ -85,16 +75,4 @@ function text(latin1: string): string {
 
 function mapOf(metadata: object | null): ReadonlyMap<string, Record<string, unknown>> | null {
   return metadata === null ? null : new Map(Object.entries(metadata))
-}
-
-function pick(
-  metadata: ReadonlyMap<string, Record<string, unknown>> | null,
-  namespaces: readonly string[],
-): Record<string, object> {
-  const picked: Record<string, object> = {}
-  for (const namespace of namespaces) {
-    const fields = metadata?.get(namespace)
-    if (fields !== undefined) picked[namespace] = fields
-  }
-  return picked
 }

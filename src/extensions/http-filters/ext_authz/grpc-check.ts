@@ -1,17 +1,15 @@
 // The gRPC service: envoy.service.auth.v3.Authorization/Check.
 import type { GrpcServiceJson } from '#api/envoy/config/core/v3/grpc_service_pb.ts'
 import type { ExtAuthzJson } from '#api/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts'
-import {
-  type CompileContext,
-  type ConfigPath,
-  compileListStringMatcher,
-  type MessageCodec,
-  messageCodec,
-  type StringPredicate,
-} from '../../../config/index.ts'
+import { type CompileContext, type ConfigPath, compileListStringMatcher } from '../../../config/index.ts'
 import { HeaderName } from '../../../http/index.ts'
-import { compileGrpcService, GrpcCall, type GrpcCallOptions, type UpstreamThread } from '../../../upstream/index.ts'
-import { checkAttributes } from './attributes.ts'
+import {
+  AuthorizationService,
+  type CheckResponse,
+  type HeaderOption,
+  type UpstreamThread,
+} from '../../../upstream/index.ts'
+import { type AttributeSettings, checkAttributes } from './attributes.ts'
 import {
   AddHeader,
   AddIfAbsent,
@@ -26,24 +24,15 @@ import {
   SetHeader,
   SetIfPresent,
 } from './check.ts'
-import type { CheckResponse, HeaderOption } from './messages.ts'
 
-const METHOD = '/envoy.service.auth.v3.Authorization/Check'
-const DEFAULT_TIMEOUT_MS = 200
 const FORBIDDEN = 403
 
 export class GrpcCheckService implements CheckService {
-  private readonly options: GrpcCallOptions
-  private readonly sends: StringPredicate
-  private readonly namespaces: readonly string[]
-  private readonly routeNamespaces: readonly string[]
-  private readonly asBytes: boolean
-  private request: MessageCodec | null = null
-  private response: MessageCodec | null = null
+  private readonly service: AuthorizationService
+  private readonly attributes: AttributeSettings
 
   constructor(json: GrpcServiceJson, filter: ExtAuthzJson, context: CompileContext, path: ConfigPath) {
-    const at = path.field('grpc_service')
-    this.options = compileGrpcService(json, METHOD, DEFAULT_TIMEOUT_MS, context, at)
+    this.service = new AuthorizationService(json, context, path.field('grpc_service'))
     const { allowedHeaders, disallowedHeaders } = filter
     const allowed =
       allowedHeaders === undefined
@@ -53,60 +42,49 @@ export class GrpcCheckService implements CheckService {
       disallowedHeaders === undefined
         ? null
         : compileListStringMatcher(disallowedHeaders, context, path.field('disallowed_headers'))
-    this.sends = name => (allowed === null || allowed(name)) && (disallowed === null || !disallowed(name))
-    this.namespaces = filter.metadataContextNamespaces ?? []
-    this.routeNamespaces = filter.routeMetadataContextNamespaces ?? []
-    this.asBytes = filter.withRequestBody?.packAsBytes === true
-    // Where requests will come, none of them shall wait for it; main only checks.
-    if (context.resource !== undefined) this.prepare()
+    this.attributes = {
+      sends: name => (allowed === null || allowed(name)) && (disallowed === null || !disallowed(name)),
+      namespaces: filter.metadataContextNamespaces ?? [],
+      routeNamespaces: filter.routeMetadataContextNamespaces ?? [],
+      asBytes: filter.withRequestBody?.packAsBytes === true,
+      peer: { peerCertificate: filter.includePeerCertificate ?? false, tlsSession: filter.includeTlsSession ?? false },
+    }
   }
 
   prepare(): void {
-    this.request ??= messageCodec('envoy.service.auth.v3.CheckRequest')
-    this.response ??= messageCodec('envoy.service.auth.v3.CheckResponse')
+    this.service.prepare()
   }
 
   check(thread: UpstreamThread, subject: CheckSubject, callbacks: CheckCallbacks): { cancel(): void } {
-    this.prepare()
-    const attributes = checkAttributes(subject, {
-      sends: this.sends,
-      namespaces: this.namespaces,
-      routeNamespaces: this.routeNamespaces,
-      asBytes: this.asBytes,
-    })
-    const message = (this.request as MessageCodec).encode({ attributes })
-    return GrpcCall.start(thread.asyncClient, this.options, message, {
-      onGrpcSuccess: bytes => callbacks.onCheckComplete(this.read(bytes)),
-      onGrpcFailure: () => callbacks.onCheckComplete(CHECK_FAILED),
+    return this.service.check(thread, checkAttributes(subject, this.attributes), {
+      onCheckResponse: response => callbacks.onCheckComplete(response === null ? CHECK_FAILED : read(response)),
     })
   }
+}
 
-  private read(bytes: Buffer): CheckResult {
-    const response = (this.response as MessageCodec).decode(bytes) as CheckResponse | null
-    if (response === null) return CHECK_FAILED
-    const { httpResponse } = response
-    const metadata = response.dynamicMetadata ?? null
-    if ((response.status?.code ?? 0) === 0) {
-      const ok = httpResponse.case === 'okResponse' ? httpResponse.value : null
-      return checkResult({
-        outcome: 'ok',
-        requestChanges: (ok?.headers ?? []).flatMap(requestChange),
-        requestRemovals: (ok?.headersToRemove ?? []).filter(isRemovable).map(name => HeaderName.of(name)),
-        responseChanges: (ok?.responseHeadersToAdd ?? []).flatMap(responseChange),
-        querySet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({ key: wire(key), value: wire(value) })),
-        queryRemove: (ok?.queryParametersToRemove ?? []).map(wire),
-        metadata: metadata ?? ok?.dynamicMetadata ?? null,
-      })
-    }
-    const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : null
+function read(response: CheckResponse): CheckResult {
+  const { httpResponse } = response
+  const metadata = response.dynamicMetadata ?? null
+  if ((response.status?.code ?? 0) === 0) {
+    const ok = httpResponse.case === 'okResponse' ? httpResponse.value : null
     return checkResult({
-      outcome: 'denied',
-      status: denied?.status?.code === undefined || denied.status.code === 0 ? FORBIDDEN : denied.status.code,
-      body: wire(denied?.body ?? ''),
-      clientHeaders: (denied?.headers ?? []).flatMap(responseChange),
-      metadata,
+      outcome: 'ok',
+      requestChanges: (ok?.headers ?? []).flatMap(requestChange),
+      requestRemovals: (ok?.headersToRemove ?? []).filter(isRemovable).map(name => HeaderName.of(name)),
+      responseChanges: (ok?.responseHeadersToAdd ?? []).flatMap(responseChange),
+      querySet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({ key: wire(key), value: wire(value) })),
+      queryRemove: (ok?.queryParametersToRemove ?? []).map(wire),
+      metadata: metadata ?? ok?.dynamicMetadata ?? null,
     })
   }
+  const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : null
+  return checkResult({
+    outcome: 'denied',
+    status: denied?.status?.code === undefined || denied.status.code === 0 ? FORBIDDEN : denied.status.code,
+    body: wire(denied?.body ?? ''),
+    clientHeaders: (denied?.headers ?? []).flatMap(responseChange),
+    metadata,
+  })
 }
 
 const wire = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
