@@ -81,6 +81,7 @@ export class StreamInfo {
   upstreamLocalAddress: string | null = null
   upstreamRemoteAddress: string | null = null
   upstreamConnectionId = 0
+  /** In order; null: no more than upstreamHostAddress. */
   upstreamHostsAttempted: string[] | null = null
   upstreamTransportFailureReason: string | null = null
   /** Of the connection that carries the attempt; null without TLS. */

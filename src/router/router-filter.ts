@@ -242,12 +242,20 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       terminatesConnect(route, headers as HeaderMap),
     )
     this.upstream = upstream
+    if (this.attempts > 1 && sameHost === null) this.noteFurtherHost(host)
     this.info.upstreamHostAddress = host.addressText
     this.context?.onHostAttempted(host)
     upstream.start(headers as HeaderMap, this.requestEnd && (copy === null || copy.empty), route.priority, fresh)
     if (this.upstream !== upstream) return
     if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)
     if (this.requestEnd) upstream.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
+  }
+
+  /** One host alone is known without a list. */
+  private noteFurtherHost(host: Host): void {
+    const { info } = this
+    info.upstreamHostsAttempted ??= info.upstreamHostAddress === null ? [] : [info.upstreamHostAddress]
+    info.upstreamHostsAttempted.push(host.addressText)
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {

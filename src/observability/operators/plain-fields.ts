@@ -16,6 +16,9 @@ const info =
 
 const responseTxUs = (i: StreamInfo): number =>
   i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0 ? -1 : i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs
+/** A list is kept where there was more than one. */
+const hostsAttempted = (i: StreamInfo): readonly string[] | null =>
+  i.upstreamHostsAttempted ?? (i.upstreamHostAddress === null ? null : [i.upstreamHostAddress])
 const hostName = (i: StreamInfo): string | null => i.upstreamHostName ?? i.upstreamHostAddress
 
 /** Known to Envoy; nothing here can have a value for them yet: tracing, HTTP/3 and close reasons. */
@@ -63,8 +66,8 @@ export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   UPSTREAM_HOST: info(i => present(i.upstreamHostAddress)),
   UPSTREAM_HOST_NAME: info(i => present(hostName(i))),
   UPSTREAM_HOST_NAME_WITHOUT_PORT: info(i => present(hostOf(hostName(i) ?? ''))),
-  UPSTREAM_HOSTS_ATTEMPTED: info(i => i.upstreamHostsAttempted?.join(',') ?? null),
-  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: info(i => i.upstreamHostsAttempted?.map(hostOf).join(',') ?? null),
+  UPSTREAM_HOSTS_ATTEMPTED: info(i => hostsAttempted(i)?.join(',') ?? null),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: info(i => hostsAttempted(i)?.map(hostOf).join(',') ?? null),
   UPSTREAM_CONNECTION_ID: info(i => i.upstreamConnectionId),
   UPSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.upstreamTransportFailureReason)),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.downstreamTransportFailureReason)),
