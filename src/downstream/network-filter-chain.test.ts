@@ -55,7 +55,7 @@ async function setup(count: number, bufferLimitBytes = 0): Promise<Setup> {
   closings.push(pair.close)
   const filters = Array.from({ length: count }, () => new NotingFilter())
   const plans = filters.map((filter, i) => ({ terminal: i === count - 1, create: () => filter }))
-  const info = new StreamInfo(null as never, 0)
+  const info = new StreamInfo({} as never, 0)
   const owner = { statPrefix: 'listener.x.', onChainClosed: () => {} }
   const chain = new NetworkFilterChain(owner, pair.downstream, info, plans, bufferLimitBytes)
   return { chain, connection: pair.downstream, filters }
