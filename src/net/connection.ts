@@ -301,8 +301,11 @@ export class Connection {
     if (batch.length - this.pendingEnd >= max) return true
     const larger = batches.acquire(this.pendingEnd + max)
     if (larger === null) {
-      if (this.pendingEnd > 0) this.writePending()
-      else this.closeBatch(true)
+      if (this.pendingEnd > 0) {
+        this.writePending()
+        // So much in one callback is bulk: its end looks at the watermark, which may be over again when the turn ends.
+        this.flushAfterCallback()
+      } else this.closeBatch(true)
       return this.hasBatchFor(max)
     }
     batch.copy(larger, 0, 0, this.pendingEnd)
@@ -330,10 +333,13 @@ export class Connection {
       return
     }
     buffers.outputPosition = end
-    if (!this.dirty) {
-      this.dirty = true
-      buffers.markDirty(this)
-    }
+    this.flushAfterCallback()
+  }
+
+  private flushAfterCallback(): void {
+    if (this.dirty) return
+    this.dirty = true
+    this.thread.buffers.markDirty(this)
   }
 
   /** Sends bytes [start, end). They are copied, unless they are the private read buffer being dispatched. */
@@ -440,10 +446,7 @@ export class Connection {
   endWrite(): void {
     if (this.state >= Closing || this.endAfterFlush) return
     this.endAfterFlush = true
-    if (!this.dirty) {
-      this.dirty = true
-      this.thread.buffers.markDirty(this)
-    }
+    this.flushAfterCallback()
   }
 
   /** Bytes written but not yet taken by the kernel. */
@@ -531,10 +534,7 @@ export class Connection {
       this.readDisableCount = 0
       this.socket.resume()
     }
-    if (!this.dirty) {
-      this.dirty = true
-      this.thread.buffers.markDirty(this)
-    }
+    this.flushAfterCallback()
     this.state = Closing
   }
 
