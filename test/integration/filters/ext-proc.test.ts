@@ -119,6 +119,7 @@ for (const [i, name] of [
 ] as const) {
   test(`${name}: a processor that does not read stops the client, and nothing is lost`, async () => {
     let stopped: ServiceStream | null = null
+    const began = Promise.withResolvers<void>()
     processor.script = {
       onMessage: (message, stream) => {
         const kind = kindOf(message)
@@ -126,6 +127,7 @@ for (const [i, name] of [
           stream.send({ request_headers: {} })
           if (stopped === null) stream.pause()
           stopped ??= stream
+          began.resolve()
           return
         }
         const { body = '', end_of_stream = false } = message[kind] as { body?: string; end_of_stream?: boolean }
@@ -135,6 +137,8 @@ for (const [i, name] of [
     }
     using client = await RawClient.connect(ports[i]!)
     client.send(post(BODY))
+    // The client may be held back while the processor is still being connected to.
+    await began.promise
     const taken = await takenWhenPaused(i)
     assert.ok(taken < BODY.length / 2, `${taken} bytes were taken of the client`)
     stopped!.resume()
