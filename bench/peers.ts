@@ -98,15 +98,7 @@ frontend http
   unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
   unique-id-header x-request-id
   option forwardfor
-  default_frontend h2
-  bind 127.0.0.1:${ports.h2ToH2} proto h2 backlog 4096
-  unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
-  unique-id-header x-request-id
-  option forwardfor
-  default_backend h2-origin
-backend h2-origin
-  server origin 127.0.0.1:${ports.h2Origin} proto h2
-backend origin
+  default_backend origin
 frontend h2
   bind 127.0.0.1:${ports.h2ToH2} proto h2 backlog 4096
   unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
