@@ -178,7 +178,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         case Fields: {
           const next = this.parseHead(data, position, end)
           if (next < 0) return end
-          if (this.state <= Fields) return next
+          // A head that is incomplete; or the request has been answered already, and the next one may stand behind it.
+          if (this.state === Fields || (this.state === StartLine && next === position)) return next
           position = next
           break
         }
