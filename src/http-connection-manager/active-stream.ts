@@ -159,7 +159,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     next.protocol = info.protocol
     next.filterState = info.filterState
     next.downstreamBytes = info.downstreamBytes
-    next.bytesReceived = info.bytesReceived
     next.lastDownstreamRxByteUs = 0
     // As Envoy: what is handed to the filters again counts again.
     next.bytesReceived = info.bytesReceived + (body?.length ?? 0)

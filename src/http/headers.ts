@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): heads are kept as the bytes they came in; strings are made when somebody asks.
+// Longer than 500 lines: finding, changing and writing share one layout of entries over bytes.
 import { fingerprint, HeaderName } from './header-name.ts'
 import { HOST, joinsLines, knownName } from './known-headers.ts'
 import type { PreparedLine } from './prepared-line.ts'
