@@ -322,7 +322,7 @@ test('a cluster replaced while its lookup is under way hears nothing of it', asy
 test('against a real DNS server: answers, change, SERVFAIL, NXDOMAIN', async () => {
   const server = await TestDnsServer.start()
   const { directory, worker, time, add, updates } = setUp(
-    new CaresResolver([server.address], new HostsFile('/dev/null')),
+    new CaresResolver({ servers: [server.address], tryMs: 5000, tries: 4 }, new HostsFile('/dev/null')),
   )
   server.zone = { 'web.test': ['127.0.0.1', '127.0.0.2'] }
   add(named('STRICT_DNS'))
@@ -347,7 +347,7 @@ test('against a real DNS server: answers, change, SERVFAIL, NXDOMAIN', async () 
 test('localhost resolves to something that listens', async () => {
   const origin = createServer().listen(0, '127.0.0.1')
   await once(origin, 'listening')
-  const { directory, worker, add } = setUp(new CaresResolver([]))
+  const { directory, worker, add } = setUp(new CaresResolver({ servers: [], tryMs: 5000, tries: 4 }))
   const { port } = origin.address() as { port: number }
   const endpoint = { address: { socketAddress: { address: 'localhost', portValue: port } } }
   add({ ...named('STRICT_DNS'), loadAssignment: { endpoints: [{ lbEndpoints: [{ endpoint }] }] } })

@@ -38,6 +38,9 @@ export interface DnsResolverPlan {
   readonly kind: 'cares' | 'getaddrinfo'
   /** 'ip:port' each; empty: those of the system. */
   readonly servers: readonly string[]
+  /** How long a server is waited for, and how often asked. */
+  readonly tryMs: number
+  readonly tries: number
 }
 
 export interface DnsPlan {

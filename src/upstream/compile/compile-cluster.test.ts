@@ -188,6 +188,8 @@ test('DNS: fields of the cluster, and a DnsCluster', () => {
     typedConfig: {
       '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
       resolvers: [{ socketAddress: { address: '::1', portValue: 5353 } }],
+      queryTimeoutSeconds: '2',
+      queryTries: 3,
     },
   }
   const fields = {
@@ -207,7 +209,7 @@ test('DNS: fields of the cluster, and a DnsCluster', () => {
     failureBaseMs: 1000,
     failureMaxMs: 10_000,
     failureBackOff: true,
-    resolver: { kind: 'cares', servers: ['[::1]:5353'] },
+    resolver: { kind: 'cares', servers: ['[::1]:5353'], tryMs: 2000, tries: 3 },
   }
   const loadAssignment = assigned(named('web'))
   assert.deepEqual(plan({ name: 'c', type: 'STRICT_DNS', loadAssignment, ...fields }).dns, expected)

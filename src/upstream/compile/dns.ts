@@ -11,6 +11,8 @@ export const DNS_CLUSTER = 'envoy.extensions.clusters.dns.v3.DnsCluster'
 const CARES = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
 const GETADDRINFO = 'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig'
 const DEFAULT_REFRESH_MS = 5000
+/** Defaults of Envoy's c-ares: 5 s a try, 4 tries. */
+const QUERY = { tryMs: 5000, tries: 4 }
 const UDP_OR_TCP = 'the resolver chooses UDP or TCP by itself; leave it out'
 const SEARCH = 'names are looked up as they stand, without search domains; leave it out'
 
@@ -28,13 +30,11 @@ declareSupport(DNS_CLUSTER, {
 })
 declareSupport(`${DNS_CLUSTER}.RefreshRate`, { supported: ['base_interval', 'max_interval'] })
 declareSupport(CARES, {
-  supported: ['resolvers', 'dns_resolver_options'],
+  supported: ['resolvers', 'dns_resolver_options', 'query_timeout_seconds', 'query_tries'],
   refused: {
     use_resolvers_as_fallback: 'the listed resolvers replace those of the system; leave it out',
     filter_unroutable_families: 'choose the family with dns_lookup_family',
     udp_max_queries: 'there is no limit on queries per socket; leave it out',
-    query_timeout_seconds: 'a query times out after 5 seconds, as by default in Envoy',
-    query_tries: 'a query is tried 4 times, as by default in Envoy',
     rotate_nameservers: 'name servers are asked in their order',
     edns0_max_payload_size: 'the resolver chooses it by itself; leave it out',
     max_udp_channel_duration: 'sockets are not kept between queries; leave it out',
@@ -91,11 +91,11 @@ function compileResolver(
 ): DnsResolverPlan {
   if (typed === undefined) {
     const deprecated = cluster.dnsResolutionConfig?.resolvers ?? cluster.dnsResolvers
-    return { kind: 'cares', servers: servers(deprecated, context, path.field('dns_resolvers')) }
+    return { kind: 'cares', servers: servers(deprecated, context, path.field('dns_resolvers')), ...QUERY }
   }
   const at = path.field('typed_dns_resolver_config').field('typed_config')
   const type = typeName(typed.typedConfig ?? {})
-  if (type === GETADDRINFO) return { kind: 'getaddrinfo', servers: [] }
+  if (type === GETADDRINFO) return { kind: 'getaddrinfo', servers: [], ...QUERY }
   if (type !== CARES) {
     context.diagnostics.error(at, `no DNS resolver reads ${type}`, {
       expected: `${CARES} or ${GETADDRINFO}`,
@@ -103,7 +103,12 @@ function compileResolver(
     })
   }
   const config = typed.typedConfig as CaresDnsResolverConfigJson | undefined
-  return { kind: 'cares', servers: servers(config?.resolvers, context, at.field('resolvers')) }
+  return {
+    kind: 'cares',
+    servers: servers(config?.resolvers, context, at.field('resolvers')),
+    tryMs: config?.queryTimeoutSeconds === undefined ? QUERY.tryMs : Number(config.queryTimeoutSeconds) * 1000,
+    tries: config?.queryTries ?? QUERY.tries,
+  }
 }
 
 /** `fields`: of the cluster or of a DnsCluster. */

@@ -4,9 +4,6 @@ import type { DnsResolverPlan } from '../cluster-plan.ts'
 import { HostsFile } from './hosts-file.ts'
 import type { DnsAnswer, DnsResolver } from './resolver.ts'
 
-/** Defaults of Envoy's c-ares: 5 s a try, 4 tries. */
-const QUERY_TIMEOUT_MS = 5000
-const QUERY_TRIES = 4
 /** getaddrinfo tells no TTL; Envoy assumes this one. */
 const ASSUMED_TTL_S = 60
 /** Codes that mean: there is no such record. */
@@ -35,9 +32,9 @@ export class CaresResolver implements DnsResolver {
   private readonly resolver: dns.Resolver
   private readonly hosts: HostsFile
 
-  /** `servers`: 'ip:port' each; none: those of /etc/resolv.conf. */
-  constructor(servers: readonly string[], hosts: HostsFile = new HostsFile(), timeoutMs = QUERY_TIMEOUT_MS) {
-    this.resolver = new dns.Resolver({ timeout: timeoutMs, tries: QUERY_TRIES })
+  /** Without servers: those of /etc/resolv.conf. */
+  constructor({ servers, tryMs, tries }: Omit<DnsResolverPlan, 'kind'>, hosts: HostsFile = new HostsFile()) {
+    this.resolver = new dns.Resolver({ timeout: tryMs, tries })
     this.hosts = hosts
     if (servers.length > 0) this.resolver.setServers(servers)
   }
@@ -77,10 +74,10 @@ export type DnsResolverFactory = (plan: DnsResolverPlan) => DnsResolver
 export function nodeResolvers(): DnsResolverFactory {
   const known = new Map<string, DnsResolver>()
   return plan => {
-    const key = `${plan.kind} ${plan.servers.join(' ')}`
+    const key = `${plan.kind} ${plan.tryMs} ${plan.tries} ${plan.servers.join(' ')}`
     let resolver = known.get(key)
     if (resolver === undefined) {
-      resolver = plan.kind === 'getaddrinfo' ? new GetAddrInfoResolver() : new CaresResolver(plan.servers)
+      resolver = plan.kind === 'getaddrinfo' ? new GetAddrInfoResolver() : new CaresResolver(plan)
       known.set(key, resolver)
     }
     return resolver

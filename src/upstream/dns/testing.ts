@@ -1,10 +1,13 @@
-// Test kit: a DNS server on a real UDP socket that answers as it is told.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+// Test kit: a DNS server on a real UDP socket, and on TCP for what no datagram holds, that answers as it is told.
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { isIPv4 } from 'node:net'
+import { type AddressInfo, createServer, isIPv4, type Server } from 'node:net'
 
 const TYPE_A = 1
 const TYPE_AAAA = 28
+const MAX_DATAGRAM_BYTES = 1232
+const FLAGS = 0x8180
+const FLAG_TRUNCATED = 0x0200
 export const SERVFAIL = 2
 export const NXDOMAIN = 3
 
@@ -34,23 +37,55 @@ function questionOf(query: Buffer): { name: string; type: number; end: number } 
   return { name: labels.join('.').toLowerCase(), type: query.readUInt16BE(at + 1), end: at + 5 }
 }
 
+/** The question without an answer: it is to be asked over TCP. */
+function truncated(answer: Buffer, query: Buffer): Buffer {
+  const head = Buffer.from(answer.subarray(0, questionOf(query).end))
+  head.writeUInt16BE(FLAGS | FLAG_TRUNCATED, 2)
+  head.writeUInt16BE(0, 6)
+  return head
+}
+
 export class TestDnsServer {
   zone: Zone = {}
   ttlS = 60
   /** Questions so far, 'A name' or 'AAAA name'. */
   readonly questions: string[] = []
   private readonly socket: Socket
+  private readonly server: Server
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, server: Server) {
     this.socket = socket
-    socket.on('message', (query, from) => this.answer(query, from))
+    this.server = server
+    socket.on('message', (query, from) => {
+      const answer = this.answer(query)
+      if (answer !== null)
+        socket.send(answer.length > MAX_DATAGRAM_BYTES ? truncated(answer, query) : answer, from.port, from.address)
+    })
+    server.on('connection', connection => {
+      connection.on('error', () => connection.destroy())
+      connection.on('data', (bytes: Buffer) => {
+        const answer = this.answer(bytes.subarray(2))
+        if (answer === null) return
+        const length = Buffer.alloc(2)
+        length.writeUInt16BE(answer.length)
+        connection.end(Buffer.concat([length, answer]))
+      })
+    })
   }
 
   static async start(): Promise<TestDnsServer> {
-    const socket = createSocket('udp4')
-    socket.bind(0, '127.0.0.1')
-    await once(socket, 'listening')
-    return new TestDnsServer(socket)
+    for (;;) {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const socket = createSocket('udp4')
+      const bound = await new Promise(resolve => {
+        socket.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true))
+      })
+      if (bound) return new TestDnsServer(socket, server)
+      // Another's datagrams come to that port.
+      server.close()
+    }
   }
 
   /** 'ip:port'. */
@@ -58,15 +93,15 @@ export class TestDnsServer {
     return `127.0.0.1:${this.socket.address().port}`
   }
 
-  private answer(query: Buffer, from: RemoteInfo): void {
+  private answer(query: Buffer): Buffer | null {
     const { name, type, end } = questionOf(query)
     this.questions.push(`${type === TYPE_AAAA ? 'AAAA' : 'A'} ${name}`)
     const entry = this.zone[name] ?? NXDOMAIN
-    if (entry === 'silent') return
+    if (entry === 'silent') return null
     const rcode = typeof entry === 'number' ? entry : 0
     const addresses = typeof entry === 'number' ? [] : entry.filter(address => isIPv4(address) === (type === TYPE_A))
     const head = Buffer.from(query.subarray(0, end))
-    head.writeUInt16BE(0x8180 | rcode, 2)
+    head.writeUInt16BE(FLAGS | rcode, 2)
     head.writeUInt16BE(addresses.length, 6)
     head.writeUInt16BE(0, 8)
     head.writeUInt16BE(0, 10)
@@ -80,10 +115,11 @@ export class TestDnsServer {
       record.writeUInt16BE(data.length, 10)
       return Buffer.concat([record, data])
     })
-    this.socket.send(Buffer.concat([head, ...records]), from.port, from.address)
+    return Buffer.concat([head, ...records])
   }
 
   close(): void {
     this.socket.close()
+    this.server.close()
   }
 }
