@@ -16,6 +16,8 @@ export interface CompileContext {
   readonly secrets?: Secrets
   /** What is compiled, such as 'listener in': with the config path it names a place, alike on all threads. Set only where what is compiled will serve, not where it is merely checked. */
   readonly resource?: string
+  /** What is compiled has been compiled by another thread without a complaint: parts of it may wait until they are needed. */
+  readonly checked?: boolean
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>

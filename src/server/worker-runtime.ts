@@ -163,7 +163,8 @@ export class WorkerRuntime {
   /** Main has compiled the same resource, so what fails here is a file that went away or a cluster just removed. */
   private compile<Plan>(name: string, compile: (context: CompileContext) => Plan): Plan {
     const diagnostics = new Diagnostics()
-    const plan = compile({ ...this.context, resource: name, runtime: this.thread.runtime.snapshot, diagnostics })
+    const runtime = this.thread.runtime.snapshot
+    const plan = compile({ ...this.context, resource: name, checked: true, runtime, diagnostics })
     if (!diagnostics.failed) return plan
     throw new Error(diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; '))
   }

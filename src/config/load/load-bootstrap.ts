@@ -3,6 +3,7 @@ import { type CheckNote, ResourceChecker } from '../check/resource-checker.ts'
 import { Diagnostics } from '../diagnostics.ts'
 import { schemaTable } from '../schema/table.ts'
 import '../support/index.ts'
+import { parseJson } from '../yaml/parse-json.ts'
 import { parseLargeYaml } from '../yaml/parse-large.ts'
 import { decodeBinary } from './binary.ts'
 import { type ConfigSource, ConfigSources, lineAndColumn } from './config-sources.ts'
@@ -58,8 +59,7 @@ function parseText(
   diagnostics: Diagnostics,
 ): Parsed {
   const json = path.endsWith('.json')
-  // Tabs may indent JSON; in YAML they may not, and the parser then says so.
-  const { value, problems, shared } = parseLargeYaml(json ? text.replaceAll('\t', ' ') : text, json)
+  const { value, problems, shared } = json ? parseJson(text) : parseLargeYaml(text)
   for (const { offset, message, code } of problems) {
     diagnostics.list.push({ severity: 'error', path: '', message, file: path, ...lineAndColumn(text, offset), code })
   }

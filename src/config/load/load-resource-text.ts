@@ -1,3 +1,4 @@
+import { parseJson } from '../yaml/parse-json.ts'
 import { parseLargeYaml } from '../yaml/parse-large.ts'
 import { lineAndColumn } from './config-sources.ts'
 
@@ -9,10 +10,7 @@ export interface ParsedText {
 
 /** Parses a file of resources, YAML or JSON. */
 export function parseResourceText(file: string, text: string): ParsedText {
-  const { value, problems } = parseLargeYaml(
-    file.endsWith('.json') ? text.replaceAll('\t', ' ') : text,
-    file.endsWith('.json'),
-  )
+  const { value, problems } = file.endsWith('.json') ? parseJson(text) : parseLargeYaml(text)
   const first = problems[0]
   if (first === undefined) return { value, problem: null }
   const { line, column } = lineAndColumn(text, first.offset)

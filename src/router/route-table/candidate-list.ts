@@ -19,25 +19,29 @@ export interface KeyedCandidates {
   readonly byValue: ReadonlyMap<string, readonly number[]>
 }
 
+const NONE: readonly never[] = []
+
 export class CandidateList {
-  private readonly all: Candidate[] = []
+  /** Until the list is sealed. */
+  private all: Candidate[] | null = []
   /** Route indexes to try one by one, ascending. */
-  scanned: readonly number[] = []
-  keyed: readonly KeyedCandidates[] = []
+  scanned: readonly number[] = NONE
+  keyed: readonly KeyedCandidates[] = NONE
 
   add(candidate: Candidate): void {
-    this.all.push(candidate)
+    this.all?.push(candidate)
   }
 
   /** Once all candidates are there, in order. What stands behind an unconditional route can never be reached. */
   seal(): void {
-    const last = this.all.findIndex(candidate => candidate.unconditional)
-    const reachable = last < 0 ? this.all : this.all.slice(0, last + 1)
+    const all = this.all ?? []
+    this.all = null
+    const last = all.findIndex(candidate => candidate.unconditional)
+    const reachable = last < 0 ? all : all.slice(0, last + 1)
     const keyed = reachable.filter(candidate => candidate.exactHeader !== null)
     const useKeys = keyed.length >= MIN_KEYED
     this.scanned = reachable.filter(c => !useKeys || c.exactHeader === null).map(c => c.index)
-    this.keyed = useKeys ? groupByHeader(keyed) : []
-    this.all.length = 0
+    if (useKeys) this.keyed = groupByHeader(keyed)
   }
 }
 

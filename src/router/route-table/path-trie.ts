@@ -9,8 +9,8 @@ const SLASH = 47
 export class PathTrieNode {
   /** What leads here from the parent. */
   label: string
-  /** By the first character of their labels. */
-  readonly children = new Map<number, PathTrieNode>()
+  /** By the first character of their labels; null: none. Most nodes are leaves, and even an empty map is 200 bytes. */
+  children: Map<number, PathTrieNode> | null = null
   /** Routes whose whole path ends here. */
   exact: CandidateList | null = null
   /** Routes whose prefix ends here. */
@@ -44,17 +44,20 @@ export function insertPath(root: PathTrieNode, text: string): PathTrieNode {
   let node = root
   let at = 0
   while (at < text.length) {
-    const child = node.children.get(text.charCodeAt(at))
-    if (child === undefined) {
-      const leaf = new PathTrieNode(text.slice(at))
-      node.children.set(text.charCodeAt(at), leaf)
-      return leaf
-    }
+    const child = node.children?.get(text.charCodeAt(at))
+    if (child === undefined) return addChild(node, text.slice(at))
     const common = commonLength(child.label, text, at)
     at += common
     node = common === child.label.length ? child : split(node, child, common)
   }
   return node
+}
+
+function addChild(parent: PathTrieNode, label: string): PathTrieNode {
+  const child = new PathTrieNode(label)
+  parent.children ??= new Map()
+  parent.children.set(label.charCodeAt(0), child)
+  return child
 }
 
 function commonLength(label: string, text: string, at: number): number {
@@ -64,10 +67,9 @@ function commonLength(label: string, text: string, at: number): number {
 }
 
 function split(parent: PathTrieNode, child: PathTrieNode, at: number): PathTrieNode {
-  const upper = new PathTrieNode(child.label.slice(0, at))
-  parent.children.set(upper.label.charCodeAt(0), upper)
+  const upper = addChild(parent, child.label.slice(0, at))
   child.label = child.label.slice(at)
-  upper.children.set(child.label.charCodeAt(0), child)
+  upper.children = new Map([[child.label.charCodeAt(0), child]])
   return upper
 }
 
@@ -91,7 +93,7 @@ export function searchPath(
     }
     if (at === end)
       return node.exact === null ? best : visitor.visit(node.exact, best, path, end, headers, info, random)
-    const child = node.children.get(path.charCodeAt(at))
+    const child = node.children === null ? undefined : node.children.get(path.charCodeAt(at))
     if (child === undefined) return best
     const { label } = child
     if (at + label.length > end) return best

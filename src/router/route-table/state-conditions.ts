@@ -11,11 +11,14 @@ declareSupport('envoy.config.route.v3.CookieMatcher', { supported: ['name', 'str
 declareSupport('envoy.type.matcher.v3.FilterStateMatcher', { supported: ['key', 'string_match', 'address_match'] })
 declareSupport('envoy.type.matcher.v3.AddressMatcher', { supported: ['ranges', 'invert_match'] })
 
+const NO_CONDITIONS: readonly Condition[] = []
+
 export function compileStateConditions(
   match: RouteMatchJson,
   context: CompileContext,
   path: ConfigPath,
 ): readonly Condition[] {
+  if (match.filterState === undefined && match.cookies === undefined) return NO_CONDITIONS
   const states = path.field('filter_state')
   const cookies = path.field('cookies')
   return [
