@@ -5,11 +5,8 @@ import { type AccessLogPlan, type Address, compileAccessLogs, parseAddress } fro
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
 
 declareSupport('envoy.config.bootstrap.v3.Admin', {
-  supported: ['access_log', 'profile_path', 'address', 'allow_paths'],
-  refused: {
-    access_log_path: 'removed from the v3 API in favour of access_log with a file access logger',
-    socket_options: NO_SOCKET_OPTIONS,
-  },
+  supported: ['access_log', 'access_log_path', 'profile_path', 'address', 'allow_paths'],
+  refused: { socket_options: NO_SOCKET_OPTIONS },
   accepted: { ignore_global_conn_limit: 'the admin listener never counts against the global connection limit here' },
 })
 
@@ -33,6 +30,16 @@ function compileAllowPaths(admin: AdminJson, context: CompileContext, path: Conf
   return patterns.length === 0 ? () => true : request => patterns.some(matches => matches(request))
 }
 
+/** The deprecated form of a file access logger: Envoy's default format, written to this file. */
+function compileLogPath(file: string | undefined, context: CompileContext, path: ConfigPath): readonly AccessLogPlan[] {
+  if (file === undefined || file === '') return []
+  const typedConfig = {
+    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+    path: file,
+  }
+  return compileAccessLogs([{ typedConfig }], context, path)
+}
+
 /** Compiles bootstrap.admin; null where it has no address, which means no admin interface, as in Envoy. */
 export function compileAdmin(
   admin: AdminJson | undefined,
@@ -43,7 +50,10 @@ export function compileAdmin(
   return Object.freeze({
     address: parseAddress(admin.address),
     profilePath: admin.profilePath ?? DEFAULT_PROFILE_PATH,
-    accessLogs: compileAccessLogs(admin.accessLog, context, path.field('access_log')),
+    accessLogs: [
+      ...compileAccessLogs(admin.accessLog, context, path.field('access_log')),
+      ...compileLogPath(admin.accessLogPath, context, path.field('access_log_path')),
+    ],
     allows: compileAllowPaths(admin, context, path),
   })
 }

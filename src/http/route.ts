@@ -132,6 +132,9 @@ export interface ConnectPlan {
 /** Extensions whose filter has settings per route register a factory of this category for them. */
 export const PER_ROUTE_CATEGORY = 'envoy.filters.http.per_route'
 
+/** What perFilterConfig() calls the policies of the deprecated cors fields: no filter has this name. */
+export const ROUTE_CORS_POLICY = 'envoy.config.route.v3.CorsPolicy'
+
 /** What typed_per_filter_config says of one filter, all levels above a route taken together. */
 export interface PerFilterConfig {
   /** The filter is left out on this route; false: it runs, even where the chain lists it as disabled. */

@@ -63,7 +63,10 @@ import {
 } from '../extensions/http-filters/header_to_metadata/index.ts'
 import { healthCheckFactory } from '../extensions/http-filters/health_check/index.ts'
 import { ipTaggingFactory } from '../extensions/http-filters/ip_tagging/index.ts'
-import { jsonToMetadataFactory } from '../extensions/http-filters/json_to_metadata/index.ts'
+import {
+  jsonToMetadataFactory,
+  jsonToMetadataPerRouteFactory,
+} from '../extensions/http-filters/json_to_metadata/index.ts'
 import { jwtAuthnFactory, jwtAuthnPerRouteFactory } from '../extensions/http-filters/jwt_authn/index.ts'
 import {
   localRateLimitFactory,
@@ -133,6 +136,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   adaptiveConcurrencyFactory,
   admissionControlFactory,
   jsonToMetadataFactory,
+  jsonToMetadataPerRouteFactory,
   jwtAuthnFactory,
   jwtAuthnPerRouteFactory,
   oauth2Factory,

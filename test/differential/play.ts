@@ -212,7 +212,7 @@ class Player {
     const wanted = new RegExp(stats)
     const all = [
       ...(await this.proxy.stats(
-        `http.${slug}\\.|^cluster\\.|^vhost\\.|http_local_rate_limit|http_bandwidth_limit|json_to_metadata`,
+        `http.${slug}\\.|^cluster\\.|^vhost\\.|http_local_rate_limit|http_bandwidth_limit|json_to_metadata|^http_filter_name`,
       )),
     ].map(([name, value]) => [name.replace(`http.${slug}.`, 'http.'), value] as const)
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))

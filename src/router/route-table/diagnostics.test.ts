@@ -91,7 +91,7 @@ test('a domain and a name belong to one virtual host', () => {
     complaints({ virtualHosts: [host('v', 'a.b', 'A.B'), host('v', '*'), host('w', '*.x', '*', '*.X')] }),
     [
       'virtual_hosts[0].domains[1]: domain A.B appears twice',
-      'virtual_hosts[1].name: two virtual hosts are named v',
+      'virtual_hosts[1].name: two virtual hosts are named v; their stats are one',
       'virtual_hosts[2].domains[1]: domain * appears twice',
       'virtual_hosts[2].domains[2]: domain *.X appears twice',
     ],

@@ -105,7 +105,8 @@ export function compileRouteConfiguration(
   for (const [i, json] of (config.virtualHosts ?? []).entries()) {
     const at = path.field('virtual_hosts').index(i)
     const name = json.name ?? ''
-    if (names.has(name)) context.diagnostics.error(at.field('name'), `two virtual hosts are named ${name}`)
+    if (names.has(name))
+      context.diagnostics.warn(at.field('name'), `two virtual hosts are named ${name}; their stats are one`)
     names.add(name)
     const host = compileVirtualHost(json, scope, at)
     for (const [d, domain] of (json.domains ?? []).entries()) {

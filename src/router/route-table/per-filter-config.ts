@@ -35,7 +35,7 @@ export function compilePerFilterConfigs(
 }
 
 /** As Envoy: whether the filter runs is said by the most specific entry, its settings by the most specific that has any. */
-function onTopOf(below: PerFilterConfig | undefined, { disabled, plan }: Entry): PerFilterConfig {
+export function onTopOf(below: PerFilterConfig | undefined, { disabled, plan }: Entry): PerFilterConfig {
   const levels = below?.levels ?? []
   if (plan === null) return Object.freeze({ disabled, plan: below?.plan ?? null, levels })
   return Object.freeze({ disabled, plan, levels: [...levels, plan] })

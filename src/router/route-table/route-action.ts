@@ -56,6 +56,7 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     'max_stream_duration',
     'rate_limits',
     'include_vh_rate_limits',
+    'cors',
   ],
   refused: {
     cluster_specifier_plugin:
@@ -66,7 +67,6 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     internal_redirect_action: 'removed from the API; use internal_redirect_policy',
     max_internal_redirects: 'removed from the API; use internal_redirect_policy',
     flush_timeout: "use the connection manager's timeouts; one per route is not part of this release",
-    cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
   },
   accepted: {
     early_data_policy: 'early data comes with HTTP/3, which is not part of this release',

@@ -2,6 +2,7 @@
 import type { RouteJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type ConfigPath, declareSupport, int64 } from '../../config/index.ts'
 import { compileMutationLevel, type HeaderMutations, type MutationLevel, type Route } from '../../http/index.ts'
+import { withDeprecatedCors } from './deprecated-cors.ts'
 import { compileDirectResponse } from './direct-response-action.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
 import { compileRedirect } from './redirect-action.ts'
@@ -137,7 +138,12 @@ function compileFields(
     bufferLimitBytes: bufferLimit(route, scope.bufferLimitBytes),
     statPrefix: route.statPrefix === undefined || route.statPrefix === '' ? null : route.statPrefix,
     metadata: route.metadata?.filterMetadata ?? null,
-    filterConfigs: compilePerFilterConfigs(route.typedPerFilterConfig, scope.filterConfigs, context, path),
+    filterConfigs: withDeprecatedCors(
+      route.route?.cors,
+      compilePerFilterConfigs(route.typedPerFilterConfig, scope.filterConfigs, context, path),
+      context,
+      path.field('route').field('cors'),
+    ),
     requestMutations: inOrder('request', own, scope),
     responseMutations: inOrder('response', own, scope),
     redirectPlan:

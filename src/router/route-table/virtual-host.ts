@@ -13,6 +13,7 @@ import {
   X_FORWARDED_PROTO,
 } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
+import { withDeprecatedCors } from './deprecated-cors.ts'
 import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { httpsRedirectRoute } from './https-redirect-route.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
@@ -37,6 +38,7 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'response_headers_to_add',
     'response_headers_to_remove',
     'typed_per_filter_config',
+    'cors',
     'include_request_attempt_count',
     'include_attempt_count_in_response',
     'include_is_timeout_retry_header',
@@ -49,7 +51,6 @@ declareSupport('envoy.config.route.v3.VirtualHost', {
     'rate_limits',
   ],
   refused: {
-    cors: 'deprecated: put the same settings into typed_per_filter_config of the cors filter, as extensions.filters.http.cors.v3.CorsPolicy',
     retry_policy_typed_config: 'use retry_policy',
     route_specifiers: 'route specifier extensions are not available',
   },
@@ -124,7 +125,12 @@ export function compileVirtualHost(host: VirtualHostJson, table: TableScope, pat
             path.field('request_mirror_policies'),
           ),
     bufferLimitBytes: bufferLimit(host, -1),
-    filterConfigs: compilePerFilterConfigs(host.typedPerFilterConfig, table.filterConfigs, context, path),
+    filterConfigs: withDeprecatedCors(
+      host.cors,
+      compilePerFilterConfigs(host.typedPerFilterConfig, table.filterConfigs, context, path),
+      context,
+      path.field('cors'),
+    ),
     tableMutations: mutations,
     hostMutations: compileMutationLevel(host, context, path),
   }

@@ -13,7 +13,7 @@ const GETADDRINFO = 'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAdd
 const DEFAULT_REFRESH_MS = 5000
 /** Defaults of Envoy's c-ares: 5 s a try, 4 tries. */
 const QUERY = { tryMs: 5000, tries: 4 }
-const UDP_OR_TCP = 'the resolver chooses UDP or TCP by itself; leave it out'
+const UDP_OR_TCP = 'the resolver asks over UDP, and over TCP what UDP cut short'
 const SEARCH = 'names are looked up as they stand, without search domains; leave it out'
 
 declareSupport(DNS_CLUSTER, {
@@ -51,8 +51,7 @@ declareSupport(GETADDRINFO, {
 })
 declareSupport('envoy.config.core.v3.DnsResolverOptions', {
   supported: [],
-  refused: { use_tcp_for_dns_lookups: UDP_OR_TCP },
-  accepted: { no_default_search_domain: SEARCH },
+  accepted: { no_default_search_domain: SEARCH, use_tcp_for_dns_lookups: UDP_OR_TCP },
 })
 declareSupport('envoy.config.core.v3.DnsResolutionConfig', { supported: ['resolvers', 'dns_resolver_options'] })
 

@@ -14,7 +14,7 @@ const DEFAULT_HOST_TTL_MS = 300_000
 const DEFAULT_MAX_HOSTS = 1024
 const DEFAULT_MAX_PENDING = 1024
 const DEFAULT_QUERY_TIMEOUT_MS = 5000
-const UDP_OR_TCP = 'the resolver chooses UDP or TCP by itself; leave it out'
+const UDP_OR_TCP = 'the resolver asks over UDP, and over TCP what UDP cut short'
 
 declareSupport(`${API}.DnsCacheConfig`, {
   supported: [
@@ -34,9 +34,9 @@ declareSupport(`${API}.DnsCacheConfig`, {
     'resolved_address_filter',
   ],
   refused: {
-    use_tcp_for_dns_lookups: UDP_OR_TCP,
     key_value_config: 'key-value stores, to keep the cache over restarts, are not part of this release',
   },
+  accepted: { use_tcp_for_dns_lookups: UDP_OR_TCP },
 })
 declareSupport(`${API}.DnsCacheCircuitBreakers`, { supported: ['max_pending_requests'] })
 

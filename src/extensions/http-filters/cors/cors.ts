@@ -6,6 +6,8 @@ import {
   HeaderName,
   HttpFilter,
   type HttpFilterStatus,
+  ROUTE_CORS_POLICY,
+  type Route,
 } from '../../../http/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
 import { allowsOrigin, type CorsPolicies, type CorsPolicy, flagOf, textOf } from './policy.ts'
@@ -42,7 +44,7 @@ export class CorsFilter extends HttpFilter {
     if (origin === undefined || origin === '') return FilterContinue
     const { route, thread } = this.callbacks
     if (route?.kind !== 'cluster') return FilterContinue
-    const policies = this.routePlans() as CorsPolicies | null
+    const policies = this.policiesOf(route)
     if (policies === null || policies.length === 0) return FilterContinue
     const nearest = policies[policies.length - 1] as CorsPolicy
     const enabled = nearest.enabled(thread)
@@ -56,6 +58,13 @@ export class CorsFilter extends HttpFilter {
     if (!allowed && flagOf(policies, 'forwardsOthers', true)) return FilterContinue
     this.answerPreflight(headers, policies)
     return FilterStop
+  }
+
+  /** As Envoy: the deprecated cors fields count where no typed_per_filter_config says anything. */
+  private policiesOf(route: Route): CorsPolicies | null {
+    const plans = this.routePlans()
+    if (plans !== null && plans.length > 0) return plans as CorsPolicies
+    return (route.perFilterConfig(ROUTE_CORS_POLICY)?.levels as CorsPolicies | undefined) ?? null
   }
 
   private answerPreflight(headers: HeaderMap, policies: CorsPolicies): void {

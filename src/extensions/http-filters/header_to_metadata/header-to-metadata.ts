@@ -1,7 +1,8 @@
 // HOT FILE (docs/hot-path.md): headers and cookies become dynamic metadata.
 import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus } from '../../../http/index.ts'
-import { setDynamicMetadata } from '../../../observability/index.ts'
+import { type StatBlock, setDynamicMetadata } from '../../../observability/index.ts'
 import type { Rule, RuleSet, Target } from './rules.ts'
+import * as S from './stats.ts'
 
 /** Envoy's limit: such values and longer ones are left out. */
 const MAX_VALUE_BYTES = 8192
@@ -10,19 +11,21 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 export class HeaderToMetadataFilter extends HttpFilter {
   private readonly own: RuleSet
+  private readonly stats: StatBlock | null
 
-  constructor(rules: RuleSet) {
+  constructor(rules: RuleSet, stats: StatBlock | null) {
     super()
     this.own = rules
+    this.stats = stats
   }
 
   override decodeHeaders(headers: HeaderMap): HttpFilterStatus {
-    this.run(this.rules().request, headers)
+    this.run(this.rules().request, headers, S.REQUEST)
     return FilterContinue
   }
 
   override encodeHeaders(headers: HeaderMap): HttpFilterStatus {
-    this.run(this.rules().response, headers)
+    this.run(this.rules().response, headers, S.RESPONSE)
     return FilterContinue
   }
 
@@ -30,24 +33,41 @@ export class HeaderToMetadataFilter extends HttpFilter {
     return (this.routePlan() as RuleSet | null) ?? this.own
   }
 
-  private run(rules: readonly Rule[], headers: HeaderMap): void {
+  private count(slot: number): void {
+    if (this.stats !== null) this.stats.cells[slot]! += 1
+  }
+
+  private run(rules: readonly Rule[], headers: HeaderMap, slots: S.DirectionSlots): void {
     for (let i = 0; i < rules.length; i++) {
+      this.count(slots.processed)
       const { source, onPresent, onMissing, remove } = rules[i]!
       const value = source.read(headers)
       if (value !== undefined && remove) source.remove(headers)
-      if (value !== undefined && onPresent !== null) this.write(onPresent, value)
-      else if (value === undefined && onMissing !== null) this.write(onMissing, onMissing.constant)
+      const target = value === undefined ? onMissing : onPresent
+      if (target === null) continue
+      // As Envoy: where nobody asks for what is missing, it is not counted.
+      if (value === undefined) this.count(slots.notFound)
+      if (this.write(target, value ?? target.constant)) this.count(slots.added)
     }
   }
 
-  private write(target: Target, found: string): void {
+  private write(target: Target, found: string): boolean {
     const { rewrite, constant } = target
     const text = rewrite === null ? constant || found : rewrite(found)
-    if (text === '' || text.length >= MAX_VALUE_BYTES) return
+    if (text === '') {
+      if (rewrite !== null && found !== '') this.count(S.REWRITE_FAILED)
+      return false
+    }
+    if (text.length >= MAX_VALUE_BYTES) {
+      this.count(S.TOO_LONG)
+      return false
+    }
     const decoded = target.isBase64 ? fromBase64(text) : text
-    if (decoded === '' || (target.isNumber && !NUMBER.test(decoded))) return
+    if (decoded === '') this.count(S.BASE64_FAILED)
+    if (decoded === '' || (target.isNumber && !NUMBER.test(decoded))) return false
     const value = target.isNumber ? Number(decoded) : decoded
     setDynamicMetadata(this.callbacks.info, target.namespace, { [target.key]: value })
+    return true
   }
 }
 

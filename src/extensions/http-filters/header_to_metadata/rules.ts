@@ -16,10 +16,7 @@ import { cookieValue, type HeaderMap, HeaderName } from '../../../http/index.ts'
 
 const API = 'envoy.extensions.filters.http.header_to_metadata.v3.Config'
 
-declareSupport(API, {
-  supported: ['request_rules', 'response_rules'],
-  refused: { stat_prefix: 'this filter keeps no stats in this release' },
-})
+declareSupport(API, { supported: ['request_rules', 'response_rules', 'stat_prefix'] })
 declareSupport(`${API}.Rule`, { supported: ['header', 'cookie', 'on_header_present', 'on_header_missing', 'remove'] })
 declareSupport(`${API}.KeyValuePair`, {
   supported: ['metadata_namespace', 'key', 'value', 'regex_value_rewrite', 'type', 'encode'],

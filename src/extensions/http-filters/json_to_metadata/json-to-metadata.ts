@@ -11,20 +11,20 @@ import {
 } from '../../../http/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import { applyError, applyMissing, applyRule } from './extract.ts'
-import type { MatchRules } from './rules.ts'
+import type { BothRules, MatchRules } from './rules.ts'
 import * as S from './stats.ts'
 
 export interface JsonToMetadataShared {
-  readonly request: MatchRules | null
-  readonly response: MatchRules | null
+  readonly rules: BothRules
   readonly requestStats: StatBlock
   readonly responseStats: StatBlock
 }
 
 export class JsonToMetadataFilter extends HttpFilter {
   private readonly shared: JsonToMetadataShared
-  private readsRequest = false
-  private readsResponse = false
+  /** Of the message whose body is read; null: it is not. */
+  private request: MatchRules | null = null
+  private response: MatchRules | null = null
 
   constructor(shared: JsonToMetadataShared) {
     super()
@@ -32,15 +32,21 @@ export class JsonToMetadataFilter extends HttpFilter {
   }
 
   override decodeHeaders(headers: HeaderMap, endStream: boolean): HttpFilterStatus {
-    const { request, requestStats } = this.shared
-    this.readsRequest = request !== null && this.begin(request, requestStats, headers, endStream)
-    return this.readsRequest ? FilterStop : FilterContinue
+    const { request } = this.rules()
+    if (request === null || !this.begin(request, this.shared.requestStats, headers, endStream)) return FilterContinue
+    this.request = request
+    return FilterStop
   }
 
   override encodeHeaders(headers: HeaderMap, endStream: boolean): HttpFilterStatus {
-    const { response, responseStats } = this.shared
-    this.readsResponse = response !== null && this.begin(response, responseStats, headers, endStream)
-    return this.readsResponse ? FilterStop : FilterContinue
+    const { response } = this.rules()
+    if (response === null || !this.begin(response, this.shared.responseStats, headers, endStream)) return FilterContinue
+    this.response = response
+    return FilterStop
+  }
+
+  private rules(): BothRules {
+    return (this.routePlan() as BothRules | null) ?? this.shared.rules
   }
 
   /** True: the body is to be read. */
@@ -58,12 +64,12 @@ export class JsonToMetadataFilter extends HttpFilter {
   }
 
   override decodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
-    if (!this.readsRequest) return FilterContinue
+    if (this.request === null) return FilterContinue
     return this.onData(this.callbacks.decoding, data.subarray(start, end), endStream)
   }
 
   override encodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
-    if (!this.readsResponse) return FilterContinue
+    if (this.response === null) return FilterContinue
     return this.onData(this.callbacks.encoding, data.subarray(start, end), endStream)
   }
 
@@ -77,12 +83,12 @@ export class JsonToMetadataFilter extends HttpFilter {
   }
 
   override decodeTrailers(): HttpFilterStatus {
-    if (this.readsRequest) this.readHeld(this.callbacks.decoding)
+    if (this.request !== null) this.readHeld(this.callbacks.decoding)
     return FilterContinue
   }
 
   override encodeTrailers(): HttpFilterStatus {
-    if (this.readsResponse) this.readHeld(this.callbacks.encoding)
+    if (this.response !== null) this.readHeld(this.callbacks.encoding)
     return FilterContinue
   }
 
@@ -92,7 +98,7 @@ export class JsonToMetadataFilter extends HttpFilter {
 
   private read(direction: FilterDirection, body: Buffer): void {
     const isRequest = direction === this.callbacks.decoding
-    const rules = (isRequest ? this.shared.request : this.shared.response) as MatchRules
+    const rules = (isRequest ? this.request : this.response) as MatchRules
     const { cells } = isRequest ? this.shared.requestStats : this.shared.responseStats
     const { info } = this.callbacks
     if (body.length === 0) {

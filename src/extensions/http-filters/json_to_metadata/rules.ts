@@ -1,5 +1,6 @@
 // The rules of json_to_metadata, compiled.
 import type {
+  JsonToMetadataJson,
   JsonToMetadata_KeyValuePairJson as KeyValuePairJson,
   JsonToMetadata_MatchRulesJson as MatchRulesJson,
 } from '#api/envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata_pb.ts'
@@ -54,8 +55,22 @@ function compileTarget(json: KeyValuePairJson | undefined): Target | null {
   }
 }
 
+export interface BothRules {
+  readonly request: MatchRules | null
+  readonly response: MatchRules | null
+}
+
+export function compileBothRules(json: JsonToMetadataJson, context: CompileContext, path: ConfigPath): BothRules {
+  const request = compileMatchRules(json.requestRules, context, path.field('request_rules'))
+  const response = compileMatchRules(json.responseRules, context, path.field('response_rules'))
+  if (request === null && response === null) {
+    context.diagnostics.error(path, 'this filter does nothing', { expected: 'request_rules, response_rules or both' })
+  }
+  return Object.freeze({ request, response })
+}
+
 /** Null: this direction has no rules. */
-export function compileMatchRules(
+function compileMatchRules(
   json: MatchRulesJson | undefined,
   context: CompileContext,
   path: ConfigPath,

@@ -27,7 +27,7 @@ declareSupport(`${API}.RateLimit`, {
 })
 declareSupport(`${API}.RateLimitPerRoute`, {
   supported: ['vh_rate_limits', 'domain', 'rate_limits'],
-  refused: { override_option: 'Envoy does not implement it either; use vh_rate_limits' },
+  accepted: { override_option: 'Envoy does not implement it either; vh_rate_limits says which limits count' },
 })
 
 // Shaped as envoy.config.route.v3.RateLimit, and compiled as one.
