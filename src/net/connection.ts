@@ -143,6 +143,8 @@ export class Connection {
   bytesWritten = 0
   private state: number
   private readDisableCount = 0
+  /** One of the holds is its own, until the turn is over. */
+  private yields = false
   /** Bytes [pendingStart, pendingEnd) of this buffer wait for the end of the turn; by then the thread may have another. */
   private pendingBuffer: Buffer = NO_BYTES
   private pendingStart = 0
@@ -234,6 +236,19 @@ export class Connection {
 
   get readDisabled(): boolean {
     return this.readDisableCount > 0
+  }
+
+  /** Is not read again in this turn of the event loop: libuv would go on for 32 buffers while everybody else waits. */
+  yieldReading(): void {
+    if (this.yields || this.state !== Open) return
+    this.yields = true
+    this.readDisable(true)
+    setImmediate(endYield, this)
+  }
+
+  endYield(): void {
+    this.yields = false
+    if (this.readDisableCount > 0) this.readDisable(false)
   }
 
   handleEnd(): void {
@@ -637,6 +652,10 @@ export function attachSocket(connection: Connection, socket: net.Socket): void {
   socket.on('close', onClose)
   socket.on('drain', onDrain)
   socket.on('finish', onFinish)
+}
+
+function endYield(connection: Connection): void {
+  connection.endYield()
 }
 
 /** Starts reading from an adopted connection. */

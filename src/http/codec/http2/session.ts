@@ -15,6 +15,8 @@ const DATA_DETAILS: Readonly<Record<number, string>> = {
   [H2.FlowControlError]: 'http2.flow_control',
 }
 const PRIORITY_BYTES = 5
+/** So much of heads and control frames at once lets others go first; a TLS record holds 16384. */
+const YIELD_BYTES = 16000
 
 // No head is under way between two blocks: one assembler per thread serves all connections.
 export const assembler = new HeadAssembler()
@@ -45,6 +47,8 @@ export abstract class Http2Session extends SessionCore {
     this.dispatching = false
     // Large bodies: fewer, larger reads.
     this.connection.expectBulk = this.dataBytes > 16384
+    // Frames other than DATA cost up to a hundred times as much per byte.
+    if (end - start - this.dataBytes >= YIELD_BYTES) this.connection.yieldReading()
     if (this.flood !== null) this.fatal(H2.EnhanceYourCalm, this.flood)
   }
 

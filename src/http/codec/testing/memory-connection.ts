@@ -78,6 +78,8 @@ export class MemoryConnection {
     this.append(bytes, 0, bytes.length)
   }
 
+  yieldReading(): void {}
+
   readDisable(disable: boolean): void {
     this.readDisables += disable ? 1 : -1
   }
