@@ -26,6 +26,7 @@ import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index
 import type { ConnectionManager } from './connection-manager.ts'
 import { mutateEarly } from './early-mutations.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
+import { addBehind } from './filters-behind.ts'
 import { hasEmptyForwardedProto } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import type { ChainedFilter } from './plan.ts'
@@ -134,6 +135,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       filter.callbacks = this
       filter.configName = entry.name
       filters.push(filter)
+      if (entry.several) addBehind(filters, entry, filter)
     }
     this.chain = new FilterChain(filters, this)
     if (filters.length > 1) this.grpc = this.isGrpc(this.requestHeaders)
@@ -280,6 +282,11 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   // ---- filters
+
+  replaceFilter(filter: HttpFilter, by: HttpFilter): void {
+    by.callbacks = this
+    this.chain?.replace(filter, by)
+  }
 
   continueDecoding(filter: HttpFilter): void {
     this.chain?.continueDecoding(filter)

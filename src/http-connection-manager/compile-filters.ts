@@ -31,7 +31,12 @@ function compileFilter(filter: HttpFilterJson, context: CompileContext, at: Conf
   const factory = context.extensions.find('envoy.filters.http', filter, quiet, at)
   if (factory === undefined) return undefined
   const plan = factory.compile(filter.typedConfig as object, context, at.field('typed_config')) as HttpFilterPlan
-  return { name: filter.name ?? factory.name, plan, disabled: filter.disabled === true }
+  return {
+    name: filter.name ?? factory.name,
+    plan,
+    disabled: filter.disabled === true,
+    several: plan.createBehind !== undefined,
+  }
 }
 
 function checkPlace(

@@ -17,14 +17,14 @@ export interface ChainOwner extends PassOwner {
 
 /** The filters of one stream. The terminal one alone, as most chains are, costs nothing but the calls to it. */
 export class FilterChain {
-  readonly filters: readonly HttpFilter[]
+  readonly filters: HttpFilter[]
   private readonly owner: ChainOwner
   private readonly terminal: HttpFilter
   /** null: the terminal filter is the only one. */
   private readonly request: RequestPass | null
   private response: ResponsePass | null = null
 
-  constructor(filters: readonly HttpFilter[], owner: ChainOwner) {
+  constructor(filters: HttpFilter[], owner: ChainOwner) {
     this.filters = filters
     this.owner = owner
     this.terminal = filters[filters.length - 1] as HttpFilter
@@ -51,6 +51,12 @@ export class FilterChain {
   /** With other filters in front the terminal one notes the route's cluster before it is its turn. */
   onRouteSelected(): void {
     if (this.request !== null) this.terminal.onRouteSelected()
+  }
+
+  /** Both directions look at this list: what is held at the place stays there. */
+  replace(filter: HttpFilter, by: HttpFilter): void {
+    const at = this.filters.indexOf(filter)
+    if (at >= 0) this.filters[at] = by
   }
 
   continueDecoding(filter: HttpFilter): void {

@@ -49,6 +49,8 @@ export interface ChainedFilter {
   readonly plan: HttpFilterPlan
   /** It runs only where a route switches it on. */
   readonly disabled: boolean
+  /** The plan makes more than one filter: it has `createBehind`. */
+  readonly several: boolean
 }
 
 export interface UpgradePlan {

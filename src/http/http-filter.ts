@@ -84,6 +84,11 @@ export interface HttpFilterCallbacks {
   /** What `filter` holds goes on; nothing happens where it holds nothing. */
   continueDecoding(filter: HttpFilter): void
   continueEncoding(filter: HttpFilter): void
+  /**
+   * `by` takes the place of `filter`, which is forgotten: it hears of the next part, and of the end. Who is replaced in its
+   * own callback hands that call on to `by` and returns what it returns. For filters that stand for others.
+   */
+  replaceFilter(filter: HttpFilter, by: HttpFilter): void
   readonly decoding: FilterDirection
   readonly encoding: FilterDirection
   /**
@@ -202,4 +207,9 @@ export interface HttpFilterPlan {
   /** Once per thread, before the first `create`: opens what all requests share. `statPrefix`: 'http.<stat_prefix>.'. */
   start?(thread: ThreadContext, statPrefix: string): void
   create(thread: ThreadContext): HttpFilter
+  /**
+   * Filters that stand behind the one that `create` made, which has its callbacks and its name; for filters that stand for
+   * several. They have the names they come with.
+   */
+  createBehind?(first: HttpFilter): readonly HttpFilter[]
 }

@@ -48,6 +48,7 @@ export {
 } from './matchers/query-parameter-matcher.ts'
 export { filterStateText } from './matching/filter-state.ts'
 export { REQUEST_INPUTS, requestInput } from './matching/http-inputs.ts'
+export { EXCHANGE_INPUTS, exchangeInput, isKnownWithRequest, MatchingData } from './matching/matching-data.ts'
 export { type OAuthTokens, printable, readOAuthTokens, type TokenAnswer, type TokenFailure } from './oauth-tokens.ts'
 export { originalUri } from './original-uri.ts'
 export { overwriteHeader } from './overwrite-header.ts'

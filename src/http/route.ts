@@ -143,6 +143,8 @@ export interface PerFilterConfig {
   readonly plan: object | null
   /** The settings of every level, the least specific first. */
   readonly levels: readonly object[]
+  /** Name of the extension whose settings all of these are; null: of several, or there are none. */
+  readonly extension: string | null
 }
 
 export interface DirectResponsePlan {

@@ -118,6 +118,9 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
 
   // ---- the router's side
 
+  /** The router stands for nobody. */
+  replaceFilter(): void {}
+
   encode1xxHeaders(headers: HeaderMap): void {
     HeaderMap.release(headers)
   }

@@ -19,6 +19,12 @@ import {
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
+import {
+  compositeFactory,
+  compositePerRouteFactory,
+  matchDelegateFactory,
+  matchDelegatePerRouteFactory,
+} from '../extensions/http-filters/composite/index.ts'
 import { compressorFactory, compressorPerRouteFactory } from '../extensions/http-filters/compressor/index.ts'
 import { connectGrpcBridgeFactory } from '../extensions/http-filters/connect_grpc_bridge/index.ts'
 import { corsFactory, corsPolicyFactory } from '../extensions/http-filters/cors/index.ts'
@@ -141,6 +147,10 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   jwtAuthnPerRouteFactory,
   oauth2Factory,
   oauth2PerRouteFactory,
+  compositeFactory,
+  compositePerRouteFactory,
+  matchDelegateFactory,
+  matchDelegatePerRouteFactory,
   customResponseFactory,
   customResponsePerRouteFactory,
   localResponsePolicyFactory,

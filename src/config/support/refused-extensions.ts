@@ -8,6 +8,7 @@ const HTTP = 'envoy.extensions.filters.http'
 /** Full type name -> the reason, as docs/compat.md prints it. */
 export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.a2a.v3.A2a`]: MODELS,
+  [`${HTTP}.ai_protocol_manager.v3.AiProtocolManager`]: MODELS,
   [`${HTTP}.alternate_protocols_cache.v3.FilterConfig`]:
     'it remembers where HTTP/3 is offered, which is not spoken here; leave it out',
   [`${HTTP}.aws_lambda.v3.Config`]: `it calls AWS Lambda functions; use the function's URL or API Gateway as an upstream`,

@@ -37,5 +37,8 @@ export function withDeprecatedCors(
   const plan = factory?.compile(typedConfig, context, path) as object | undefined
   if (plan === undefined) return configs
   const below = configs?.get(ROUTE_CORS_POLICY)
-  return new Map(configs ?? []).set(ROUTE_CORS_POLICY, onTopOf(below, { disabled: false, plan }))
+  return new Map(configs ?? []).set(
+    ROUTE_CORS_POLICY,
+    onTopOf(below, { disabled: false, plan, extension: factory?.name ?? null }),
+  )
 }

@@ -40,11 +40,13 @@ test('settings come from the most specific level that has any; all levels are ke
     disabled: false,
     plan: c,
     levels: [a, b, c],
+    extension: 'f',
   })
   assert.deepEqual(resolved({ f: { '@type': FILTER_CONFIG, config: {} } }, { f: settings('b') }), {
     disabled: false,
     plan: b,
     levels: [b],
+    extension: 'f',
   })
   assert.equal(resolved({}), null)
 })
@@ -59,7 +61,7 @@ test('the most specific level says whether the filter runs', () => {
 test('an optional filter that nobody knows only says that it runs', () => {
   const unknown = { '@type': 'type.googleapis.com/test.Unknown' }
   const optional = { f: { '@type': FILTER_CONFIG, isOptional: true, config: unknown } }
-  assert.deepEqual(resolved(optional), { disabled: false, plan: null, levels: [] })
+  assert.deepEqual(resolved(optional), { disabled: false, plan: null, levels: [], extension: null })
   assert.match(complaints(configuration({ f: unknown }), contextWithFilter())[0] ?? '', /no extension of category/)
 })
 

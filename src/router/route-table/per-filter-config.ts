@@ -16,6 +16,7 @@ type Payload = { readonly '@type'?: string }
 interface Entry {
   readonly disabled: boolean
   readonly plan: object | null
+  readonly extension: string | null
 }
 
 /** `inherited` holds the entries of the less specific levels; those of this level stand on top of them. */
@@ -35,18 +36,20 @@ export function compilePerFilterConfigs(
 }
 
 /** As Envoy: whether the filter runs is said by the most specific entry, its settings by the most specific that has any. */
-export function onTopOf(below: PerFilterConfig | undefined, { disabled, plan }: Entry): PerFilterConfig {
+export function onTopOf(below: PerFilterConfig | undefined, { disabled, plan, extension }: Entry): PerFilterConfig {
   const levels = below?.levels ?? []
-  if (plan === null) return Object.freeze({ disabled, plan: below?.plan ?? null, levels })
-  return Object.freeze({ disabled, plan, levels: [...levels, plan] })
+  if (plan === null)
+    return Object.freeze({ disabled, plan: below?.plan ?? null, levels, extension: below?.extension ?? null })
+  const alike = levels.length === 0 || below?.extension === extension
+  return Object.freeze({ disabled, plan, levels: [...levels, plan], extension: alike ? extension : null })
 }
 
 /** Undefined after a diagnostic. */
 function compileEntry(name: string, any: Payload, context: CompileContext, path: ConfigPath): Entry | undefined {
-  if (typeName(any) !== WRAPPER) return { disabled: false, plan: compilePlan(name, any, false, context, path) }
+  if (typeName(any) !== WRAPPER) return compileSettings(name, any, false, context, path)
   const wrapper = any as FilterConfigJson
   // As Envoy: a filter that is switched off needs no settings, and what is there is not looked at.
-  if (wrapper.disabled === true) return { disabled: true, plan: null }
+  if (wrapper.disabled === true) return { disabled: true, plan: null, extension: null }
   const config = wrapper.config as Payload | undefined
   if (config === undefined) {
     context.diagnostics.error(path, `the FilterConfig of ${name} says nothing`, {
@@ -54,21 +57,19 @@ function compileEntry(name: string, any: Payload, context: CompileContext, path:
     })
     return undefined
   }
-  if (typeName(config) === '') return { disabled: false, plan: null }
-  return {
-    disabled: false,
-    plan: compilePlan(name, config, wrapper.isOptional === true, context, path.field('config')),
-  }
+  if (typeName(config) === '') return { disabled: false, plan: null, extension: null }
+  return compileSettings(name, config, wrapper.isOptional === true, context, path.field('config'))
 }
 
-function compilePlan(
+function compileSettings(
   name: string,
   typedConfig: Payload,
   optional: boolean,
   context: CompileContext,
   path: ConfigPath,
-): object | null {
+): Entry {
   const quiet: CompileContext = optional ? { ...context, diagnostics: new Diagnostics() } : context
   const factory = context.extensions.find(PER_ROUTE_CATEGORY, { name, typedConfig }, quiet, path)
-  return (factory?.compile(typedConfig, context, path) as object | undefined) ?? null
+  const plan = (factory?.compile(typedConfig, context, path) as object | undefined) ?? null
+  return { disabled: false, plan, extension: factory?.name ?? null }
 }

@@ -1,5 +1,5 @@
 // Responses that match are replaced.
-import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus } from '../../../http/index.ts'
+import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus, MatchingData } from '../../../http/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
 import { REPLACEMENT_KEY, type Replacement, type ResponsePolicy } from './policy.ts'
 import type { ResponseTree } from './response-tree.ts'
@@ -41,7 +41,9 @@ export class CustomResponse extends HttpFilter {
 
   /** The nearest level that has a policy for this response. */
   private policyFor(responseHeaders: HeaderMap): ResponsePolicy | null {
-    const exchange = { request: this.callbacks.requestHeaders, response: responseHeaders }
+    const exchange = new MatchingData(this.callbacks.info)
+    exchange.request = this.callbacks.requestHeaders
+    exchange.response = responseHeaders
     const levels = (this.routePlans() ?? []) as readonly CustomResponsePlan[]
     for (let i = levels.length - 1; i >= 0; i--) {
       const found = levels[i]?.tree?.find(exchange) ?? null
