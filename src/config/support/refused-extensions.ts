@@ -11,9 +11,11 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.ai_protocol_manager.v3.AiProtocolManager`]: MODELS,
   [`${HTTP}.alternate_protocols_cache.v3.FilterConfig`]:
     'it remembers where HTTP/3 is offered, which is not spoken here; leave it out',
+  [`${HTTP}.aws_eventstream_parser.v3.AwsEventstreamParser`]: `it reads AWS event streams into metadata; ${SCRIPT}`,
   [`${HTTP}.aws_lambda.v3.Config`]: `it calls AWS Lambda functions; use the function's URL or API Gateway as an upstream`,
   [`${HTTP}.aws_request_signing.v3.AwsRequestSigning`]: `it signs requests for AWS; ${AWS}`,
   [`${HTTP}.bandwidth_share.v3.BandwidthShare`]: 'it shares bandwidth among tenants; use bandwidth_limit',
+  [`${HTTP}.cache_v2.v3.CacheV2Config`]: 'it is work in progress in Envoy; let a caching server stand upstream',
   [`${HTTP}.checksum.v3alpha.ChecksumConfig`]: 'it compares bodies with checksums; let the client do so',
   [`${HTTP}.dynamic_modules.v3.DynamicModuleFilter`]: `it loads native code into Envoy, whose interface Node.js does not have; ${SCRIPT}`,
   [`${HTTP}.dynamo.v3.Dynamo`]: 'it counts DynamoDB operations; use the metrics of AWS',
@@ -44,10 +46,13 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.rate_limit_quota.v3.RateLimitQuotaFilterConfig`]:
     'it takes quotas from an RLQS service; use ratelimit or local_ratelimit',
   [`${HTTP}.squash.v3.Squash`]: 'it attaches debuggers in Kubernetes, and is gone from Envoy as well; leave it out',
+  [`${HTTP}.sse_to_metadata.v3.SseToMetadata`]: `it reads server-sent events into metadata; ${SCRIPT}`,
   [`${HTTP}.sxg.v3alpha.SXG`]: 'it makes signed HTTP exchanges; let the origin make them',
   [`${HTTP}.tap.v3.Tap`]: 'it records whole requests; use an access log, or tcpdump where bodies matter',
   [`${HTTP}.thrift_to_metadata.v3.ThriftToMetadata`]:
     'it reads Thrift messages into metadata; Thrift is not spoken here',
   [`${HTTP}.transform.v3.TransformConfig`]: 'it rewrites bodies by templates; use lua or header_mutation',
+  [`${HTTP}.upstream_codec.v3.UpstreamCodec`]:
+    'it ends a chain of filters between router and upstream, which is not offered; leave it out',
   [`${HTTP}.wasm.v3.Wasm`]: `it runs WebAssembly by the proxy-wasm interface; ${SCRIPT}`,
 }

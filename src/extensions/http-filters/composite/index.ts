@@ -30,7 +30,10 @@ declareSupport(`${API}.CompositePerRoute`, { supported: ['matcher'] })
 declareSupport(`${MATCHING}.ExtensionWithMatcher`, { supported: ['matcher', 'xds_matcher', 'extension_config'] })
 declareSupport(`${MATCHING}.ExtensionWithMatcherPerRoute`, { supported: ['xds_matcher'] })
 declareSupport(OLD, { supported: ['matcher_list', 'matcher_tree', 'on_no_match'] })
-declareSupport(`${OLD}.OnMatch`, { supported: ['matcher', 'action'] })
+declareSupport(`${OLD}.OnMatch`, {
+  supported: ['matcher', 'action'],
+  refused: { keep_matching: 'the first match decides, as only one can for a filter; leave it out' },
+})
 declareSupport(`${OLD}.MatcherList`, { supported: ['matchers'] })
 declareSupport(`${OLD}.MatcherList.FieldMatcher`, { supported: ['predicate', 'on_match'] })
 declareSupport(`${OLD}.MatcherList.Predicate`, {
