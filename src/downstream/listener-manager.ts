@@ -1,5 +1,5 @@
 import { Timer } from '../base/index.ts'
-import { type Address, CloseNoFlush, type ThreadContext } from '../net/index.ts'
+import { type Address, CloseNoFlush, refreshDescriptorLimit, type ThreadContext } from '../net/index.ts'
 import { log } from '../observability/index.ts'
 import { BoundAddress, type InheritedDescriptor } from './bound-address.ts'
 import { Listener, type ListenerContext } from './listener.ts'
@@ -123,6 +123,7 @@ export class ListenerManager {
 
   /** The event loop has closed the connection it could not take (that is how it avoids spinning): only say so. */
   private onAcceptError(bound: BoundAddress, status: number): void {
+    refreshDescriptorLimit()
     const now = this.thread.clock.update()
     if (now - this.acceptErrorLoggedMs < ACCEPT_LOG_INTERVAL_MS) return
     this.acceptErrorLoggedMs = now

@@ -12,6 +12,7 @@ import {
   type ConnectionCounter,
   type DownstreamTransportSocketFactory,
   endpointOf,
+  isBeyondAccepted,
   openAccessLogs,
   startReading,
   type ThreadContext,
@@ -91,6 +92,11 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   accept(handle: AcceptedHandle, listening: Address): void {
     const { thread } = this
     thread.clock.update()
+    if (isBeyondAccepted(handle)) {
+      this.stats.cells[stats.GLOBAL_CX_OVERFLOW]! += 1
+      handle.close()
+      return
+    }
     if (!this.takePlace()) {
       handle.close()
       return

@@ -3,6 +3,7 @@ import { isIPv6, type Socket } from 'node:net'
 import { Timer, type TimerOwner } from '../base/index.ts'
 import type { Address } from './address.ts'
 import { attachSocket, Connection, type TransportSocket } from './connection.ts'
+import { endWithoutDescriptor } from './descriptor-limit.ts'
 import type { ThreadContext } from './thread.ts'
 
 const NEXT_TIMER = 0
@@ -82,7 +83,8 @@ export class AddressRace implements TransportSocket, TimerOwner {
   }
 
   private onConnect(socket: Socket): void {
-    if (this.over) return
+    // Its error is heard next.
+    if (this.over || endWithoutDescriptor(socket)) return
     this.running.delete(socket)
     this.letGo()
     socket.removeAllListeners('error')

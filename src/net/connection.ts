@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
+import { endWithoutDescriptor } from './descriptor-limit.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 
@@ -71,6 +72,7 @@ interface ConnectionSocket extends net.Socket {
 
 /** An accepted TCP or pipe handle, as libuv gives it. */
 export type AcceptedHandle = object & {
+  readonly fd?: number
   setNoDelay?(on: boolean): number
   setKeepAlive?(on: boolean, idleS: number, intervalS: number, probes: number): number
   close(): void
@@ -101,6 +103,7 @@ function onDrain(this: ConnectionSocket): void {
   this.connection.handleDrain()
 }
 function onConnect(this: ConnectionSocket): void {
+  if (endWithoutDescriptor(this)) return
   this.setNoDelay(true)
   this.connection.handleConnect()
 }

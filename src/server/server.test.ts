@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import net from 'node:net'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfiguration } from './configuration.ts'
 import { DynamicResources, type DynamicUpdate } from './dynamic-resources.ts'
 import { configureMainLogging } from './logging.ts'
@@ -214,3 +216,56 @@ test('a worker that fails is replaced with everything in force; its gauges vanis
   assert.deepEqual(new Set(bodies), new Set(['b']))
   for (const agent of agents) agent.destroy()
 })
+
+test('nobody on the other worker notices that one dies, and its place is taken within a second or so', async t => {
+  const before = server.reader.value('server.worker_restarts')!
+  const clients = await Promise.all(Array.from({ length: 24 }, () => keptClient()))
+  for (const client of clients) assert.match(await client.ask(), /^HTTP\/1\.1 200 /)
+  const replaced = server.pool.nextReplacement()
+  const startMs = performance.now()
+  server.pool.postTo(0, { type: 'apply', id: -1, updates: null as never })
+  // Requests go on all the while; whoever was on worker 0 is cut, the others are answered every time.
+  let answered = 0
+  let done = false
+  const load = clients.map(async client => {
+    while (!done && !client.socket.destroyed) {
+      if ((await client.ask()) !== '') answered++
+      await sleep(10)
+    }
+  })
+  await replaced
+  const tookMs = performance.now() - startMs
+  done = true
+  await Promise.all(load)
+  const cut = clients.filter(({ socket }) => socket.destroyed).length
+  t.diagnostic(
+    `replaced after ${Math.round(tookMs)} ms; ${cut} of 24 connections cut; ${answered} requests answered meanwhile`,
+  )
+  assert.ok(cut > 0 && cut < 24, `${cut} of 24 cut`)
+  assert.ok(answered > 24)
+  // A machine that runs other tests, too, takes its time: alone it is about half of a second.
+  assert.ok(tookMs < 4000, `${tookMs} ms`)
+  assert.equal(server.reader.value('server.worker_restarts'), before + 1)
+  for (const client of clients) client.socket.destroy()
+})
+
+/** A connection that asks again and again; '' once it is cut. */
+async function keptClient() {
+  const socket = net.connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.on('error', () => socket.destroy())
+  const ask = async (): Promise<string> => {
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    return await new Promise(resolve => {
+      const onData = (piece: Buffer) => finish(piece.toString('latin1'))
+      const onClose = () => finish('')
+      const finish = (text: string) => {
+        socket.off('data', onData).off('close', onClose)
+        resolve(text)
+      }
+      socket.on('data', onData).on('close', onClose)
+      if (socket.destroyed) finish('')
+    })
+  }
+  return { socket, ask }
+}

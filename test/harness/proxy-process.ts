@@ -18,6 +18,8 @@ export interface ProxyOptions {
   /** Further command line arguments. */
   readonly args?: readonly string[]
   readonly concurrency?: number
+  /** A program that runs it in its place, with its arguments, such as prlimit. */
+  readonly under?: readonly string[]
 }
 
 export interface ProxyExit {
@@ -72,7 +74,10 @@ export class ProxyProcess {
     // A test that is over waits for nobody; drain tests set their own times.
     args.push('--drain-time-s', '0')
     const binary = process.env['PROXY_UNDER_TEST']
-    const command = binary === undefined ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']
+    const command = [
+      ...(options.under ?? []),
+      ...(binary === undefined ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']),
+    ]
     const child = spawn(command[0]!, [...command.slice(1), ...args, ...(options.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
