@@ -1,4 +1,4 @@
-// C12 to C15, C19 and C20: frames and header blocks against RFC 7541 and RFC 9113. One of them ends the connection, at once.
+// C12 to C17, C19 and C20: frames and header blocks against RFC 7541 and RFC 9113. One of them ends the connection, at once.
 import { data, type Frame, frame, headers, settings, uint32 } from '../../../src/http/codec/http2/testing/frames.ts'
 import {
   type Attack,
@@ -29,6 +29,7 @@ import {
   times,
   update,
 } from './attack.ts'
+import { MESSAGES, type Message } from './messages.ts'
 
 const ended = (row: string, name: string, bytes: Buffer, ...codes: readonly number[]): Attack => ({
   row,
@@ -105,6 +106,18 @@ const ILLEGAL: readonly Attack[] = [
   ended('C15', 'PUSH_PROMISE', frame(PUSH_PROMISE, END_HEADERS, 1, Buffer.concat([uint32(2), SLOW])), PROTOCOL_ERROR),
 ]
 
+/** All invalid messages of a row in turn, each on a connection of its own. */
+function invalid(row: Message['row']): Attack {
+  const messages = MESSAGES.filter(one => one.row === row && one.seen === undefined && one.streamError !== true)
+  let turn = 0
+  return {
+    row,
+    name: `invalid messages, ${messages.length} kinds`,
+    round: n => (n === 0 ? messages[turn++ % messages.length]!.bytes : null),
+    goaway: [PROTOCOL_ERROR],
+  }
+}
+
 const AFTERWARDS: readonly Attack[] = [
   {
     row: 'C19',
@@ -144,4 +157,12 @@ const AFTERWARDS: readonly Attack[] = [
   },
 ]
 
-export const MALFORMED: readonly Attack[] = [...COMPRESSION, ...WINDOWS, ...CONCURRENCY, ...ILLEGAL, ...AFTERWARDS]
+export const MALFORMED: readonly Attack[] = [
+  ...COMPRESSION,
+  ...WINDOWS,
+  ...CONCURRENCY,
+  ...ILLEGAL,
+  invalid('C16'),
+  invalid('C17'),
+  ...AFTERWARDS,
+]
