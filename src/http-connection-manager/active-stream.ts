@@ -31,6 +31,7 @@ import { hasEmptyForwardedProto } from './forwarded.ts'
 import { buildLocalReply } from './local-reply.ts'
 import type { ChainedFilter } from './plan.ts'
 import { isLeftOut, prepareRequest } from './prepare-request.ts'
+import { addProxyStatus } from './proxy-status.ts'
 import { acceptPath, acceptUpgrade, asksToGoOn, problemOf } from './request-admission.ts'
 import { asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
@@ -80,6 +81,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const { now } = manager.thread.clock
     this.info = new StreamInfo(manager.info, now)
     this.info.downstreamBytes = encoder.meter
+    this.info.schemeMatchesUpstream = manager.plan.schemeMatchesUpstream
     this.routes = manager.plan.routes.current
   }
 
@@ -159,6 +161,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     manager.countRequest()
     const next = new StreamInfo(manager.info, thread.clock.now)
     next.protocol = info.protocol
+    next.schemeMatchesUpstream = info.schemeMatchesUpstream
     next.filterState = info.filterState
     next.downstreamBytes = info.downstreamBytes
     next.lastDownstreamRxByteUs = 0
@@ -415,6 +418,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     info.responseCode = status
     const upgraded = status === 101 || (this.requestHeaders?.method === 'CONNECT' && status >= 200 && status < 300)
     mutateResponse(manager.plan, this.thread, headers, upgraded)
+    // As Envoy: what was no HTTP gets no such header.
+    if (manager.plan.proxyStatus !== null && !this.codecFailed) addProxyStatus(manager.plan.proxyStatus, headers, info)
     if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
       this.echoRequestId(headers)
     }
@@ -429,7 +434,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (upgraded) manager.onUpgraded()
     this.encoder.encodeHeaders(headers, endStream)
     if (endStream) this.onResponseEnd()
-    else if (upgraded) this.encoder.upgradeToTunnel()
+    else if (upgraded) {
+      this.encoder.upgradeToTunnel()
+      if (manager.plan.logOnTunnel) this.log('DownstreamTunnelSuccessfullyEstablished')
+    }
   }
 
   /** What the client wants to change to is allowed: it counts as an upgrade, whatever the origin says (Envoy). */

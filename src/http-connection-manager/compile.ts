@@ -34,6 +34,7 @@ import { compileForwardedClientCert } from './forwarded-client-cert.ts'
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply.ts'
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
 import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
+import { compileProxyStatus } from './proxy-status.ts'
 
 const DEFAULT_MAX_HEADERS_KB = 60
 const HOUR_MS = 3600000
@@ -60,6 +61,7 @@ export function compileHttpConnectionManager(
   const limits = headLimits(common, config.maxRequestHeadersKb ?? DEFAULT_MAX_HEADERS_KB)
   const detectors = compileOriginalIpDetectors(config, context, path)
   const overwrite = config.schemeHeaderTransformation?.schemeToOverwrite ?? ''
+  const serverName = config.serverName === undefined || config.serverName === '' ? 'envoy' : config.serverName
   return Object.freeze({
     statPrefix: (config.statPrefix ?? '').replaceAll(':', '_'),
     limits,
@@ -83,15 +85,17 @@ export function compileHttpConnectionManager(
     accessLogs: compileAccessLogs(config.accessLog, context, path.field('access_log')),
     logOnRequestStart:
       config.accessLogOptions?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest ?? false,
+    logOnTunnel: config.accessLogOptions?.flushLogOnTunnelSuccessfullyEstablished ?? false,
     localReply: compileLocalReply(config.localReplyConfig, context, path.field('local_reply_config')),
     path: {
       normalize: config.normalizePath ?? false,
       mergeSlashes: config.mergeSlashes ?? false,
       escapedSlashes: escapedSlashes(config),
     },
-    serverName: config.serverName === undefined || config.serverName === '' ? 'envoy' : config.serverName,
+    serverName,
     serverTransformation: config.serverHeaderTransformation ?? 'OVERWRITE',
     via: config.via ?? '',
+    proxyStatus: compileProxyStatus(config.proxyStatusConfig, serverName, context.node.id ?? ''),
     useRemoteAddress: config.useRemoteAddress ?? false,
     xffNumTrustedHops: config.xffNumTrustedHops ?? 0,
     skipXffAppend: config.skipXffAppend ?? false,
@@ -109,6 +113,7 @@ export function compileHttpConnectionManager(
     userAgentCluster: context.node.cluster ?? '',
     userAgentNode: context.node.id ?? '',
     schemeOverwrite: overwrite,
+    schemeMatchesUpstream: overwrite === '' && config.schemeHeaderTransformation?.matchUpstream === true,
     stripPort: config.stripAnyHostPort === true ? 'any' : config.stripMatchingHostPort === true ? 'matching' : 'none',
     stripTrailingHostDot: config.stripTrailingHostDot ?? false,
     proxy100Continue: config.proxy100Continue ?? false,

@@ -11,6 +11,7 @@ import type { AccessLogPlan } from '../net/index.ts'
 import type { ForwardedClientCertPlan } from './forwarded-client-cert.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
 import type { PathNormalization } from './path-normalization.ts'
+import type { ProxyStatusPlan } from './proxy-status.ts'
 
 /** Finds the client's address in a request's headers; null: this detector has nothing to say. */
 export interface OriginalIpDetector {
@@ -73,12 +74,16 @@ export interface HttpConnectionManagerPlan {
   readonly upgrades: readonly UpgradePlan[]
   readonly accessLogs: readonly AccessLogPlan[]
   readonly logOnRequestStart: boolean
+  /** Upgrades and CONNECT are logged once their response is out. */
+  readonly logOnTunnel: boolean
   readonly localReply: LocalReplyPlan
   readonly path: PathNormalization
 
   readonly serverName: string
   readonly serverTransformation: 'OVERWRITE' | 'APPEND_IF_ABSENT' | 'PASS_THROUGH'
   readonly via: string
+  /** Null: clients are not told what failed. */
+  readonly proxyStatus: ProxyStatusPlan | null
   readonly useRemoteAddress: boolean
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
@@ -97,6 +102,8 @@ export interface HttpConnectionManagerPlan {
   readonly userAgentCluster: string
   readonly userAgentNode: string
   readonly schemeOverwrite: string
+  /** The scheme upstream tells whether the connection there is encrypted. */
+  readonly schemeMatchesUpstream: boolean
   readonly stripPort: 'none' | 'any' | 'matching'
   readonly stripTrailingHostDot: boolean
   readonly proxy100Continue: boolean

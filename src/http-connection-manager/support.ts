@@ -18,6 +18,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'server_name',
     'server_header_transformation',
     'scheme_header_transformation',
+    'proxy_status_config',
     'max_request_headers_kb',
     'stream_idle_timeout',
     'stream_flush_timeout',
@@ -67,7 +68,6 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
     path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
     record_route_resolution_stats: 'not part of this release',
-    proxy_status_config: 'the proxy-status header is not part of this release: %RESPONSE_CODE_DETAILS% tells the same',
     typed_header_validation_config: 'there is one header validator, and it is strict',
     append_local_overload: 'the overload manager is not part of this release',
     add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
@@ -75,8 +75,21 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
   },
 })
 declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {
-  supported: ['flush_access_log_on_new_request', 'access_log_flush_interval'],
-  refused: { flush_log_on_tunnel_successfully_established: 'not part of this release' },
+  supported: [
+    'flush_access_log_on_new_request',
+    'access_log_flush_interval',
+    'flush_log_on_tunnel_successfully_established',
+  ],
+})
+declareSupport(`${HCM}.HttpConnectionManager.ProxyStatusConfig`, {
+  supported: [
+    'remove_details',
+    'remove_connection_termination_details',
+    'remove_response_flags',
+    'set_recommended_response_code',
+    'use_node_id',
+    'literal_proxy_name',
+  ],
 })
 declareSupport(`${HCM}.HttpConnectionManager.InternalAddressConfig`, { supported: ['unix_sockets', 'cidr_ranges'] })
 declareSupport(`${HCM}.HttpConnectionManager.UpgradeConfig`, { supported: ['upgrade_type', 'filters', 'enabled'] })
@@ -94,8 +107,7 @@ declareSupport(`${HCM}.ResponseMapper`, {
   supported: ['filter', 'status_code', 'body', 'body_format_override', 'headers_to_add'],
 })
 declareSupport('envoy.config.core.v3.SchemeHeaderTransformation', {
-  supported: ['scheme_to_overwrite'],
-  refused: { match_upstream: 'not part of this release: the scheme upstream is that of the request' },
+  supported: ['scheme_to_overwrite', 'match_upstream'],
 })
 declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs', { supported: ['cidrs'] })
 declareSupport('envoy.extensions.http.original_ip_detection.xff.v3.XffConfig', {

@@ -96,6 +96,8 @@ export class StreamInfo {
   /** Of the newest attempt. */
   upstreamBytes: BytesMeter | null = null
   healthCheck = false
+  /** The request's scheme becomes that of the connection that carries it. */
+  schemeMatchesUpstream = false
   cause: ResponseCause | null = null
   /** namespace -> Struct as plain JSON; made by the first filter that writes. */
   dynamicMetadata: Map<string, Record<string, unknown>> | null = null

@@ -245,6 +245,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.attempts > 1 && sameHost === null) this.noteFurtherHost(host)
     this.info.upstreamHostAddress = host.addressText
     this.context?.onHostAttempted(host)
+    if (this.info.schemeMatchesUpstream) {
+      ;(headers as HeaderMap).scheme = upstream.cluster.transports.encrypts(host.metadata) ? 'https' : 'http'
+    }
     upstream.start(headers as HeaderMap, this.requestEnd && (copy === null || copy.empty), route.priority, fresh)
     if (this.upstream !== upstream) return
     if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)

@@ -49,4 +49,11 @@ export class ClusterTransports {
     const match = matchTransportSocket(matches, metadata)
     return match === undefined ? this.own : this.matched.get(match)!
   }
+
+  /** Whether the connection to a host is encrypted. */
+  encrypts(metadata: Metadata): boolean {
+    const { transportSocketMatches: matches, transportSocket } = this.plan
+    const match = matches.length === 0 ? undefined : matchTransportSocket(matches, metadata)
+    return (match === undefined ? transportSocket : match.transportSocket)?.secure === true
+  }
 }

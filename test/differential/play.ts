@@ -230,7 +230,7 @@ async function sendExactly(client: RawClient, one: AnswersCase): Promise<string[
   const methods = [...pieces.join('').matchAll(/^([A-Z]+) \S* HTTP\/1/gm)].map(match => match[1]!)
   const wanted = one.responses ?? 1
   const complete = (): readonly RawResponse[] => parseResponses(client.received, methods)
-  const answered = (): boolean => complete().filter(({ status }) => status >= 200).length >= wanted
+  const answered = (): boolean => complete().filter(({ status }) => status === 101 || status >= 200).length >= wanted
   for (const piece of pieces) {
     client.send(piece)
     // The next piece is another read for the proxy.
