@@ -51,6 +51,8 @@ export class HeaderMap {
   reasonPhrase: string | null = null
   /** Lower-case name -> name as it came; only where a codec preserves case. */
   originalNames: Map<string, string> | null = null
+  /** Names that are not among `originalNames` are written In-Proper-Case. */
+  othersInProperCase = false
   /** The path as bytes [pathStart, pathEnd) of `bytes`; -1 once it was replaced by a string. */
   pathStart = 0
   pathEnd = 0
@@ -81,6 +83,7 @@ export class HeaderMap {
     this.status = 0
     this.reasonPhrase = null
     this.originalNames = null
+    this.othersInProperCase = false
     this.pathStart = 0
     this.pathEnd = 0
     this.pathText = null

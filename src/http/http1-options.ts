@@ -1,8 +1,10 @@
+import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
 import type { Http1ProtocolOptionsJson, HttpProtocolOptionsJson } from '#api/envoy/config/core/v3/protocol_pb.ts'
+import type { PreserveCaseFormatterConfigJson } from '#api/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../config/index.ts'
 import type { HeadLimits } from './codec/http1/head-scanner.ts'
 import { properCaseWords } from './codec/http1/header-case.ts'
-import type { HeaderCase, Http1Options } from './codec/http1/options.ts'
+import type { Http1Options, PreserveCase } from './codec/http1/options.ts'
 
 declareSupport('envoy.config.core.v3.Http1ProtocolOptions', {
   supported: [
@@ -13,12 +15,9 @@ declareSupport('envoy.config.core.v3.Http1ProtocolOptions', {
     'enable_trailers',
     'allow_chunked_length',
     'override_stream_error_on_invalid_http_message',
+    'send_fully_qualified_url',
+    'allow_custom_methods',
   ],
-  refused: {
-    send_fully_qualified_url:
-      'requests go out in origin-form only; a forward proxy in front of another is not supported',
-    allow_custom_methods: 'only the registered methods that Envoy knows by default are accepted',
-  },
   accepted: {
     use_balsa_parser: 'there is one HTTP/1 parser here; Envoy chooses between two',
     ignore_http_11_upgrade: 'upgrades that the configuration does not allow are answered with 403',
@@ -29,11 +28,7 @@ declareSupport('envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat', {
 })
 declareSupport('envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords', { supported: [] })
 declareSupport('envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig', {
-  supported: [],
-  refused: {
-    forward_reason_phrase: 'reason phrases are always the standard ones',
-    formatter_type_on_envoy_headers: 'headers made by the proxy are written in lower case',
-  },
+  supported: ['forward_reason_phrase', 'formatter_type_on_envoy_headers'],
 })
 declareSupport('envoy.config.core.v3.HttpProtocolOptions', {
   supported: [
@@ -76,6 +71,8 @@ export function compileHttp1Options(
     allowChunkedLength: json?.allowChunkedLength ?? false,
     allowAbsoluteUrl: json?.allowAbsoluteUrl ?? true,
     refuseHttpsInPlaintext,
+    customMethods: json?.allowCustomMethods ?? false,
+    fullyQualifiedUrl: json?.sendFullyQualifiedUrl ?? false,
     ...headerCase(json, context, path.field('header_key_format')),
   })
 }
@@ -84,15 +81,23 @@ function headerCase(
   json: Http1ProtocolOptionsJson | undefined,
   context: CompileContext,
   path: ConfigPath,
-): { headerCase: HeaderCase | null; preserveCase: boolean } {
+): Pick<Http1Options, 'headerCase' | 'preserveCase'> {
   const format = json?.headerKeyFormat
-  if (format?.properCaseWords !== undefined) return { headerCase: properCaseWords, preserveCase: false }
-  if (format?.statefulFormatter === undefined) return { headerCase: null, preserveCase: false }
+  if (format?.properCaseWords !== undefined) return { headerCase: properCaseWords, preserveCase: null }
+  if (format?.statefulFormatter === undefined) return { headerCase: null, preserveCase: null }
   const type = typeName(format.statefulFormatter.typedConfig ?? {})
-  if (type === PRESERVE_CASE) return { headerCase: null, preserveCase: true }
+  if (type === PRESERVE_CASE) return { headerCase: null, preserveCase: preserveCase(format.statefulFormatter) }
   context.diagnostics.error(path.field('stateful_formatter'), `no header formatter reads ${type}`, {
     expected: PRESERVE_CASE,
     found: type,
   })
-  return { headerCase: null, preserveCase: false }
+  return { headerCase: null, preserveCase: null }
+}
+
+function preserveCase({ typedConfig }: TypedExtensionConfigJson): PreserveCase {
+  const config = typedConfig as PreserveCaseFormatterConfigJson
+  return {
+    othersInProperCase: config.formatterTypeOnEnvoyHeaders === 'PROPER_CASE',
+    reasonPhrase: config.forwardReasonPhrase === true,
+  }
 }

@@ -12,7 +12,9 @@ const OPTIONS: Http1Options = {
   allowAbsoluteUrl: true,
   refuseHttpsInPlaintext: false,
   headerCase: null,
-  preserveCase: false,
+  preserveCase: null,
+  customMethods: false,
+  fullyQualifiedUrl: false,
 }
 
 export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodecCallbacks {

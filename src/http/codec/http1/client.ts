@@ -26,7 +26,7 @@ import {
 } from './encode.ts'
 import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
-import { preservedCase, writeCasedHead } from './header-case.ts'
+import { keepNames, LOWER_CASE, preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
 import { PartialInput } from './partial-input.ts'
 import { StatusLine } from './status-line.ts'
@@ -119,10 +119,11 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       line = CHUNKED_LINE
       this.requestChunked = true
     }
-    const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
-    if (headerCase !== null) {
-      const start = `${method} ${this.connectRequest ? headers.authority : headers.path} HTTP/1.1\r\n`
-      writeCasedHead(connection, Buffer.from(start, 'latin1'), headers, line, headerCase, this.meter)
+    const { fullyQualifiedUrl } = this.options
+    const headerCase = this.options.headerCase ?? (headers.originalNames === null ? null : preservedCase(headers))
+    if (headerCase !== null || fullyQualifiedUrl) {
+      const start = `${method} ${targetOf(headers, fullyQualifiedUrl)} HTTP/1.1\r\n`
+      writeCasedHead(connection, Buffer.from(start, 'latin1'), headers, line, headerCase ?? LOWER_CASE, this.meter)
     } else {
       const pathBytes = headers.pathIsBytes ? 0 : headers.path.length
       const at = connection.reserve(headers.encodedSize + pathBytes + 192)
@@ -257,6 +258,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
   private parseHead(data: Buffer, position: number, end: number): number {
     const headers = (this.headers ??= HeaderMap.acquire())
     if (this.state === StartLine) {
+      statusLine.keepReason = this.options.preserveCase?.reasonPhrase === true
       const status = statusLine.scan(headers, data, position, end)
       if (status === ScanFailed) return this.fail('http1.codec_error')
       if (status !== ScanDone) return statusLine.position
@@ -265,7 +267,8 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       this.startLineBytes = statusLine.length + 2
       position = statusLine.position
     }
-    if (this.options.preserveCase) fields.originalNames = headers.originalNames ??= new Map()
+    const { preserveCase } = this.options
+    if (preserveCase !== null) fields.originalNames = keepNames(headers, preserveCase)
     fields.otherBytes = this.startLineBytes
     const status = fields.scan(headers, data, position, end, this.options.limits)
     fields.originalNames = null
@@ -445,6 +448,12 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** As it is written where strings will do. */
+function targetOf(headers: HeaderMap, fullyQualified: boolean): string {
+  if (headers.method === 'CONNECT') return headers.authority
+  return fullyQualified ? `${headers.scheme}://${headers.authority}${headers.path}` : headers.path
+}
 
 /** Methods whose empty body is said by `content-length: 0` (RFC 9110, 8.6); the same ones as Envoy's. */
 function expectsBody(method: string): boolean {

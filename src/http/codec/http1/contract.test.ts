@@ -15,7 +15,9 @@ const OPTIONS: Http1Options = {
   allowAbsoluteUrl: true,
   refuseHttpsInPlaintext: false,
   headerCase: null,
-  preserveCase: false,
+  preserveCase: null,
+  customMethods: false,
+  fullyQualifiedUrl: false,
 }
 
 describeCodecContract('HTTP/1.1', newStream => {

@@ -33,6 +33,8 @@ export function ownStatusLine(minor: number, status: number, phrase: string): Ui
 }
 
 const methodPrefixes = new Map<string, Uint8Array>()
+/** The known methods, and some of those that clients may make up. */
+const MAX_PREFIXES = 64
 const GET_PREFIX = latin1('GET ')
 
 /** 'METHOD ' as bytes. */
@@ -41,7 +43,7 @@ export function methodPrefix(method: string): Uint8Array {
   let prefix = methodPrefixes.get(method)
   if (prefix === undefined) {
     prefix = latin1(`${method} `)
-    methodPrefixes.set(method, prefix)
+    if (methodPrefixes.size < MAX_PREFIXES) methodPrefixes.set(method, prefix)
   }
   return prefix
 }

@@ -1,7 +1,7 @@
 import type { Connection } from '../../../net/index.ts'
 import type { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
-import type { HeaderCase } from './options.ts'
+import type { HeaderCase, PreserveCase } from './options.ts'
 
 /** Http1ProtocolOptions.header_key_format.proper_case_words: first letters of words in upper case. */
 export const properCaseWords: HeaderCase = {
@@ -9,10 +9,20 @@ export const properCaseWords: HeaderCase = {
     name.replace(/(^|[^a-z0-9])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase()),
 }
 
+export const LOWER_CASE: HeaderCase = { format: name => name }
+
+/** Where the scanner puts names as they are written. */
+export function keepNames(headers: HeaderMap, { othersInProperCase }: PreserveCase): Map<string, string> {
+  headers.othersInProperCase = othersInProperCase
+  headers.originalNames ??= new Map()
+  return headers.originalNames
+}
+
 /** The case that names came in with from the other side; null: nothing is known of it. */
 export function preservedCase(headers: HeaderMap): HeaderCase | null {
-  const { originalNames } = headers
-  return originalNames === null ? null : { format: name => originalNames.get(name) ?? name }
+  const { originalNames, othersInProperCase } = headers
+  if (originalNames === null) return null
+  return { format: name => originalNames.get(name) ?? (othersInProperCase ? properCaseWords.format(name) : name) }
 }
 
 /** Writes a head with names in another case; the rare path, by strings. */

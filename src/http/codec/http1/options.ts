@@ -15,8 +15,19 @@ export interface Http1Options {
   readonly refuseHttpsInPlaintext: boolean
   /** Writes names as this says; null: lower case. */
   readonly headerCase: HeaderCase | null
-  /** Names go out in the case they came in from the other side. */
-  readonly preserveCase: boolean
+  /** Names are kept as they come in and go out on the other side so; null: they are not. */
+  readonly preserveCase: PreserveCase | null
+  /** Any token is a method. */
+  readonly customMethods: boolean
+  /** Requests go out with targets in absolute-form, as a proxy wants them. */
+  readonly fullyQualifiedUrl: boolean
+}
+
+export interface PreserveCase {
+  /** Names that the proxy adds are written In-Proper-Case. */
+  readonly othersInProperCase: boolean
+  /** Reason phrases of responses are kept as well. */
+  readonly reasonPhrase: boolean
 }
 
 /** Changes the case of header names on the wire. */

@@ -1,6 +1,6 @@
 // HOT FILE (docs/hot-path.md)
 import type { HeaderMap } from '../../headers.ts'
-import { CR, IS_BAD_TARGET, LF, SPACE } from './characters.ts'
+import { CR, IS_BAD_TARGET, IS_TOKEN, LF, SPACE } from './characters.ts'
 import { ScanDone, ScanFailed, ScanIncomplete, type ScanStatus } from './head-scanner.ts'
 
 const METHODS = new Set([
@@ -55,7 +55,14 @@ export class RequestLine {
   /** The line ends behind the target: HTTP/0.9, which has no fields. */
   noVersion = false
 
-  scan(headers: HeaderMap, input: Buffer, position: number, end: number, maxBytes: number): ScanStatus {
+  scan(
+    headers: HeaderMap,
+    input: Buffer,
+    position: number,
+    end: number,
+    maxBytes: number,
+    customMethods: boolean,
+  ): ScanStatus {
     let i = position
     this.position = position
     this.otherVersion = false
@@ -71,11 +78,11 @@ export class RequestLine {
     const start = i
     let c = 0
     while (i < end && (c = input[i]!) !== SPACE) {
-      if (i - start > MAX_METHOD || c < 33) return this.fail('codec_error')
+      if (i - start > (customMethods ? maxBytes : MAX_METHOD) || c < 33) return this.fail('codec_error')
       i++
     }
     if (i >= end) return ScanIncomplete
-    headers.method = this.methodOf(input, start, i)
+    headers.method = this.methodOf(input, start, i, customMethods)
     if (headers.method === '') return this.fail('codec_error')
     i++
     const target = i
@@ -130,10 +137,11 @@ export class RequestLine {
     headers.size = at + size
   }
 
-  private methodOf(input: Buffer, start: number, end: number): string {
+  private methodOf(input: Buffer, start: number, end: number, custom: boolean): string {
     // Nearly every request is a GET.
     if (end - start === 3 && input[start] === 71 && input[start + 1] === 69 && input[start + 2] === 84) return 'GET'
     const method = input.latin1Slice(start, end)
+    if (custom && isToken(input, start, end)) return method
     return METHODS.has(method) ? method : ''
   }
 
@@ -147,4 +155,9 @@ export class RequestLine {
     this.failure = failure
     return ScanFailed
   }
+}
+
+function isToken(input: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (IS_TOKEN[input[i]!] === 0) return false
+  return end > start
 }

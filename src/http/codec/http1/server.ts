@@ -27,7 +27,7 @@ import {
 } from './encode.ts'
 import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
-import { preservedCase, writeCasedHead } from './header-case.ts'
+import { keepNames, preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
 import { PartialInput } from './partial-input.ts'
 import { RequestLine } from './request-line.ts'
@@ -214,7 +214,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     const { limits } = this.options
     if (this.state === StartLine) {
       this.available = end - position
-      const status = requestLine.scan(headers, data, position, end, limits.maxBytes)
+      const status = requestLine.scan(headers, data, position, end, limits.maxBytes, this.options.customMethods)
       if (status === ScanFailed) return this.failHead(requestLine.failure)
       if (status !== ScanDone) {
         // Nothing but empty lines so far: no request has begun.
@@ -234,7 +234,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
         return (this.state as number) === Dead ? -1 : position
       }
     }
-    if (this.options.preserveCase) fields.originalNames = headers.originalNames ??= new Map()
+    const { preserveCase } = this.options
+    if (preserveCase !== null) fields.originalNames = keepNames(headers, preserveCase)
     fields.otherBytes = this.startLineBytes
     const status = fields.scan(headers, data, position, end, limits)
     fields.originalNames = null
@@ -392,7 +393,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (status === 204) headers.remove(CONTENT_LENGTH)
     const hasLength = headers.has(CONTENT_LENGTH)
     const line = reasonPhrase === null ? statusLine(minor, status) : ownStatusLine(minor, status, reasonPhrase)
-    const headerCase = this.options.headerCase ?? (this.options.preserveCase ? preservedCase(headers) : null)
+    const headerCase = this.options.headerCase ?? (headers.originalNames === null ? null : preservedCase(headers))
     if (headerCase !== null) {
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
       writeCasedHead(

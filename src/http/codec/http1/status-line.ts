@@ -8,12 +8,14 @@ const MAX_REASON = 8192
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57
 
-/** The status line (RFC 9112, 4). The reason phrase is checked and forgotten. */
+/** The status line (RFC 9112, 4). The reason phrase is checked, and forgotten unless it is asked for. */
 export class StatusLine {
   position = 0
   /** Of the whole line. */
   length = 0
   minor = 1
+  /** The reason phrase goes into the HeaderMap. */
+  keepReason = false
 
   scan(headers: HeaderMap, input: Buffer, position: number, end: number): ScanStatus {
     let i = position
@@ -44,6 +46,7 @@ export class StatusLine {
       }
       if (IS_BAD_VALUE[x] !== 0 && x !== TAB) return ScanFailed
     }
+    if (this.keepReason) headers.reasonPhrase = reasonIn(input, position + 12, i)
     this.position = i
     this.length = i - position
     return ScanDone
@@ -56,4 +59,9 @@ export class StatusLine {
     for (let k = 9; k < 12 && i + k < end; k++) if (!isDigit(input[i + k]!)) return ScanFailed
     return ScanIncomplete
   }
+}
+
+/** Of the line's rest, from behind the status to behind its end. */
+function reasonIn(input: Buffer, start: number, end: number): string {
+  return input.latin1Slice(start, end).trim()
 }

@@ -17,7 +17,9 @@ export const OPTIONS: Http1Options = {
   allowAbsoluteUrl: true,
   refuseHttpsInPlaintext: false,
   headerCase: null,
-  preserveCase: false,
+  preserveCase: null,
+  customMethods: false,
+  fullyQualifiedUrl: false,
 }
 
 export interface ServerRun {
