@@ -1,2 +1,3 @@
+export type { RbacDecider, RbacDecision } from './decision.ts'
+export { compileRbac } from './matcher.ts'
 export type { RbacScope, RbacSubject } from './rule.ts'
-export { RbacRules } from './rules.ts'

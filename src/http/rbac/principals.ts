@@ -1,5 +1,5 @@
 // rbac.v3.Principal: who asks.
-import type { Principal_AuthenticatedJson, PrincipalJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
+import type { PrincipalJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
 import type { FilterStateMatcherJson } from '#api/envoy/type/matcher/v3/filter_state_pb.ts'
 import type { StringMatcherJson } from '#api/envoy/type/matcher/v3/string_pb.ts'
 import { type CompileContext, type ConfigPath, compileStringMatcher } from '../../config/index.ts'
@@ -62,21 +62,8 @@ function compileIdentity(json: PrincipalJson, context: CompileContext, path: Con
   if (sourcedMetadata !== undefined) {
     return matchesSourcedMetadata(sourcedMetadata, context, path.field('sourced_metadata'))
   }
-  if (json.authenticated !== undefined) return isAuthenticated(json.authenticated, context, path.field('authenticated'))
   if (filterState !== undefined) return matchesFilterState(filterState, context, path.field('filter_state'))
   return ANYBODY
-}
-
-/** Known by the names in its certificate, the URIs first, or else by the certificate's subject. */
-function isAuthenticated(json: Principal_AuthenticatedJson, context: CompileContext, path: ConfigPath): RbacRule {
-  const { principalName } = json
-  if (principalName === undefined) return ({ info }) => info.connection.ssl !== null
-  const matches = compileStringMatcher(principalName, context, path.field('principal_name'))
-  return ({ info }) => {
-    const certificate = info.connection.ssl?.peerCertificate ?? null
-    if (certificate === null) return info.connection.ssl !== null && matches('')
-    return certificate.uriSans.some(matches) || certificate.dnsSans.some(matches) || matches(certificate.subject)
-  }
 }
 
 /** Who showed a certificate; by name: one of its URIs, else one of its DNS names, else its subject. */

@@ -26,7 +26,7 @@ function matches(principal: object, certificate: object | null, state: Record<st
   const connection = { remoteAddress: '10.0.0.1:5', localAddress: '10.0.0.2:80', ssl }
   const info = new StreamInfo(connection as unknown as ConnectionInfo, 0)
   info.filterState = new Map(Object.entries(state))
-  return compile(principal).rules.match({ info, headers: null, route: null }) === 'p'
+  return compile(principal).rules.decide({ info, headers: null, route: null }).policy === 'p'
 }
 
 test('who showed a certificate, by URI, DNS name or subject', () => {

@@ -2,44 +2,47 @@
 import './support.ts'
 import type { PolicyJson, RBACJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
 import type { CompileContext, ConfigPath } from '../../config/index.ts'
+import { decision, type RbacDecider, type RbacDecision } from './decision.ts'
 import { compilePermission } from './permissions.ts'
 import { compilePrincipal } from './principals.ts'
 import type { RbacRule, RbacScope, RbacSubject } from './rule.ts'
 
-interface Policy {
+interface Conditions {
   readonly name: string
   readonly permissions: readonly RbacRule[]
   readonly principals: readonly RbacRule[]
 }
 
-export class RbacRules {
-  readonly action: 'ALLOW' | 'DENY' | 'LOG'
+interface Policy extends Conditions {
+  readonly decision: RbacDecision
+}
+
+export class RbacRules implements RbacDecider {
   private readonly policies: readonly Policy[]
+  private readonly noPolicy: RbacDecision
 
   constructor(json: RBACJson, scope: RbacScope, context: CompileContext, path: ConfigPath) {
-    this.action = json.action ?? 'ALLOW'
+    const action = json.action ?? 'ALLOW'
+    const logs = action === 'LOG'
+    this.noPolicy = decision(null, action !== 'ALLOW', logs ? false : null)
     const at = path.field('policies')
     this.policies = Object.entries(json.policies ?? {})
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, policy]) => compilePolicy(name, policy, scope, context, at.field(name)))
+      .map(policy => ({ ...policy, decision: decision(policy.name, action !== 'DENY', logs ? true : null) }))
   }
 
   get policyNames(): readonly string[] {
     return this.policies.map(({ name }) => name)
   }
 
-  /** The first policy, by name, that matches; null: none does. */
-  match(subject: RbacSubject): string | null {
+  /** By the first policy, by name, that matches. */
+  decide(subject: RbacSubject): RbacDecision {
     for (let i = 0; i < this.policies.length; i++) {
-      const { name, permissions, principals } = this.policies[i]!
-      if (anyOf(permissions, subject) && anyOf(principals, subject)) return name
+      const { permissions, principals, decision } = this.policies[i]!
+      if (anyOf(permissions, subject) && anyOf(principals, subject)) return decision
     }
-    return null
-  }
-
-  /** Whether a subject for whom `match` found that policy may pass. */
-  allows(policy: string | null): boolean {
-    return this.action === 'LOG' || (policy !== null) === (this.action === 'ALLOW')
+    return this.noPolicy
   }
 }
 
@@ -54,7 +57,7 @@ function compilePolicy(
   scope: RbacScope,
   context: CompileContext,
   path: ConfigPath,
-): Policy {
+): Conditions {
   return {
     name,
     permissions: (policy.permissions ?? []).map((permission, i) =>

@@ -6,11 +6,17 @@ import { RbacPlan } from './rbac-plan.ts'
 
 const API = 'envoy.extensions.filters.http.rbac.v3'
 const NAME = 'envoy.filters.http.rbac'
-const NO_MATCHER = 'the matcher tree is not offered here; use rules'
 
 declareSupport(`${API}.RBAC`, {
-  supported: ['rules', 'rules_stat_prefix', 'shadow_rules', 'shadow_rules_stat_prefix', 'track_per_rule_stats'],
-  refused: { matcher: NO_MATCHER, shadow_matcher: NO_MATCHER },
+  supported: [
+    'rules',
+    'matcher',
+    'rules_stat_prefix',
+    'shadow_rules',
+    'shadow_matcher',
+    'shadow_rules_stat_prefix',
+    'track_per_rule_stats',
+  ],
 })
 declareSupport(`${API}.RBACPerRoute`, { supported: ['rbac'] })
 

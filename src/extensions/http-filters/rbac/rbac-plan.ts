@@ -1,6 +1,6 @@
 import type { RBACJson } from '#api/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts'
 import type { CompileContext, ConfigPath } from '../../../config/index.ts'
-import { RbacRules } from '../../../http/index.ts'
+import { compileRbac, type RbacDecider } from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
 import { type StatBlock, type StatCell, statTemplate } from '../../../observability/index.ts'
 
@@ -22,18 +22,19 @@ export interface RbacStats {
 
 export class RbacPlan {
   /** Null: everybody may pass, and nobody is counted. */
-  readonly rules: RbacRules | null
-  readonly shadowRules: RbacRules | null
+  readonly rules: RbacDecider | null
+  readonly shadowRules: RbacDecider | null
   readonly shadowPrefix: string
   readonly rulesPrefix: string
   private readonly perPolicy: boolean
   private readonly statsByPrefix = new Map<string, RbacStats>()
 
   constructor(json: RBACJson, context: CompileContext, path: ConfigPath) {
-    const rulesOf = (rules: RBACJson['rules'], field: string): RbacRules | null =>
-      rules === undefined ? null : new RbacRules(rules, 'http', context, path.field(field))
-    this.rules = rulesOf(json.rules, 'rules')
-    this.shadowRules = rulesOf(json.shadowRules, 'shadow_rules')
+    const { rules, matcher, shadowRules, shadowMatcher } = json
+    const enforced = { rules: 'rules', matcher: 'matcher' }
+    this.rules = compileRbac({ rules, matcher }, enforced, 'http', context, path)
+    const shadow = { rules: 'shadow_rules', matcher: 'shadow_matcher' }
+    this.shadowRules = compileRbac({ rules: shadowRules, matcher: shadowMatcher }, shadow, 'http', context, path)
     this.rulesPrefix = json.rulesStatPrefix ?? ''
     this.shadowPrefix = json.shadowRulesStatPrefix ?? ''
     this.perPolicy = json.trackPerRuleStats === true
@@ -49,7 +50,7 @@ export class RbacPlan {
   private makeStats(thread: ThreadContext, root: string): RbacStats {
     const enforcedRoot = withDot(root, this.rulesPrefix)
     const shadowRoot = withDot(root, this.shadowPrefix)
-    const policies = (rules: RbacRules | null, at: string, kind: string): ReadonlyMap<string, PolicyStats> =>
+    const policies = (rules: RbacDecider | null, at: string, kind: string): ReadonlyMap<string, PolicyStats> =>
       new Map(
         (this.perPolicy ? (rules?.policyNames ?? []) : []).map(name => [
           name,

@@ -5,7 +5,7 @@ import {
   type HeaderMap,
   HttpFilter,
   type HttpFilterStatus,
-  type RbacRules,
+  type RbacDecider,
   type RbacSubject,
   type Route,
 } from '../../../http/index.ts'
@@ -48,26 +48,24 @@ export class Rbac extends HttpFilter implements RbacSubject {
     this.route = null
   }
 
-  private watch(rules: RbacRules): void {
+  private watch(rules: RbacDecider): void {
     const { plan } = this
-    const policy = rules.match(this)
-    const allowed = rules.allows(policy)
+    const { policy, allowed, logHint } = rules.decide(this)
     const { shadow, shadowPolicies } = plan.stats(this.callbacks.thread, this.statPrefix)
     shadow.cells[allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
     countPolicy(shadowPolicies, policy, allowed)
     this.note(`${plan.shadowPrefix}shadow`, policy, allowed)
-    if (rules.action === 'LOG') this.hintLog(policy !== null)
+    if (logHint !== null) this.hintLog(logHint)
   }
 
-  private enforce(rules: RbacRules): boolean {
+  private enforce(rules: RbacDecider): boolean {
     const { plan, callbacks } = this
-    const policy = rules.match(this)
-    const allowed = rules.allows(policy)
+    const { policy, allowed, logHint } = rules.decide(this)
     const { enforced, enforcedPolicies } = plan.stats(callbacks.thread, this.statPrefix)
     enforced.cells[allowed ? ALLOWED : DENIED]! += 1
     countPolicy(enforcedPolicies, policy, allowed)
     this.note(`${plan.rulesPrefix}enforced`, policy, allowed)
-    if (rules.action === 'LOG') this.hintLog(policy !== null)
+    if (logHint !== null) this.hintLog(logHint)
     if (allowed) return true
     const details = `rbac_access_denied_matched_policy[${(policy ?? 'none').replaceAll(/\s/g, '_')}]`
     callbacks.sendLocalReply(403, 'RBAC: access denied', details)

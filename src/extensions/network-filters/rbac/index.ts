@@ -6,32 +6,37 @@ import {
   durationMs,
   type ExtensionFactory,
 } from '../../../config/index.ts'
-import { RbacRules } from '../../../http/index.ts'
+import { compileRbac, type RbacDecider } from '../../../http/index.ts'
 import type { NetworkFilterPlan, ThreadContext } from '../../../net/index.ts'
 import { RBAC_SHADOW_STATS, RBAC_STATS, Rbac, type RbacShared } from './rbac.ts'
 
-const NO_MATCHER = 'the matcher tree is not offered here; use rules'
-
 declareSupport('envoy.extensions.filters.network.rbac.v3.RBAC', {
-  supported: ['rules', 'shadow_rules', 'shadow_rules_stat_prefix', 'stat_prefix', 'enforcement_type', 'delay_deny'],
-  refused: { matcher: NO_MATCHER, shadow_matcher: NO_MATCHER },
+  supported: [
+    'rules',
+    'matcher',
+    'shadow_rules',
+    'shadow_matcher',
+    'shadow_rules_stat_prefix',
+    'stat_prefix',
+    'enforcement_type',
+    'delay_deny',
+  ],
 })
 
 class RbacPlan implements NetworkFilterPlan {
   readonly terminal = false
   private readonly config: RBACJson
-  private readonly rules: RbacRules | null
-  private readonly shadowRules: RbacRules | null
+  private readonly rules: RbacDecider | null
+  private readonly shadowRules: RbacDecider | null
   private shared: RbacShared | null = null
 
   constructor(config: RBACJson, context: CompileContext, path: ConfigPath) {
     this.config = config
-    this.rules =
-      config.rules === undefined ? null : new RbacRules(config.rules, 'network', context, path.field('rules'))
-    this.shadowRules =
-      config.shadowRules === undefined
-        ? null
-        : new RbacRules(config.shadowRules, 'network', context, path.field('shadow_rules'))
+    const { rules, matcher, shadowRules, shadowMatcher } = config
+    const enforced = { rules: 'rules', matcher: 'matcher' }
+    this.rules = compileRbac({ rules, matcher }, enforced, 'network', context, path)
+    const shadow = { rules: 'shadow_rules', matcher: 'shadow_matcher' }
+    this.shadowRules = compileRbac({ rules: shadowRules, matcher: shadowMatcher }, shadow, 'network', context, path)
   }
 
   prepare(thread: ThreadContext): void {

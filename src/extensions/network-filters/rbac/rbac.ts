@@ -1,5 +1,5 @@
 import { Timer, type TimerOwner } from '../../../base/index.ts'
-import type { RbacRules, RbacSubject } from '../../../http/index.ts'
+import type { RbacDecider, RbacSubject } from '../../../http/index.ts'
 import {
   CloseNoFlush,
   type Connection,
@@ -27,8 +27,8 @@ const METADATA = 'envoy.filters.network.rbac'
 export interface RbacShared {
   readonly thread: ThreadContext
   /** null: everything is allowed, and not counted. */
-  readonly rules: RbacRules | null
-  readonly shadowRules: RbacRules | null
+  readonly rules: RbacDecider | null
+  readonly shadowRules: RbacDecider | null
   readonly stats: StatBlock
   readonly shadowStats: StatBlock
   readonly shadowPrefix: string
@@ -68,8 +68,7 @@ export class Rbac implements NetworkFilter, RbacSubject, TimerOwner {
     this.checkShadow()
     const { rules, stats } = this.shared
     if (rules === null) return Continue
-    const policy = rules.match(this)
-    const allowed = rules.allows(policy)
+    const { policy, allowed } = rules.decide(this)
     stats.cells[allowed ? ALLOWED : DENIED]! += 1
     if (allowed) return Continue
     this.denied = true
@@ -81,8 +80,7 @@ export class Rbac implements NetworkFilter, RbacSubject, TimerOwner {
   private checkShadow(): void {
     const { shadowPrefix, shadowRules, shadowStats } = this.shared
     if (shadowRules === null) return
-    const policy = shadowRules.match(this)
-    const allowed = shadowRules.allows(policy)
+    const { policy, allowed } = shadowRules.decide(this)
     shadowStats.cells[allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
     this.info.dynamicMetadata ??= new Map()
     this.info.dynamicMetadata.set(METADATA, {
