@@ -353,7 +353,9 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const { requestHeaders } = this
     const { localReply } = manager.plan
     const grpc = this.isGrpc(requestHeaders) ? { status: grpcStatus } : null
-    const reply = buildLocalReply(localReply, this.thread, info, requestHeaders, status, body, modify, grpc)
+    // As Envoy: the route's mutations do not reach a reply that takes the place of a response.
+    const shape = chain === null || chain.hasResponse ? modify : this.mutatedByRoute(modify)
+    const reply = buildLocalReply(localReply, this.thread, info, requestHeaders, status, body, shape, grpc)
     if (this.codecFailed) info.flags |= ResponseFlag.DownstreamProtocolError
     const { headers } = reply
     const bytes = requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1')
@@ -367,6 +369,16 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     }
     chain.encodeHeaders(headers, empty)
     if (!empty && !this.ended) chain.encodeData(bytes, 0, bytes.length, true)
+  }
+
+  /** As Envoy: first what the route says, then what the filter says that answers. */
+  private mutatedByRoute(modify: ((headers: HeaderMap) => void) | null): ((headers: HeaderMap) => void) | null {
+    const route = this.routeCached ? this.cachedRoute : null
+    if (route?.kind !== 'cluster' || !route.hasResponseMutations) return modify
+    return reply => {
+      route.finalizeResponse(reply, this.requestHeaders, this.info)
+      modify?.(reply)
+    }
   }
 
   encode1xxHeaders(headers: HeaderMap): void {

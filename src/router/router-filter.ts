@@ -579,13 +579,12 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     modify: ((reply: HeaderMap) => void) | null = null,
   ): void {
     this.endTimeouts()
-    const { route, headers } = this
+    const { route } = this
     this.callbacks.sendLocalReply(status, body, details, reply => {
       modify?.(reply)
       if (route.virtualHost.includeAttemptCountInResponse && this.attempts > 0) {
         reply.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts))
       }
-      if (route.hasResponseMutations) route.finalizeResponse(reply, headers, this.info)
     })
   }
 

@@ -36,7 +36,10 @@ const INPUTS: ReadonlyMap<string, MatchInput<StreamInfo>> = new Map<string, Matc
   [`${SSL}.SubjectInput`, info => unlessEmpty(info.connection.ssl?.peerCertificate?.subject)],
 ])
 for (const type of INPUTS.keys()) declareSupport(type, { supported: [] })
-declareSupport(FILTER_STATE, { supported: ['key'] })
+declareSupport(FILTER_STATE, {
+  supported: ['key'],
+  refused: { field: 'an entry is looked at as a whole; leave it out' },
+})
 
 export const CONNECTION_INPUTS: readonly string[] = [...INPUTS.keys(), FILTER_STATE]
 

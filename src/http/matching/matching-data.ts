@@ -1,16 +1,15 @@
 // What the matcher trees of http filters may look at: the parts of one exchange, as they come (Envoy: HttpMatchingData).
-import type { FilterStateInputJson } from '#api/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.ts'
 import type {
   HttpRequestQueryParamMatchInputJson,
   HttpResponseHeaderMatchInputJson,
 } from '#api/envoy/type/matcher/v3/http_inputs_pb.ts'
 import { declareSupport } from '../../config/index.ts'
-import { endpointOf, ipText, type MatchInput } from '../../net/index.ts'
+import type { MatchInput } from '../../net/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { HeaderName } from '../header-name.ts'
 import type { HeaderMap } from '../headers.ts'
 import { decodedQueryParameter } from '../matchers/query-parameter-matcher.ts'
-import { filterStateText } from './filter-state.ts'
+import { CONNECTION_INPUTS, connectionInput } from './connection-inputs.ts'
 import { REQUEST_INPUTS, requestInput } from './http-inputs.ts'
 
 export class MatchingData {
@@ -44,39 +43,13 @@ declareSupport(STATUS, { supported: [] })
 declareSupport(STATUS_CLASS, { supported: [] })
 for (const type of Object.keys(FIELDS)) declareSupport(type, { supported: ['header_name'] })
 
-const NETWORK = 'envoy.extensions.matching.common_inputs.network.v3'
-const FILTER_STATE = `${NETWORK}.FilterStateInput`
-const source = ({ info }: MatchingData): string => info.remoteAddress ?? info.connection.remoteAddress
-const ip = (address: string): string | null => {
-  const found = endpointOf(address).ip
-  return found === null ? null : ipText(found)
-}
-const port = (address: string): string | null => {
-  const found = endpointOf(address)
-  return found.ip === null ? null : String(found.port)
-}
-const OF_CONNECTION: Readonly<Record<string, MatchInput<MatchingData>>> = {
-  [`${NETWORK}.SourceIPInput`]: data => ip(source(data)),
-  [`${NETWORK}.SourcePortInput`]: data => port(source(data)),
-  [`${NETWORK}.DirectSourceIPInput`]: ({ info }) => ip(info.connection.directRemoteAddress),
-  [`${NETWORK}.DestinationIPInput`]: ({ info }) => ip(info.connection.localAddress),
-  [`${NETWORK}.DestinationPortInput`]: ({ info }) => port(info.connection.localAddress),
-  [`${NETWORK}.ServerNameInput`]: ({ info }) => info.connection.requestedServerName,
-}
-declareSupport(FILTER_STATE, {
-  supported: ['key'],
-  refused: { field: 'an entry is looked at as a whole; leave it out' },
-})
-for (const type of Object.keys(OF_CONNECTION)) declareSupport(type, { supported: [] })
-
 export const EXCHANGE_INPUTS: readonly string[] = [
   ...REQUEST_INPUTS,
   QUERY,
   ...Object.keys(FIELDS),
   STATUS,
   STATUS_CLASS,
-  ...Object.keys(OF_CONNECTION),
-  FILTER_STATE,
+  ...CONNECTION_INPUTS,
 ]
 
 /** An input of one part; while that has not come, nothing can be said. */
@@ -107,12 +80,9 @@ export function exchangeInput(type: string, config: object): MatchInput<Matching
       return ofPart('response', ({ status }) => String(status))
     case STATUS_CLASS:
       return ofPart('response', ({ status }) => `${Math.trunc(status / 100)}xx`)
-    case FILTER_STATE: {
-      const { key = '' } = config as FilterStateInputJson
-      return ({ info }) => filterStateText(info, key)
-    }
   }
-  return OF_CONNECTION[type]
+  const ofConnection = connectionInput(type, config)
+  return ofConnection === undefined ? undefined : ({ info }) => ofConnection(info)
 }
 
 /** Whether an input of this type can be answered once the request's headers are there. */

@@ -13,6 +13,9 @@ import { RbacRules } from './rules.ts'
 const ACTION = 'envoy.config.rbac.v3.Action'
 declareSupport(ACTION, { supported: ['name', 'action'] })
 
+/** As Envoy: where no action is found, nobody passes, and access loggers are told nothing. */
+const NOTHING = decision(null, false, null)
+
 /** Null: neither rules nor a matcher, so everybody may pass. As Envoy: a matcher takes the place of rules. */
 export function compileRbac(
   json: { readonly rules: RBACJson | undefined; readonly matcher: MatcherJson | undefined },
@@ -34,7 +37,6 @@ export function compileRbac(
 class RbacMatcher implements RbacDecider {
   readonly policyNames: readonly string[]
   private readonly tree: MatcherTree<RbacSubject, RbacDecision>
-  private readonly nothing: RbacDecision
 
   constructor(json: MatcherJson, scope: RbacScope, context: CompileContext, path: ConfigPath) {
     const names = new Set<string>()
@@ -54,11 +56,10 @@ class RbacMatcher implements RbacDecider {
     const input = (type: string, config: object) => subjectInput(type, config, scope)
     this.tree = new TreeCompiler<RbacSubject, RbacDecision>({ input, inputNames, action }, context).compile(json, path)
     this.policyNames = [...names]
-    this.nothing = decision(null, false, logs ? false : null)
   }
 
   decide(subject: RbacSubject): RbacDecision {
-    return this.tree.find(subject) ?? this.nothing
+    return this.tree.find(subject) ?? NOTHING
   }
 }
 

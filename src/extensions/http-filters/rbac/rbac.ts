@@ -6,6 +6,7 @@ import {
   HttpFilter,
   type HttpFilterStatus,
   type RbacDecider,
+  type RbacDecision,
   type RbacSubject,
   type Route,
 } from '../../../http/index.ts'
@@ -39,8 +40,16 @@ export class Rbac extends HttpFilter implements RbacSubject {
     this.route = callbacks.route
     this.plan = (this.routePlan() as RbacPlan | null) ?? this.plan
     const { rules, shadowRules } = this.plan
-    if (shadowRules !== null) this.watch(shadowRules)
-    return rules === null || this.enforce(rules) ? FilterContinue : FilterStop
+    const shadow = shadowRules === null ? null : this.watch(shadowRules)
+    const enforced = rules === null ? null : this.enforce(rules)
+    if (enforced === null || enforced.allowed) {
+      this.note(shadow, enforced)
+      return FilterContinue
+    }
+    const details = `rbac_access_denied_matched_policy[${(enforced.policy ?? 'none').replaceAll(/\s/g, '_')}]`
+    // As Envoy: access logs show what was decided, the headers that the route adds to this reply do not.
+    callbacks.sendLocalReply(403, 'RBAC: access denied', details, () => this.note(shadow, enforced))
+    return FilterStop
   }
 
   override onDestroy(): void {
@@ -48,31 +57,36 @@ export class Rbac extends HttpFilter implements RbacSubject {
     this.route = null
   }
 
-  private watch(rules: RbacDecider): void {
-    const { plan } = this
-    const { policy, allowed, logHint } = rules.decide(this)
-    const { shadow, shadowPolicies } = plan.stats(this.callbacks.thread, this.statPrefix)
-    shadow.cells[allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
-    countPolicy(shadowPolicies, policy, allowed)
-    this.note(`${plan.shadowPrefix}shadow`, policy, allowed)
-    if (logHint !== null) this.hintLog(logHint)
+  private watch(rules: RbacDecider): RbacDecision {
+    const decision = rules.decide(this)
+    const { shadow, shadowPolicies } = this.plan.stats(this.callbacks.thread, this.statPrefix)
+    shadow.cells[decision.allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
+    this.count(shadowPolicies, decision)
+    return decision
   }
 
-  private enforce(rules: RbacDecider): boolean {
-    const { plan, callbacks } = this
-    const { policy, allowed, logHint } = rules.decide(this)
-    const { enforced, enforcedPolicies } = plan.stats(callbacks.thread, this.statPrefix)
-    enforced.cells[allowed ? ALLOWED : DENIED]! += 1
-    countPolicy(enforcedPolicies, policy, allowed)
-    this.note(`${plan.rulesPrefix}enforced`, policy, allowed)
-    if (logHint !== null) this.hintLog(logHint)
-    if (allowed) return true
-    const details = `rbac_access_denied_matched_policy[${(policy ?? 'none').replaceAll(/\s/g, '_')}]`
-    callbacks.sendLocalReply(403, 'RBAC: access denied', details)
-    return false
+  private enforce(rules: RbacDecider): RbacDecision {
+    const decision = rules.decide(this)
+    const { enforced, enforcedPolicies } = this.plan.stats(this.callbacks.thread, this.statPrefix)
+    enforced.cells[decision.allowed ? ALLOWED : DENIED]! += 1
+    this.count(enforcedPolicies, decision)
+    return decision
   }
 
-  private note(prefix: string, policy: string | null, allowed: boolean): void {
+  private count(policies: ReadonlyMap<string, PolicyStats>, { policy, allowed, logHint }: RbacDecision): void {
+    if (logHint !== null) this.hintLog(logHint)
+    const stats = policy === null ? undefined : policies.get(policy)
+    if (stats === undefined) return
+    const { cells, slot } = allowed ? stats.allowed : stats.denied
+    cells[slot]! += 1
+  }
+
+  private note(shadow: RbacDecision | null, enforced: RbacDecision | null): void {
+    if (enforced !== null) this.noteOne(`${this.plan.rulesPrefix}enforced`, enforced)
+    if (shadow !== null) this.noteOne(`${this.plan.shadowPrefix}shadow`, shadow)
+  }
+
+  private noteOne(prefix: string, { policy, allowed }: RbacDecision): void {
     const fields = this.metadata(METADATA)
     if (policy !== null) fields[`${prefix}_effective_policy_id`] = policy
     fields[`${prefix}_engine_result`] = allowed ? 'allowed' : 'denied'
@@ -89,11 +103,4 @@ export class Rbac extends HttpFilter implements RbacSubject {
     if (fields === undefined) all.set(namespace, (fields = {}))
     return fields
   }
-}
-
-function countPolicy(policies: ReadonlyMap<string, PolicyStats>, policy: string | null, allowed: boolean): void {
-  const stats = policy === null ? undefined : policies.get(policy)
-  if (stats === undefined) return
-  const { cells, slot } = allowed ? stats.allowed : stats.denied
-  cells[slot]! += 1
 }
