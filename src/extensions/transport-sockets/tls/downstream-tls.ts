@@ -38,7 +38,7 @@ import { byName, inPlace } from './secret-refs.ts'
 import { ServerCredentials } from './server-credentials.ts'
 import type { StaplePolicy } from './staple-policy.ts'
 import * as stats from './stats.ts'
-import { checkTicketKeys, configuredTicketKey, OneTimeTicketKeys, processTicketKey } from './ticket-keys.ts'
+import { checkTicketKeys, configuredTicketKeys, noTickets, processTicketKey, type TicketKeys } from './ticket-keys.ts'
 import { checksPeers, isPinned, verifyPeer } from './validation.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -84,7 +84,8 @@ export function compileDownstreamTls(
     sessionTimeoutS: Math.trunc(durationMs(json.sessionTimeout, DEFAULT_SESSION_TIMEOUT_MS) / 1000),
     ticketKeys: compileTicketKeys(json, context, path),
     seed: (context.secrets ?? fixedSecrets).seed,
-    text: JSON.stringify(json),
+    // Keys come and go while sessions stay.
+    text: JSON.stringify({ ...json, sessionTicketKeys: undefined }),
   }
   checkStaples(plan, context, commonPath)
   return { create: (thread, statPrefix) => new DownstreamTls(plan, thread, statPrefix) }
@@ -131,7 +132,6 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
   private readonly stats: stats.SslStats
   private readonly alpn: Buffer
   private readonly keyLog: KeyLog | null
-  private readonly oneTimeKeys: OneTimeTicketKeys | null
   private material!: TlsMaterial
   private credentials!: ServerCredentials
   private wantsCertificate = false
@@ -145,7 +145,6 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     this.stats = new stats.SslStats(thread, statPrefix)
     this.alpn = alpnWire(common.alpn)
     this.keyLog = common.keyLog === null ? null : new KeyLog(common.keyLog, thread)
-    this.oneTimeKeys = plan.resumption ? null : new OneTimeTicketKeys()
     this.loadSecrets()
     const refs = [
       ...common.certificates,
@@ -163,22 +162,23 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
   }
 
   private loadSecrets(): void {
-    const { common, fullScan, secureOptions, seed, sessionTimeoutS, staplePolicy, ticketKeys } = this.plan
+    const { common, fullScan, secureOptions, sessionTimeoutS, staplePolicy } = this.plan
     const material = currentMaterial(common)
     const sessionIdContext = this.sessionIdContext(material)
-    const context = {
-      secureOptions,
-      sessionIdContext,
-      sessionTimeout: sessionTimeoutS,
-      ticketKeys:
-        ticketKeys === null ? processTicketKey(seed, sessionIdContext) : configuredTicketKey(ticketKeys.current),
-    }
+    const context = { secureOptions, sessionIdContext, sessionTimeout: sessionTimeoutS }
+    const tickets = this.ticketKeys(sessionIdContext)
     const { validation } = material
     this.requiresCertificate = this.plan.requireClientCertificate || (validation !== null && validation.spiffe !== null)
     this.wantsCertificate = this.requiresCertificate || (validation !== null && checksPeers(validation))
     this.material = material
-    this.credentials = new ServerCredentials(common.params, material, { context, fullScan, staplePolicy })
+    this.credentials = new ServerCredentials(common.params, material, { context, tickets, fullScan, staplePolicy })
     setExpiryGauges(common, this.thread, this.statPrefix)
+  }
+
+  private ticketKeys(sessionIdContext: string): TicketKeys {
+    const { resumption, seed, ticketKeys } = this.plan
+    if (!resumption) return noTickets
+    return ticketKeys === null ? processTicketKey(seed, sessionIdContext) : configuredTicketKeys(ticketKeys.current)
   }
 
   /** A session holds only under the configuration by which its client was checked. */
@@ -210,7 +210,6 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     const { carrier, connection } = socket
     const { context, own, staple } = this.credentials.choose(hello)
     socket.own = own
-    this.oneTimeKeys?.renew(context)
     const response = hello?.wantsOcsp === true ? this.stapleFor(staple) : null
     if (typeof response === 'string') return response
     const handle = engine.wrap(carrier, context, true, false)

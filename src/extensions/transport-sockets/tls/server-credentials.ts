@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { type ClientHello, nativeContext, OwnCertificate } from '../../../net/index.ts'
 import { makeSecureContext, type TlsMaterial } from './common-context.ts'
 import { Staple, type StaplePolicy } from './staple-policy.ts'
+import type { NativeContext, TicketKeys } from './ticket-keys.ts'
 import type { TlsParams } from './tls-params.ts'
 
 /** One certificate of a server, ready for handshakes. */
@@ -9,12 +10,12 @@ export interface ServerCredential {
   readonly isEcdsa: boolean
   readonly staple: Staple
   readonly own: OwnCertificate
-  /** The native context. */
-  readonly context: unknown
+  readonly context: NativeContext
 }
 
 export interface CredentialOptions {
   readonly context: SecureContextOptions
+  readonly tickets: TicketKeys
   readonly fullScan: boolean
   readonly staplePolicy: StaplePolicy
 }
@@ -29,12 +30,16 @@ export class ServerCredentials {
   constructor(params: TlsParams, { keyPairs, validation }: TlsMaterial, options: CredentialOptions) {
     this.fullScan = options.fullScan
     this.speaks13 = params.maxVersion === 'TLSv1.3'
-    this.all = keyPairs.map(pair => ({
-      isEcdsa: pair.isEcdsa,
-      own: new OwnCertificate(),
-      staple: new Staple(pair, options.staplePolicy),
-      context: nativeContext(makeSecureContext(params, pair, validation, options.context)),
-    }))
+    this.all = keyPairs.map(pair => {
+      const context = nativeContext(makeSecureContext(params, pair, validation, options.context)) as NativeContext
+      options.tickets.install(context)
+      return {
+        isEcdsa: pair.isEcdsa,
+        own: new OwnCertificate(),
+        staple: new Staple(pair, options.staplePolicy),
+        context,
+      }
+    })
     keyPairs.forEach(({ serverNames }, i) => {
       for (const name of serverNames) {
         const list = this.byName.get(name)

@@ -19,30 +19,70 @@ export const checkTicketKeys: SecretCheck = (secret, context, path) => {
   return keys.length > 0 && !context.diagnostics.failed
 }
 
-/** The key of OpenSSL, which is of another size, out of the first of the configured ones. */
-export function configuredTicketKey(secret: SecretJson): Buffer {
-  const first = inlineBytes(secret.sessionTicketKeys?.keys?.[0]) ?? Buffer.alloc(0)
-  return process.getBuiltinModule('node:crypto').createHash('sha384').update(first).digest()
+/** By what a server's tickets are sealed; sets it up on a native context. */
+export interface TicketKeys {
+  install(context: NativeContext): void
 }
 
-/**
- * Makes tickets worthless: each handshake gets a key of its own, so none that was given out is ever known again. To tell
- * OpenSSL to send none makes it keep sessions instead, which costs 60 us more per handshake. (bench: tls-new)
- */
-export class OneTimeTicketKeys {
-  private readonly key = crypto.getRandomValues(Buffer.alloc(48))
-  private count = 0
+/** What Node.js offers below `tls.SecureContext`. */
+export interface NativeContext {
+  setTicketKeys(key: Buffer): void
+  enableTicketKeyCallback(): void
+  /** Asked for each ticket that is to be sealed or opened. */
+  onticketkeycallback(name: Buffer, iv: Buffer, sealing: boolean): TicketKeyAnswer
+}
 
-  /** `context`: the native one; before its handshake begins. */
-  renew(context: unknown): void {
-    this.count = (this.count + 1) >>> 0
-    // The first 16 bytes are the key's name.
-    this.key.writeUInt32LE(this.count, 0)
-    ;(context as { setTicketKeys(key: Buffer): void }).setTicketKeys(this.key)
+/** 0: no key, so no ticket is sent or known; 1: this one; 2: this one, and the client should get a new ticket. */
+type TicketKeyAnswer = readonly [how: 0 | 1 | 2, hmac: Buffer, aes: Buffer, name: Buffer, iv: Buffer]
+
+const PART = 16
+const NOTHING = Buffer.alloc(PART)
+const NO_KEY: TicketKeyAnswer = [0, NOTHING, NOTHING, NOTHING, NOTHING]
+
+/**
+ * Neither gives tickets nor takes them. To forbid them by OpenSSL's options makes it keep sessions instead, which costs
+ * 60 us more per handshake; to make two and send them 80. (bench: tls-new)
+ */
+export const noTickets: TicketKeys = {
+  install(context) {
+    context.enableTicketKeyCallback()
+    context.onticketkeycallback = () => NO_KEY
+  },
+}
+
+/** The first of the configured keys seals, each of them opens. */
+export function configuredTicketKeys(secret: SecretJson): TicketKeys {
+  const keys = (secret.sessionTicketKeys?.keys ?? []).map(key => opensslKey(inlineBytes(key) ?? NOTHING))
+  const [first = NOTHING, ...older] = keys
+  if (older.length === 0) return singleKey(first)
+  return {
+    install(context) {
+      context.enableTicketKeyCallback()
+      context.onticketkeycallback = (name, _iv, sealing) => {
+        const key = sealing ? first : keys.find(each => name.equals(each.subarray(0, PART)))
+        return key === undefined ? NO_KEY : answer(key, key === first ? 1 : 2)
+      }
+    },
   }
 }
 
+function answer(key: Buffer, how: 1 | 2): TicketKeyAnswer {
+  const iv = crypto.getRandomValues(Buffer.allocUnsafe(PART))
+  return [how, key.subarray(PART, 2 * PART), key.subarray(2 * PART), key.subarray(0, PART), iv]
+}
+
+/** Name, HMAC and AES of 16 bytes each, out of a configured key, which is of another size. */
+function opensslKey(configured: Buffer): Buffer {
+  return process.getBuiltinModule('node:crypto').createHash('sha384').update(configured).digest()
+}
+
 /** A key that all workers of this process share, so that a client may come back to another of them. */
-export function processTicketKey(seed: Uint8Array, sessionIdContext: string): Buffer {
-  return process.getBuiltinModule('node:crypto').createHmac('sha384', seed).update(sessionIdContext).digest()
+export function processTicketKey(seed: Uint8Array, sessionIdContext: string): TicketKeys {
+  const { createHmac } = process.getBuiltinModule('node:crypto')
+  return singleKey(createHmac('sha384', seed).update(sessionIdContext).digest())
+}
+
+/** Without a question per ticket. */
+function singleKey(key: Buffer): TicketKeys {
+  return { install: context => context.setTicketKeys(key) }
 }
