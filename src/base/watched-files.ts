@@ -1,4 +1,4 @@
-import { type FSWatcher, statSync, watch } from 'node:fs'
+import { type FSWatcher, lstatSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 
 const INTERVAL_MS = 250
@@ -143,7 +143,11 @@ function same(a: Signature, b: Signature): boolean {
 function signatureOf(file: string): Signature {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
-    return { identity: `${dev} ${ino}`, content: `${size} ${mtimeNs} ${ctimeNs}` }
+    // A link that was swapped for one to the same place counts too: what it leads to may have changed deep inside.
+    return {
+      identity: `${dev} ${ino} ${lstatSync(file, { bigint: true }).ino}`,
+      content: `${size} ${mtimeNs} ${ctimeNs}`,
+    }
   } catch {
     return { identity: '', content: '' } // Gone: reading it, when it is asked for, tells why.
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkBootstrap, staticRuntimeLayers } from './check-bootstrap.ts'
+import { checkBootstrap } from './check-bootstrap.ts'
 import { Diagnostics } from './diagnostics.ts'
 import { loadBootstrap } from './load/load-bootstrap.ts'
 
@@ -55,15 +55,4 @@ test('the local cluster must exist', () => {
     check('cluster_manager: { local_cluster_name: webb }\nstatic_resources: { clusters: [{ name: web }] }\n'),
     ["1: cluster_manager.local_cluster_name: no cluster is named 'webb'"],
   )
-})
-
-test('static runtime layers come in order', () => {
-  const layered = {
-    layers: [
-      { name: 'a', staticLayer: { x: 1 } },
-      { name: 'admin', adminLayer: {} },
-      { name: 'b', staticLayer: { x: 2 } },
-    ],
-  }
-  assert.deepEqual(staticRuntimeLayers({ layeredRuntime: layered }), [{ x: 1 }, { x: 2 }])
 })

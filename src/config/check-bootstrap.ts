@@ -101,9 +101,3 @@ export function checkBootstrap(bootstrap: BootstrapJson, diagnostics: Diagnostic
   checkAddresses(bootstrap, resources.field('listeners'), diagnostics)
   checkLocalCluster(bootstrap, diagnostics)
 }
-
-/** The runtime layers of a bootstrap that have their values in the bootstrap itself, lowest first. */
-export function staticRuntimeLayers(bootstrap: BootstrapJson): readonly object[] {
-  const layers = bootstrap.layeredRuntime?.layers ?? []
-  return layers.flatMap(layer => (layer.staticLayer === undefined ? [] : [layer.staticLayer as object]))
-}

@@ -1,5 +1,5 @@
 export type { CheckNote } from './check/resource-checker.ts'
-export { checkBootstrap, staticRuntimeLayers } from './check-bootstrap.ts'
+export { checkBootstrap } from './check-bootstrap.ts'
 export type { CompileContext } from './compile-context.ts'
 export { ConfigPath, snakeCase } from './config-path.ts'
 export { dataSourceBytes, dataSourceText } from './data-source.ts'

@@ -16,7 +16,6 @@ import {
   loadBootstrap,
   renderDiagnostics,
   runtimeSnapshot,
-  staticRuntimeLayers,
 } from '../config/index.ts'
 import { compileListener } from '../downstream/index.ts'
 import { whyNotWritable } from '../net/index.ts'
@@ -25,8 +24,9 @@ import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
+import { runtimeLayers } from './runtime.ts'
 import { SecretHub } from './secrets/secret-hub.ts'
-import { checkClusterSource, checkListenerSources, checkSourceFile } from './source-files.ts'
+import { checkClusterSource, checkListenerSources, checkRuntimeFolders, checkSourceFile } from './source-files.ts'
 import { compileStatsConfig } from './stats-config.ts'
 
 /** A configuration that has passed every check. */
@@ -158,11 +158,12 @@ export function diagnose(options: ServerOptions): Diagnosis {
     secrets,
     extensions: extensionRegistry(),
     node,
-    runtime: runtimeSnapshot(staticRuntimeLayers(bootstrap)),
+    runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
     diagnostics,
   })
   checkBootstrap(bootstrap, diagnostics)
+  checkRuntimeFolders(bootstrap, diagnostics)
   const compiled = compileAll(bootstrap, context)
   const outcome = { diagnostics: diagnostics.list, sources }
   return diagnostics.failed ? outcome : { ...outcome, configuration: { bootstrap, node, secrets, ...compiled } }

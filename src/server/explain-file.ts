@@ -5,12 +5,13 @@ import {
   routeExplanationJson,
   routeExplanationText,
 } from '../admin/index.ts'
-import { type CompileContext, type ExtensionRegistry, runtimeSnapshot, staticRuntimeLayers } from '../config/index.ts'
+import { type CompileContext, type ExtensionRegistry, runtimeSnapshot } from '../config/index.ts'
 import { readDiscoveryFile } from '../xds/index.ts'
 import { compileContext } from './compile-context.ts'
 import { type Configuration, loadConfiguration } from './configuration.ts'
 import { explainRequest } from './explain-route.ts'
 import type { ServerOptions } from './options.ts'
+import { runtimeLayers } from './runtime.ts'
 
 const ROUTE_CONFIGURATION = 'envoy.config.route.v3.RouteConfiguration'
 
@@ -28,7 +29,7 @@ function contextOf({ bootstrap, node, secrets }: Configuration, extensions: Exte
     secrets,
     extensions,
     node,
-    runtime: runtimeSnapshot(staticRuntimeLayers(bootstrap)),
+    runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
   })
 }

@@ -89,8 +89,14 @@ export class ServerStats {
     set(this.server, S('hot_restart_epoch'), restartEpoch)
   }
 
-  runtimeLoaded(layers: number, keys: number): void {
-    this.runtime.cells[RUNTIME.slot('load_success')]! += 1
+  /** `folders`: layers that come from files. */
+  runtimeLoaded(layers: number, keys: number, folders: number, failed: boolean): void {
+    const count = (name: string): void => {
+      this.runtime.cells[RUNTIME.slot(name)]! += 1
+    }
+    count(failed ? 'load_error' : 'load_success')
+    // As Envoy: the second folder is the one that overrides.
+    count(folders > 1 ? 'override_dir_exists' : 'override_dir_not_exists')
     set(this.runtime, RUNTIME.slot('num_layers'), layers)
     set(this.runtime, RUNTIME.slot('num_keys'), keys)
   }

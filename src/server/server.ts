@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
+import { WatchedFiles } from '../base/index.ts'
 import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot } from '../config/index.ts'
 import {
   ConnectionCounters,
@@ -63,7 +64,7 @@ export class Server {
   readonly stopped: Promise<void>
   readonly pool: WorkerPool
   configuration: Configuration | null = null
-  runtime = new Runtime({}, () => {})
+  runtime = new Runtime({}, '', () => {})
   state: ServerState = 'PRE_INITIALIZING'
   healthChecksFail = false
   private readonly serverStats: ServerStats
@@ -77,6 +78,7 @@ export class Server {
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
   private batch: ResourceUpdate[] | null = null
+  private readonly runtimeFiles = new WatchedFiles()
   private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
   private ownThread: ThreadContext | null = null
 
@@ -196,8 +198,9 @@ export class Server {
     const { bootstrap } = configuration
     // Plans are of use only while the cluster directory is filled; with many clusters they are large.
     this.configuration = { ...configuration, clusterPlans: [] }
-    this.runtime = new Runtime(bootstrap, layers => this.onRuntimeChange(layers))
+    this.runtime = new Runtime(bootstrap, configuration.node.cluster ?? '', layers => this.onRuntimeChange(layers))
     this.noteRuntime()
+    this.watchRuntime(bootstrap)
     configuration.secrets.start(this.stats, updates => void this.pool.apply(secretUpdates(updates)))
     this.pool.configure()
     this.state = 'INITIALIZING'
@@ -239,8 +242,18 @@ export class Server {
   }
 
   private noteRuntime(): void {
-    const { layers } = this.runtime.status()
-    this.serverStats.runtimeLoaded(layers.length, this.runtime.keyCount)
+    const { runtime } = this
+    if (runtime.problem !== '') logger.warn('runtime files cannot be read', { reason: runtime.problem })
+    const failed = runtime.problem !== ''
+    this.serverStats.runtimeLoaded(runtime.values().length, runtime.keyCount, runtime.folderCount, failed)
+  }
+
+  /** Runtime files are read anew when the link above them is swapped. */
+  private watchRuntime({ layeredRuntime }: BootstrapJson): void {
+    const links = (layeredRuntime?.layers ?? []).flatMap(({ diskLayer }) => diskLayer?.symlinkRoot ?? [])
+    if (links.length === 0) return
+    for (const link of links) this.runtimeFiles.add(link)
+    this.runtimeFiles.start(() => this.runtime.refresh())
   }
 
   context(extensions = extensionRegistry()): CompileContext {
@@ -352,6 +365,7 @@ export class Server {
   /** Ends before anything is served. */
   async abandon(): Promise<void> {
     this.subscriptions.stop()
+    this.runtimeFiles.stop()
     this.clusters.stop()
     await this.admin?.close()
     await this.finishLogs()
@@ -416,6 +430,7 @@ export class Server {
     clearInterval(this.flushTimer)
     this.configuration?.secrets.stop()
     this.subscriptions.stop()
+    this.runtimeFiles.stop()
     this.clusters.stop()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)
     await this.admin?.close()

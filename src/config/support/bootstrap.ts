@@ -83,8 +83,12 @@ declareSupport(`${BOOTSTRAP}.ClusterManager.OutlierDetection`, {
 declareSupport(`${BOOTSTRAP}.LayeredRuntime`, { supported: ['layers'] })
 
 declareSupport(`${BOOTSTRAP}.RuntimeLayer`, {
-  supported: ['name', 'static_layer', 'admin_layer'],
-  refused: { disk_layer: 'runtime files are not read by this release; use a static_layer', rtds_layer: NO_XDS },
+  supported: ['name', 'static_layer', 'disk_layer', 'admin_layer'],
+  refused: { rtds_layer: NO_XDS },
+})
+
+declareSupport(`${BOOTSTRAP}.RuntimeLayer.DiskLayer`, {
+  supported: ['symlink_root', 'subdirectory', 'append_service_cluster'],
 })
 
 declareSupport(`${BOOTSTRAP}.RuntimeLayer.AdminLayer`, { supported: [] })
