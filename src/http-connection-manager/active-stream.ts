@@ -63,6 +63,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   private routeCached = false
   private random = -1
   private responseStarted = false
+  private headersThrough = false
   private pauses = 0
   private upgrade: string | null = null
   private upgradeAccepted = false
@@ -121,6 +122,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     }
     this.createChain()
     ;(this.chain as FilterChain).decodeHeaders(headers, endStream)
+    // As Envoy: a filter that takes its time over a request without a body counts as a request that does.
+    if (endStream && plan.requestTimeoutMs > 0 && this.isHeld) this.startRequestTimeout(plan.requestTimeoutMs)
   }
 
   /**
@@ -205,6 +208,17 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     this.touch()
     this.onRequestComplete()
     this.chain?.decodeTrailers(trailers)
+  }
+
+  /** A complete request waits in a filter. */
+  private get isHeld(): boolean {
+    if (this.headersThrough || this.responseStarted || this.ended) return false
+    return this.chain?.mayHoldRequests === true
+  }
+
+  onHeadersThrough(): void {
+    this.headersThrough = true
+    if (this.requestComplete) this.endRequestTimeout()
   }
 
   private onRequestComplete(): void {

@@ -107,6 +107,8 @@ class Rig implements ChainOwner {
     this.out.push(`trailers ${trailers.get(MARK)}`)
   }
 
+  onHeadersThrough(): void {}
+
   onRequestTooLarge(): void {
     this.events.push('too large')
     this.ended = true

@@ -8,6 +8,8 @@ export interface ChainOwner extends PassOwner {
   sendHeaders(headers: HeaderMap, endStream: boolean): void
   sendData(data: Buffer, start: number, end: number, endStream: boolean): void
   sendTrailers(trailers: HeaderMap): void
+  /** The request's headers have come to the terminal filter; said only where other filters stand in front of it. */
+  onHeadersThrough(): void
   /** More body is held for a filter than the limit allows. */
   onRequestTooLarge(): void
   onResponseTooLarge(): void
@@ -57,6 +59,11 @@ export class FilterChain {
   replace(filter: HttpFilter, by: HttpFilter): void {
     const at = this.filters.indexOf(filter)
     if (at >= 0) this.filters[at] = by
+  }
+
+  /** Other filters than the terminal one may hold a request that is complete. */
+  get mayHoldRequests(): boolean {
+    return this.request !== null
   }
 
   continueDecoding(filter: HttpFilter): void {
@@ -157,6 +164,7 @@ class RequestPass extends FilterPass {
   }
 
   protected sinkHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.stream.onHeadersThrough()
     this.callHeaders(this.count, headers, endStream)
   }
 

@@ -6,6 +6,7 @@ import * as http from '../http/index.ts'
 import type { StreamInfo } from '../observability/index.ts'
 import { type ConnectionIdentity, dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
 import type { ChainedFilter, HttpConnectionManagerPlan } from './plan.ts'
+import { dropBadReferer } from './referer.ts'
 import { addUserAgent, addVia, normalizeHost } from './request-headers.ts'
 
 const NONE: readonly HeaderName[] = []
@@ -18,6 +19,7 @@ export function prepareRequest(
   headers: HeaderMap,
   info: StreamInfo,
 ): number {
+  if (headers.has(http.REFERER)) dropBadReferer(headers)
   if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, identity.localPort)
   const origin = mutateForwarded(plan, identity, headers, info)
   if (origin >= 100) return origin

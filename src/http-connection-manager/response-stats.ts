@@ -5,7 +5,10 @@ import type { ConnectionManager } from './connection-manager.ts'
 
 /** Counts a finished response, of the manager and of its listener. */
 export function chargeResponse({ cells, stats, listenerStats }: ConnectionManager, info: StreamInfo): void {
-  if (info.healthCheck) return
+  if (info.healthCheck) {
+    cells[S.TRACING_HEALTH_CHECK]! += 1
+    return
+  }
   const { responseCode } = info
   if (responseCode > 0) {
     cells[S.RQ_COMPLETED]! += 1

@@ -46,10 +46,7 @@ export abstract class TimedStream implements TimerOwner {
   protected startTimers(requestTimeoutMs: number, endStream: boolean): void {
     const { timers } = this.thread
     if (this.idleTimeoutMs > 0) this.setIdleTimeout(this.idleTimeoutMs)
-    if (requestTimeoutMs > 0 && !endStream) {
-      this.requestTimer = new Timer(this, REQUEST_TIMER)
-      timers.arm(this.requestTimer, requestTimeoutMs)
-    }
+    if (requestTimeoutMs > 0 && !endStream) this.startRequestTimeout(requestTimeoutMs)
     const { accessLogIntervalMs } = this.manager.plan
     if (accessLogIntervalMs > 0) {
       this.logTimer = new Timer(this, LOG_TIMER)
@@ -109,7 +106,12 @@ export abstract class TimedStream implements TimerOwner {
     this.lastActivityMs = this.thread.clock.now
   }
 
-  /** The request is complete, or its response has begun: request_timeout has nothing more to say. */
+  protected startRequestTimeout(ms: number): void {
+    this.requestTimer = new Timer(this, REQUEST_TIMER)
+    this.thread.timers.arm(this.requestTimer, ms)
+  }
+
+  /** The request has passed all filters, or its response has begun: request_timeout has nothing more to say. */
   protected endRequestTimeout(): void {
     if (this.requestTimer !== null) this.thread.timers.disarm(this.requestTimer)
   }
@@ -139,7 +141,7 @@ export abstract class TimedStream implements TimerOwner {
       this.logPeriodically()
     } else if (kind === REQUEST_TIMER) {
       cells[S.RQ_TIMEOUT]! += 1
-      this.endBySelf(408, 'request timeout', 'request_overall_timeout')
+      this.endBySelf(this.requestComplete ? 504 : 408, 'request timeout', 'request_overall_timeout')
     } else {
       cells[S.RQ_MAX_DURATION_REACHED]! += 1
       const status = this.requestComplete ? 504 : 408

@@ -64,6 +64,11 @@ export const HCM_STATS = statTemplate({
     'passthrough_internal_redirect_predicate',
     'passthrough_internal_redirect_too_many_redirects',
     'passthrough_internal_redirect_unsafe_scheme',
+    'tracing.client_enabled',
+    'tracing.health_check',
+    'tracing.not_traceable',
+    'tracing.random_sampling',
+    'tracing.service_forced',
   ],
   gauges: [
     'downstream_cx_active',
@@ -129,6 +134,7 @@ export const REDIRECT_NO_ROUTE = slot('passthrough_internal_redirect_no_route')
 export const REDIRECT_PREDICATE = slot('passthrough_internal_redirect_predicate')
 export const REDIRECT_TOO_MANY = slot('passthrough_internal_redirect_too_many_redirects')
 export const REDIRECT_UNSAFE_SCHEME = slot('passthrough_internal_redirect_unsafe_scheme')
+export const TRACING_HEALTH_CHECK = slot('tracing.health_check')
 export const ROUTER_RQ_TOTAL = slot('rq_total')
 export const CX_ACTIVE = slot('downstream_cx_active')
 export const CX_SSL_TOTAL = slot('downstream_cx_ssl_total')

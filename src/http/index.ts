@@ -1,3 +1,4 @@
+export { parseAbsoluteUrl } from './absolute-url.ts'
 export * from './body-buffer.ts'
 export * from './body-codec.ts'
 export * from './codec/codec.ts'

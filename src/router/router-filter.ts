@@ -455,6 +455,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     // An answer that outran its request leaves bytes on the way: that connection is not used again.
     if (!upstream.requestComplete) upstream.abandon()
     this.upstream = null
+    if (this.callbacks.info.healthCheck) return
     const ms = this.thread.clock.now - this.startMs
     this.cluster.codeStats.recordTime(ms, this.isInternal())
     this.alternativeStats?.recordTime(ms, this.isInternal())
@@ -566,7 +567,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.charge(status, false)
   }
 
+  /** Health checks are no part of a cluster's traffic. */
   private charge(status: number, canary: boolean): void {
+    if (this.callbacks.info.healthCheck) return
     this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
     this.alternativeStats?.charge(status, this.isInternal(), canary, this.hidesStatus())
     for (let i = 0; i < this.slices.length; i++) (this.slices[i] as SliceStats).charge(status)

@@ -1,4 +1,4 @@
-// Every http filter's envoy-answers.yaml, played through one proxy: it must answer as the recorded Envoy did. ext_proc, whose
+// Every http filter's envoy-answers*.yaml, played through one proxy: it must answer as the recorded Envoy did. ext_proc, whose
 // processor takes its time, is played by ext-proc.test.ts.
 import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { readAnswers } from './answers-file.ts'
 import { playAll } from './play.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const answers = globSync('src/extensions/http-filters/*/envoy-answers.yaml', { cwd: ROOT })
+const answers = globSync('src/extensions/http-filters/*/envoy-answers*.yaml', { cwd: ROOT })
   .filter(file => !file.includes('/ext_proc/'))
   .sort()
   .flatMap(file => readAnswers(`${ROOT}/${file}`).map(unit => ({ filter: basename(dirname(file)), unit })))

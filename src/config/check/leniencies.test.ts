@@ -45,6 +45,9 @@ test('what Envoy accepts comes out in canonical form', () => {
     ['{name: c, respect_dns_ttl: "1"}', { name: 'c', respectDnsTtl: true }],
     ['{name: c, respect_dns_ttl: false}', { name: 'c' }],
     ['{name: c, alt_stat_name: ~}', { name: 'c' }],
+    // A text of one zero is no number: `x-xss-protection: 0` says something.
+    ['{name: c, alt_stat_name: "0"}', { name: 'c', altStatName: '0' }],
+    ['{name: c, alt_stat_name: ""}', { name: 'c' }],
     [
       '{name: c, metadata: {filter_metadata: {x: {a: [1, ~]}}}}',
       { name: 'c', metadata: { filterMetadata: { x: { a: [1, null] } } } },

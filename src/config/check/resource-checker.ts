@@ -191,7 +191,7 @@ export class ResourceChecker {
   private isAbsent(field: FieldSchema, value: unknown): boolean {
     if (field.repeated) return (value as readonly unknown[]).length === 0
     if (field.mapKey !== '') return Object.keys(value as object).length === 0
-    return field.kind === 'enum' ? value === this.table.enum(field.typeName).zero : isDefault(value)
+    return field.kind === 'enum' ? value === this.table.enum(field.typeName).zero : isDefault(field.kind, value)
   }
 
   /** A refused field may still be written with the value that its absence means. */
@@ -210,7 +210,7 @@ export class ResourceChecker {
     if (Array.isArray(raw)) return raw.length === 0
     if (field.kind === 'enum')
       return this.table.enum(field.typeName).resolve(raw) === this.table.enum(field.typeName).zero
-    return isObject(raw) ? Object.keys(raw).length === 0 : isDefault(raw)
+    return isObject(raw) ? Object.keys(raw).length === 0 : isDefault(field.kind, raw)
   }
 
   private note(field: FieldSchema, message: string): void {

@@ -93,7 +93,7 @@ export function scalarValue(kind: string, value: unknown): string | number | boo
   return intKind === undefined ? floating(value) : integer(intKind, value)
 }
 
-/** Whether a canonical value is what an absent field of its kind means. */
-export function isDefault(value: unknown): boolean {
-  return value === '' || value === false || value === 0 || value === '0'
+/** Whether a canonical value is what an absent field of its kind means. '0' is a number of 64 bits, or a text like any other. */
+export function isDefault(kind: string, value: unknown): boolean {
+  return value === '' || value === false || value === 0 || (value === '0' && kind !== 'string')
 }

@@ -6,6 +6,7 @@ import {
   HeaderName,
   HttpFilter,
   type HttpFilterStatus,
+  parseAbsoluteUrl,
   REFERER,
 } from '../../../http/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
@@ -17,7 +18,6 @@ const INVALID = CSRF_STATS.slot('request_invalid')
 const VALID = CSRF_STATS.slot('request_valid')
 
 const ORIGIN = HeaderName.of('origin')
-const ABSOLUTE_URL = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#@]+)/
 
 export class CsrfFilter extends HttpFilter {
   private readonly policy: CsrfPolicy
@@ -48,15 +48,21 @@ function changesSomething(method: string): boolean {
 }
 
 function judge({ additionalOrigins }: CsrfPolicy, headers: HeaderMap): number {
-  const source = hostAndPort(headers.get(ORIGIN)) || hostAndPort(headers.get(REFERER))
+  const source = sourceOf(headers)
   if (source === '') return MISSING
   if (source === hostAndPort(`http://${headers.authority}`)) return VALID
   for (let i = 0; i < additionalOrigins.length; i++) if (additionalOrigins[i]!(source)) return VALID
   return INVALID
 }
 
+/** An opaque origin is as none, and no Referer speaks for it. */
+function sourceOf(headers: HeaderMap): string {
+  const origin = headers.get(ORIGIN)
+  return origin === 'null' ? '' : hostAndPort(origin) || hostAndPort(headers.get(REFERER))
+}
+
 /** As Envoy: what is no URL stands for itself. */
 function hostAndPort(url: string | undefined): string {
   if (url === undefined || url === '') return ''
-  return ABSOLUTE_URL.exec(url)?.[1] ?? url
+  return parseAbsoluteUrl(url)?.hostAndPort ?? url
 }

@@ -37,13 +37,16 @@ export class FaultDecisions {
 
   /** As Envoy: for a caller that names itself, its own key takes the place of the general one. */
   private drawn(key: string, ownKey: string, share: FractionOf): boolean {
-    const used = this.cluster === '' ? key : `fault.http.${this.cluster}.${ownKey}`
-    return this.runtime.featureEnabled(used, share, this.thread.random())
+    return this.runtime.featureEnabled(this.cluster === '' ? key : this.ownKey(ownKey), share, this.thread.random())
   }
 
-  private number(key: string, ownKey: string, configured: number): number {
-    const general = this.runtime.getNumber(key, configured)
-    return this.cluster === '' ? general : this.runtime.getNumber(`fault.http.${this.cluster}.${ownKey}`, general)
+  /** As Envoy: for a caller that names itself, its own key takes the place of the general one. */
+  private status(key: string, ownKey: string, configured: number): number {
+    return this.runtime.getNumber(this.cluster === '' ? key : this.ownKey(ownKey), configured)
+  }
+
+  private ownKey(key: string): string {
+    return `fault.http.${this.cluster}.${key}`
   }
 
   /** 0: no delay. */
@@ -53,7 +56,9 @@ export class FaultDecisions {
     if (!this.drawn(keys.delayPercent, 'delay.fixed_delay_percent', delay.share.of(this.headers))) return 0
     const configured = delay.fixedMs >= 0 ? delay.fixedMs : headerNumber(this.headers, DELAY_REQUEST)
     if (Number.isNaN(configured) || configured < 0) return 0
-    return Math.max(0, this.number(keys.delayMs, 'delay.fixed_duration_ms', configured))
+    const general = this.runtime.getNumber(keys.delayMs, configured)
+    const own = this.cluster === '' ? general : this.runtime.getNumber(this.ownKey('delay.fixed_duration_ms'), general)
+    return Math.max(0, own)
   }
 
   /** Null: the request goes on. */
@@ -63,12 +68,12 @@ export class FaultDecisions {
     if (!this.drawn(keys.abortPercent, 'abort.abort_percent', abort.share.of(this.headers))) return null
     const http = abort.byHeaders ? headerNumber(this.headers, ABORT_REQUEST) : abort.httpStatus
     if (isHttpStatus(http)) {
-      const status = this.number(keys.httpStatus, 'abort.http_status', http)
+      const status = this.status(keys.httpStatus, 'abort.http_status', http)
       return { httpStatus: isHttpStatus(status) ? status : http, grpcStatus: -1 }
     }
     const grpc = abort.byHeaders ? headerNumber(this.headers, ABORT_GRPC_REQUEST) : abort.grpcStatus
     if (Number.isNaN(grpc) || grpc < 0) return null
-    return { httpStatus: 200, grpcStatus: this.number(keys.grpcStatus, 'abort.grpc_status', grpc) }
+    return { httpStatus: 200, grpcStatus: this.status(keys.grpcStatus, 'abort.grpc_status', grpc) }
   }
 
   /** KiB per second; 0: unlimited. */

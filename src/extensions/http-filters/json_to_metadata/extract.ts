@@ -1,10 +1,14 @@
 // From a parsed body to metadata.
+import { toWireText } from '../../../base/index.ts'
 import { type StreamInfo, setDynamicMetadata } from '../../../observability/index.ts'
 import type { Rule, Target } from './rules.ts'
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 
-type Scalar = string | number | boolean
+type Scalar = string | number | bigint | boolean
+
+const isScalar = (value: unknown): value is Scalar =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
 
 const isNode = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null
@@ -30,7 +34,7 @@ export function applyRule(rule: Rule, root: unknown, info: StreamInfo): void {
   const { onPresent } = rule
   // As Envoy: a fixed value is written wherever its field could stand.
   if (parent !== undefined && onPresent !== null && onPresent.constant !== undefined) write(onPresent, info)
-  else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+  else if (isScalar(value)) {
     if (onPresent !== null) writeScalar(onPresent, value, info)
   } else applyMissing(rule, info)
 }
@@ -46,13 +50,12 @@ export function applyError({ onError }: Rule, info: StreamInfo): void {
 /** The configured value. */
 function write(target: Target, info: StreamInfo): void {
   const { constant } = target
-  const isScalar = typeof constant === 'string' || typeof constant === 'number' || typeof constant === 'boolean'
-  if (isScalar && target.type !== 'PROTOBUF_VALUE') writeScalar(target, constant, info)
+  if (isScalar(constant) && target.type !== 'PROTOBUF_VALUE') writeScalar(target, constant, info)
   else set(target, constant, info)
 }
 
 function writeScalar(target: Target, value: Scalar, info: StreamInfo): void {
-  if (target.type === 'PROTOBUF_VALUE') set(target, value, info)
+  if (target.type === 'PROTOBUF_VALUE') set(target, typeof value === 'bigint' ? Number(value) : value, info)
   else if (target.type === 'STRING') {
     const text = asText(value)
     if (text !== '') set(target, text, info)
@@ -65,18 +68,18 @@ function writeScalar(target: Target, value: Scalar, info: StreamInfo): void {
 function set({ namespace, key, preserves }: Target, value: unknown, info: StreamInfo): void {
   const present = info.dynamicMetadata?.get(namespace)
   if (preserves && present !== undefined && Object.hasOwn(present, key)) return
-  setDynamicMetadata(info, namespace, { [key]: value })
+  setDynamicMetadata(info, namespace, { [key]: typeof value === 'string' ? toWireText(value) : value })
 }
 
 /** As Envoy prints them. */
 function asText(value: Scalar): string {
   if (typeof value === 'boolean') return value ? '1' : '0'
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(6)
-  return value
+  if (typeof value === 'string') return value
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value)
+  return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`
 }
 
 function asNumber(value: Scalar): number {
-  if (typeof value === 'number') return value
-  if (typeof value === 'boolean') return value ? 1 : 0
+  if (typeof value !== 'string') return Number(value)
   return NUMBER.test(value) ? Number(value) : Number.NaN
 }

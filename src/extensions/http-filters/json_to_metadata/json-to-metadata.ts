@@ -10,6 +10,7 @@ import {
   type HttpFilterStatus,
 } from '../../../http/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
+import { parseBody } from './body.ts'
 import { applyError, applyMissing, applyRule } from './extract.ts'
 import type { BothRules, MatchRules } from './rules.ts'
 import * as S from './stats.ts'
@@ -106,21 +107,12 @@ export class JsonToMetadataFilter extends HttpFilter {
       for (const rule of rules.rules) applyMissing(rule, info)
       return
     }
-    const parsed = parse(body)
+    const parsed = parseBody(body)
     cells[parsed === null ? S.INVALID : S.SUCCESS]! += 1
     for (const rule of rules.rules) {
       if (parsed === null) applyError(rule, info)
       else applyRule(rule, parsed.root, info)
     }
-  }
-}
-
-/** Null: no JSON. The only way JSON.parse has to say so is to throw. */
-function parse(body: Buffer): { readonly root: unknown } | null {
-  try {
-    return { root: JSON.parse(body.toString('utf8')) }
-  } catch {
-    return null
   }
 }
 

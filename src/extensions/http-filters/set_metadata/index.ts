@@ -1,4 +1,5 @@
 import type { ConfigJson } from '#api/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.ts'
+import { wireStruct } from '../../../base/index.ts'
 import { declareSupport, type ExtensionFactory } from '../../../config/index.ts'
 import type { HttpFilterPlan } from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
@@ -23,7 +24,7 @@ class SetMetadataPlan implements HttpFilterPlan {
   constructor({ metadataNamespace = '', value, metadata = [] }: ConfigJson) {
     const entry = (namespace: string, struct: object | undefined, mayOverwrite: boolean): SetMetadataEntry => ({
       namespace,
-      struct: (struct ?? {}) as MetadataStruct,
+      struct: wireStruct(struct ?? {}) as MetadataStruct,
       mayOverwrite,
     })
     // The older fields stand for one entry that always merges.
