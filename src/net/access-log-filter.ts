@@ -165,7 +165,8 @@ function compileMetadata(json: MetadataFilterJson, context: CompileContext, path
   return ({ info }) => {
     let value: unknown = info.dynamicMetadata?.get(namespace)
     for (const key of keys) {
-      value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
+      const known = typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+      value = known ? (value as Record<string, unknown>)[key] : undefined
     }
     return value === undefined ? matchIfMissing : predicate(info.dynamicMetadata)
   }

@@ -15,12 +15,13 @@ const isStruct = (value: unknown): value is MetadataStruct =>
 
 /** Structs are merged field by field, lists are appended; of different kinds the new value stays. */
 export function mergeStructs(present: MetadataStruct, added: MetadataStruct): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...present }
+  // A map, for there are names that an object takes for something else.
+  const merged = new Map(Object.entries(present))
   for (const [key, value] of Object.entries(added)) {
-    const old = merged[key]
-    if (isStruct(old) && isStruct(value)) merged[key] = mergeStructs(old, value)
-    else if (Array.isArray(old) && Array.isArray(value)) merged[key] = [...old, ...value]
-    else merged[key] = value
+    const old = merged.get(key)
+    if (isStruct(old) && isStruct(value)) merged.set(key, mergeStructs(old, value))
+    else if (Array.isArray(old) && Array.isArray(value)) merged.set(key, [...old, ...value])
+    else merged.set(key, value)
   }
-  return merged
+  return Object.fromEntries(merged)
 }

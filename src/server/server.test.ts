@@ -243,8 +243,8 @@ test('nobody on the other worker notices that one dies, and its place is taken w
   )
   assert.ok(cut > 0 && cut < 24, `${cut} of 24 cut`)
   assert.ok(answered > 24)
-  // A machine that runs other tests, too, takes its time: alone it is about half of a second.
-  assert.ok(tookMs < 4000, `${tookMs} ms`)
+  // A machine that is busy with other tests takes its time: alone it is about half a second.
+  assert.ok(tookMs < 10_000, `${tookMs} ms`)
   assert.equal(server.reader.value('server.worker_restarts'), before + 1)
   for (const client of clients) client.socket.destroy()
 })

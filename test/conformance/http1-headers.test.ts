@@ -154,3 +154,10 @@ test('bytes from 0x80 to 0xff pass exactly', async () => {
   assert.equal(status, 200)
   assert.equal(headerOf(headers, 'x'), `a${value}z`)
 })
+
+test('bytes from 0x80 to 0xff of a response pass exactly', async () => {
+  const value = Array.from({ length: 128 }, (_, i) => String.fromCharCode(128 + i)).join('')
+  fixture.origin.reset(answering(`HTTP/1.1 200 OK\r\nx: a${value}z\r\ncontent-length: 2\r\n\r\nok`))
+  const [answer] = await fixture.ask('GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  assert.equal(headerOf(answer!.headers, 'x'), `a${value}z`)
+})

@@ -61,7 +61,7 @@ const BAD_CONNECTION: CodecError = { status: 400, details: 'http1.connection_hea
 const HTTPS_IN_PLAINTEXT: CodecError = { status: 403, details: 'http1.https_url_on_plaintext_connection' }
 const BAD_AUTHORITY: CodecError = { status: 400, details: 'http.invalid_authority' }
 
-/** Pipelined bytes kept at most while a response is under way; beyond, reading pauses. */
+/** Pipelined bytes kept at most while a response is under way or not read; beyond, reading pauses. */
 const MAX_PIPELINED_BYTES = 65536
 /** Two blanks, 'HTTP/1.1', the line's end and the empty line behind the head: what is neither method, target nor field. */
 const START_LINE_REST = 14
@@ -83,6 +83,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private chunks: ChunkParser | null = null
   private partial: PartialInput | null = null
   private pausedForPipelining = false
+  /** The client does not read what it was answered: no further request of it begins. */
+  private flooded = false
   private responseFraming = FramingNone
   private headRequest = false
   private connectRequest = false
@@ -126,7 +128,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
       return
     }
     partial.append(data, start, end)
-    if (this.state === Complete) this.limitPipelining()
+    if (this.nextMustWait) this.limitPipelining()
     else if (partial.worthScanning || partial.length >= this.options.limits.maxBytes || this.state > Fields)
       this.runPartial()
   }
@@ -160,8 +162,12 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private keep(data: Buffer, start: number, end: number): void {
     this.partial ??= new PartialInput()
     this.partial.append(data, start, end)
-    if (this.state === Complete) this.limitPipelining()
+    if (this.nextMustWait) this.limitPipelining()
     else this.partial.consume(0)
+  }
+
+  private get nextMustWait(): boolean {
+    return this.state === Complete || (this.flooded && this.state === StartLine)
   }
 
   private limitPipelining(): void {
@@ -176,6 +182,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
       switch (this.state) {
         case StartLine:
         case Fields: {
+          if (this.flooded && this.state === StartLine) return position
           const next = this.parseHead(data, position, end)
           if (next < 0) return end
           // A head that is incomplete; or the request has been answered already, and the next one may stand behind it.
@@ -479,7 +486,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
 
   /** The stream's owner is done with it: bytes that were kept become the next request. */
   resumePipelined(): void {
-    if (this.dispatching || this.state !== StartLine || this.partial === null || this.partial.empty) return
+    if (this.dispatching || this.nextMustWait || this.state !== StartLine) return
+    if (this.partial === null || this.partial.empty) return
     if (this.pausedForPipelining) {
       this.pausedForPipelining = false
       this.connection.readDisable(false)
@@ -512,11 +520,14 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   }
 
   onAboveWriteBufferHighWatermark(): void {
+    this.flooded = true
     this.decoder?.onAboveWriteBufferHighWatermark()
   }
 
   onBelowWriteBufferLowWatermark(): void {
-    this.decoder?.onBelowWriteBufferLowWatermark()
+    this.flooded = false
+    if (this.decoder !== null) this.decoder.onBelowWriteBufferLowWatermark()
+    else this.resumePipelined()
   }
 
   onConnectionClosed(): void {
