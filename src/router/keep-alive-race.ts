@@ -6,6 +6,8 @@ import type { UpstreamRequest } from './upstream-request.ts'
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 /** No origin takes a connection for idle sooner. */
 const RACE_IDLE_MS = 20
+/** A request that is older than a round trip takes was received: its end is the origin's answer to it. */
+const RACE_MS = 250
 
 /**
  * Whether a lost attempt may silently go once more, over a fresh connection. A safe request may, when the connection had
@@ -20,6 +22,7 @@ export function mayGoAgain(
   complete: boolean,
 ): boolean {
   if (!request.reused || request.responseStarted) return false
+  if (reason === 'connection_termination' && request.ageMs > RACE_MS) return false
   if (reason === 'remote_refused_stream_reset') return detail === 'http2.goaway'
   // A reset without a FIN on a connection that was just in use is the origin's answer to this very request.
   if (detail === 'ECONNRESET' && request.idleMs < RACE_IDLE_MS) return false

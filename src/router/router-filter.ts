@@ -198,7 +198,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   private turnAway({ flag, body, details, header }: TurnedAway): void {
     this.info.flags |= flag
-    this.chargeCode(503)
+    this.charge(503, null, false)
     this.replyFromRouter(503, body, details, reply => reply.append(header, 'true'))
   }
 
@@ -227,7 +227,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
         elapsedMs: 0,
         reason: 'no_healthy_upstream',
       }
-      this.chargeCode(503)
+      this.charge(503, null, false)
       this.replyFromRouter(503, 'no healthy upstream', 'no_healthy_upstream')
       return
     }
@@ -328,7 +328,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     // The first one only (Envoy).
     if (!this.interim && http.isKnownInterim(headers.status)) {
       this.interim = true
-      this.cluster.codeStats.charge(headers.status, this.isInternal(), false, this.hidesStatus())
+      this.cluster.codeStats.charge(headers.status, this.isInternal(), false, '', this.hidesStatus())
     }
     this.callbacks.encode1xxHeaders(headers)
   }
@@ -348,8 +348,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (status === 101) this.endTimeouts()
     info.responseCodeDetails = 'via_upstream'
     info.responseCode = status
-    const canary = headers.has(http.X_ENVOY_UPSTREAM_CANARY)
-    this.charge(status, canary)
+    this.charge(status, request.host, headers.get(http.X_ENVOY_UPSTREAM_CANARY) === 'true')
     const cookie = this.context?.cookie ?? null
     if (cookie !== null) headers.append(SET_COOKIE, cookie)
     if (this.requestEnd && !this.plan.suppressEnvoyHeaders) {
@@ -457,8 +456,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.upstream = null
     if (this.callbacks.info.healthCheck) return
     const ms = this.thread.clock.now - this.startMs
-    this.cluster.codeStats.recordTime(ms, this.isInternal())
-    this.alternativeStats?.recordTime(ms, this.isInternal())
+    const { canary, locality } = upstream.host
+    this.cluster.codeStats.recordTime(ms, this.isInternal(), canary, locality.zone)
+    this.alternativeStats?.recordTime(ms, this.isInternal(), canary, locality.zone)
     for (let i = 0; i < this.slices.length; i++) (this.slices[i] as SliceStats).recordTime(ms)
   }
 
@@ -491,14 +491,13 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.retry !== null) {
       const decision = this.retry.onReset(reason, request.encoder !== null)
       if (decision === RetryYes) {
-        if (request.encoder !== null) this.cluster.codeStats.chargeRetry(503)
         this.scheduleRetry(this.retry.backOffMs(null))
         return
       }
       this.flagDecision(decision, request)
     }
     // One that timed out may still be answered: the client waits for it.
-    if (!this.awaitsAnother(request)) this.fail(failure)
+    if (!this.awaitsAnother(request)) this.fail(failure, request.host)
   }
 
   // ---- hedging: attempts that timed out run on beside the next one
@@ -529,7 +528,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (hedged === null || !hedged.has(request)) return
     hedged.remove(request)
     request.host.cells[HOST_RQ_ERROR]! += 1
-    if (!this.awaitsAnother(request)) this.fail(failureOf(request, reason, detail))
+    if (!this.awaitsAnother(request)) this.fail(failureOf(request, reason, detail), request.host)
   }
 
   private hedge(request: UpstreamRequest): void {
@@ -544,14 +543,15 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.scheduleRetry((this.retry as RetryState).backOffMs(null))
   }
 
-  private fail(failure: Failure): void {
+  private fail(failure: Failure, host: Host): void {
     const { info } = this
     info.flags |= failure.flag
     const retried = this.attempts > 1
     const prefix = 'upstream connect error or disconnect/reset before headers. '
     const body = `${prefix}${retried ? 'retried and the latest ' : ''}reset reason: ${failure.reasonText}`
-    this.chargeCode(failure.status)
     const overloaded = failure.reason === 'overflow'
+    // The host had no part in what the breaker refused.
+    this.charge(failure.status, overloaded ? null : host, false)
     this.replyFromRouter(failure.status, body, `upstream_reset_before_response_started{${failure.text}}`, reply => {
       if (overloaded) reply.append(http.X_ENVOY_OVERLOADED, 'true')
     })
@@ -562,16 +562,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return this.plan.suppressGrpcCodeStats && this.headers !== null && http.hasGrpcContentType(this.headers)
   }
 
-  /** The proxy's own answers are charged to the cluster too. */
-  private chargeCode(status: number): void {
-    this.charge(status, false)
-  }
-
-  /** Health checks are no part of a cluster's traffic. */
-  private charge(status: number, canary: boolean): void {
+  /**
+   * The proxy's own answers are charged to the cluster too, health checks are no part of its traffic. `host`: whose attempt
+   * they stand for.
+   */
+  private charge(status: number, host: Host | null, saysCanary: boolean): void {
     if (this.callbacks.info.healthCheck) return
-    this.cluster.codeStats.charge(status, this.isInternal(), canary, this.hidesStatus())
-    this.alternativeStats?.charge(status, this.isInternal(), canary, this.hidesStatus())
+    const canary = saysCanary || host?.canary === true
+    const zone = host === null ? '' : host.locality.zone
+    this.cluster.codeStats.charge(status, this.isInternal(), canary, zone, this.hidesStatus())
+    this.alternativeStats?.charge(status, this.isInternal(), canary, zone, this.hidesStatus())
     for (let i = 0; i < this.slices.length; i++) (this.slices[i] as SliceStats).charge(status)
   }
 
@@ -582,10 +582,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     modify: ((reply: HeaderMap) => void) | null = null,
   ): void {
     this.endTimeouts()
-    const { route } = this
     this.callbacks.sendLocalReply(status, body, details, reply => {
       modify?.(reply)
-      if (route.virtualHost.includeAttemptCountInResponse && this.attempts > 0) {
+      if (this.route.virtualHost.includeAttemptCountInResponse && this.attempts > 0) {
         reply.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts))
       }
     })
@@ -655,16 +654,16 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       this.callbacks.resetStream()
       return
     }
-    this.timeOut('response_timeout')
+    this.timeOut('response_timeout', upstream?.host ?? null)
   }
 
   private get timeoutStatus(): 204 | 504 {
     return this.alternativeOnTimeout ? 204 : 504
   }
 
-  private timeOut(details: string): void {
+  private timeOut(details: string, host: Host | null): void {
     const status = this.timeoutStatus
-    this.chargeCode(status)
+    this.charge(status, host, false)
     this.replyFromRouter(status, status === 204 ? '' : 'upstream request timeout', details)
   }
 
@@ -679,6 +678,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   onPerTryIdleTimeout(request: UpstreamRequest): void {
     if (this.upstream !== request || this.done) return
+    if (this.hedges) {
+      if (!this.responseStarted) this.hedge(request)
+      return
+    }
     this.endTry(request, C.upstream_rq_per_try_idle_timeout, 'upstream_per_try_idle_timeout')
   }
 
@@ -702,7 +705,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       if (this.responseStarted) {
         info.responseCodeDetails = details
         this.callbacks.resetStream()
-      } else this.timeOut(details)
+      } else this.timeOut(details, request.host)
     }
     this.thread.buffers.leave()
   }

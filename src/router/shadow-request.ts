@@ -74,7 +74,8 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
   // ---- the answer that nobody waits for
 
   onUpstreamHeaders(_request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
-    this.cluster.codeStats.charge(headers.status, true, false)
+    const canary = this.upstream.host.canary || headers.get(http.X_ENVOY_UPSTREAM_CANARY) === 'true'
+    this.cluster.codeStats.charge(headers.status, true, canary, this.zone)
     HeaderMap.release(headers)
     if (endStream) this.complete()
   }
@@ -92,14 +93,20 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     this.complete()
   }
 
+  private get zone(): string {
+    return this.upstream.host.locality.zone
+  }
+
   private complete(): void {
-    this.cluster.codeStats.recordTime(this.thread.clock.now - this.info.startMs, true)
+    const ms = this.thread.clock.now - this.info.startMs
+    const { canary } = this.upstream.host
+    this.cluster.codeStats.recordTime(ms, true, canary, this.zone)
     if (!this.upstream.requestComplete) this.upstream.abandon()
     this.end()
   }
 
   onUpstreamReset(): void {
-    this.cluster.codeStats.charge(503, true, false)
+    this.cluster.codeStats.charge(503, true, this.upstream.host.canary, this.zone)
     this.end()
   }
 
@@ -116,7 +123,7 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
 
   onTimer(): void {
     this.cluster.stats.cells[C.upstream_rq_timeout]! += 1
-    this.cluster.codeStats.charge(504, true, false)
+    this.cluster.codeStats.charge(504, true, this.upstream.host.canary, this.zone)
     this.cancel()
   }
 

@@ -95,6 +95,10 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.startMs = owner.thread.clock.now
   }
 
+  get ageMs(): number {
+    return this.owner.thread.clock.now - this.startMs
+  }
+
   start(headers: HeaderMap, endStream: boolean, priority: 0 | 1, fresh: boolean): void {
     this.headers = headers
     this.headersEnd = endStream

@@ -1,4 +1,5 @@
 // What main and its workers say to each other: plain data and shared memory.
+import type { MessagePort } from 'node:worker_threads'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
@@ -65,7 +66,12 @@ export interface WorkerSettings {
 
 export type ToWorker =
   /** First of all, once. */
-  | { readonly type: 'configure'; readonly settings: WorkerSettings }
+  | {
+      readonly type: 'configure'
+      readonly settings: WorkerSettings
+      /** Where definitions of stats go: main looks there before it reads stats, whatever else it has not got to yet. */
+      readonly statsPort: MessagePort
+    }
   | { readonly type: 'apply'; readonly id: number; readonly updates: readonly ResourceUpdate[] }
   /** Share of responses that ask their client to go elsewhere, from 0 to 1; null: no drain. */
   | { readonly type: 'drain'; readonly closeProbability: number | null }
@@ -94,6 +100,7 @@ export type FromWorker =
       readonly failures: readonly UpdateFailure[]
       readonly listeners: readonly BoundListener[]
     }
+  /** Comes by the stats port. */
   | { readonly type: 'stats'; readonly definitions: readonly StatDefinition[] }
   | { readonly type: 'host_cells'; readonly report: HostCellsReport }
   | { readonly type: 'outlier_cells'; readonly report: OutlierCellsReport }

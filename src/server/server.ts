@@ -121,7 +121,7 @@ export class Server {
     this.pool = new WorkerPool(workers, {
       settings: index => this.workerSettings(index),
       catchUp: () => this.allUpdates(),
-      onStats: (index, { definitions }) => this.reader.define(`worker_${index}`, definitions),
+      onStats: (index, definitions) => this.reader.define(`worker_${index}`, definitions),
       onHostCells: ({ report }) => this.clusters.onHostCells(report),
       hosts: this.clusters,
       onDied: index => this.onWorkerDied(index),
@@ -332,6 +332,7 @@ export class Server {
 
   private onWorkerDied(index: number): void {
     this.serverStats.workerRestarted()
+    this.pool.takeDefinitions()
     this.reader.detach(`worker_${index}`)
     this.counters.clearWorker(index)
     this.clusters.onWorkerGone(index)
@@ -350,6 +351,7 @@ export class Server {
   }
 
   private updateGauges(): void {
+    this.pool.takeDefinitions()
     this.clusters.refreshGauges()
     this.serverStats.update({
       state: this.state,

@@ -1,5 +1,5 @@
-import type { Worker } from 'node:worker_threads'
-import { log } from '../observability/index.ts'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
+import { log, type StatDefinition } from '../observability/index.ts'
 import type { HostReports } from '../upstream/index.ts'
 import type { BoundListener, FromWorker, ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import { startWorker } from './start-workers.ts'
@@ -14,7 +14,7 @@ export interface WorkerPoolCallbacks {
   settings(workerIndex: number): WorkerSettings
   /** All resources in force, for a replacement. */
   catchUp(): readonly ResourceUpdate[]
-  onStats(workerIndex: number, message: FromWorker & { type: 'stats' }): void
+  onStats(workerIndex: number, definitions: readonly StatDefinition[]): void
   onHostCells(message: FromWorker & { type: 'host_cells' }): void
   /** What workers see of upstream hosts. */
   readonly hosts: HostReports
@@ -25,6 +25,8 @@ export interface WorkerPoolCallbacks {
 interface Slot {
   readonly index: number
   worker: Worker
+  /** By which the worker tells of its stats; null: it is not configured yet. */
+  stats: MessagePort | null
   bornMs: number
   idle: boolean
   exited: boolean
@@ -52,7 +54,7 @@ export class WorkerPool {
   constructor(workers: readonly Worker[], callbacks: WorkerPoolCallbacks) {
     this.callbacks = callbacks
     workers.forEach((worker, index) => {
-      this.slots.push({ index, worker, bornMs: performance.now(), idle: false, exited: false })
+      this.slots.push({ index, worker, stats: null, bornMs: performance.now(), idle: false, exited: false })
       this.listen(worker, index)
     })
   }
@@ -69,9 +71,6 @@ export class WorkerPool {
 
   private onMessage(index: number, message: FromWorker): void {
     switch (message.type) {
-      case 'stats':
-        this.callbacks.onStats(index, message)
-        break
       case 'host_cells':
         this.callbacks.onHostCells(message)
         break
@@ -134,14 +133,31 @@ export class WorkerPool {
       this.replacement = null
     }
     this.pending.set(id, { failures: [], waitingFor: new Set([slot.index]), resolve })
-    this.postTo(slot.index, { type: 'configure', settings: this.callbacks.settings(slot.index) })
+    this.configureOne(slot)
     this.postTo(slot.index, { type: 'apply', id, updates: this.callbacks.catchUp() })
   }
 
   /** Tells all workers what must precede the first resource. */
   configure(): void {
-    for (const { index } of this.slots) {
-      this.postTo(index, { type: 'configure', settings: this.callbacks.settings(index) })
+    for (const slot of this.slots) this.configureOne(slot)
+  }
+
+  private configureOne(slot: Slot): void {
+    const { port1, port2 } = new MessageChannel()
+    slot.stats?.close()
+    slot.stats = port1
+    port1.on('message', (definitions: readonly StatDefinition[]) => this.callbacks.onStats(slot.index, definitions))
+    port1.unref()
+    const settings = this.callbacks.settings(slot.index)
+    slot.worker.postMessage({ type: 'configure', settings, statsPort: port2 } satisfies ToWorker, [port2])
+  }
+
+  /** Takes in what workers have defined up to now: their counts can be seen already, their names only then. */
+  takeDefinitions(): void {
+    for (const { index, stats } of this.slots) {
+      for (let next = stats && receiveMessageOnPort(stats); next; next = receiveMessageOnPort(stats as MessagePort)) {
+        this.callbacks.onStats(index, next.message as readonly StatDefinition[])
+      }
     }
   }
 
@@ -206,5 +222,6 @@ export class WorkerPool {
     await promise
     clearTimeout(timer)
     await Promise.all(this.slots.map(({ worker }) => worker.terminate()))
+    for (const { stats } of this.slots) stats?.close()
   }
 }

@@ -6,11 +6,17 @@ import type { FromWorker, ToWorker } from './messages.ts'
 useCompileCache()
 const { WorkerRuntime } = await import('./worker-runtime.ts')
 const port = parentPort!
-const send = (message: FromWorker): void => port.postMessage(message)
 let runtime: InstanceType<typeof WorkerRuntime> | undefined
 // Messages that came while the code was being loaded are delivered now.
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'configure') runtime = new WorkerRuntime(message.settings, send)
+  if (message.type === 'configure') runtime = start(message)
   else if (runtime !== undefined) void runtime.handle(message)
   else if (message.type === 'exit') process.exit(0)
 })
+
+function start({ settings, statsPort }: ToWorker & { type: 'configure' }): InstanceType<typeof WorkerRuntime> {
+  return new WorkerRuntime(settings, (message: FromWorker) => {
+    if (message.type === 'stats') statsPort.postMessage(message.definitions)
+    else port.postMessage(message)
+  })
+}

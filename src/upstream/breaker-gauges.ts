@@ -47,21 +47,21 @@ export function breakerGauges(
     open: OPEN[priority] as readonly number[],
     poolOpen: POOL_OPEN[priority] as number,
     hasBudget: plan.retryBudget !== null,
+    maxRetries: plan.max[Retries],
     remaining: plan.trackRemaining
       ? stats.block(`${cluster.stats.prefix}circuit_breakers.${priority === 0 ? 'default' : 'high'}.`, REMAINING_STATS)
       : null,
   }))
   return {
     refresh: () => {
-      for (const { limits, open, poolOpen, hasBudget, remaining } of priorities) {
+      for (const { limits, open, poolOpen, hasBudget, maxRetries, remaining } of priorities) {
         cluster.stats.cells[poolOpen] = 0
         for (const kind of KINDS) {
           const left = Math.max(limits.limit(kind) - limits.count(kind), 0)
           cluster.stats.cells[open[kind] as number] = left === 0 && limits.limit(kind) > 0 ? 1 : 0
-          // Under a retry budget the limit moves with the load, so nothing is said to remain.
-          if (remaining !== null && !(kind === Retries && hasBudget)) {
-            remaining.cells[REMAINING_SLOTS[kind] as number] = left
-          }
+          // Under a retry budget the limit moves with the load: as in Envoy, max_retries stands there unmoved.
+          const shown = kind === Retries && hasBudget ? maxRetries : left
+          if (remaining !== null) remaining.cells[REMAINING_SLOTS[kind] as number] = shown
         }
       }
     },

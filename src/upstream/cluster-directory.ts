@@ -332,11 +332,11 @@ export class ClusterDirectory implements HostReports {
 
   private setMembership(entry: DirectoryEntry, plan: AssignmentPlan, retained = NONE): void {
     const { cells } = entry.stats
-    const fresh = entry.members.update(plan, retained)
+    const { fresh, changedPriorities } = entry.members.update(plan, retained)
     const endpoints = plan.localities.flatMap(locality => locality.endpoints)
     // Every new host is matched with a transport socket; there is one, named default.
     cells[C['default.total_match_count']]! += fresh.length
-    if (endpoints.length > 0 || cells[C.membership_total]! > 0) cells[C.membership_change]! += 1
+    cells[C.membership_change]! += changedPriorities
     entry.watch?.update(plan, retained)
     this.countMembers(entry)
     countSubsetsOf(entry, endpoints)

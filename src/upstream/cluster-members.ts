@@ -13,6 +13,13 @@ export interface Member {
   /** By health flag that is set: since when, in Unix ms. Without any: since when the host is healthy. */
   readonly flaggedMs: Map<number, number>
   healthyMs: number
+  priority: number
+}
+
+export interface MembershipUpdate {
+  readonly fresh: readonly Member[]
+  /** How many priorities hosts have joined or left. */
+  readonly changedPriorities: number
 }
 
 export interface MemberCounts {
@@ -60,21 +67,25 @@ export class ClusterMembers {
   }
 
   /**
-   * Takes over an assignment: hosts that stay keep their rows. Returns those that are new. `retained`: keys of hosts that
-   * discovery no longer names.
+   * Takes over an assignment: hosts that stay keep their rows. `retained`: keys of hosts that discovery no longer names.
    */
-  update(plan: AssignmentPlan, retained: ReadonlySet<string> = new Set()): readonly Member[] {
+  update(plan: AssignmentPlan, retained: ReadonlySet<string> = new Set()): MembershipUpdate {
     const before = this.byKey
     const after = new Map<string, Member>()
     const fresh: Member[] = []
+    const changed = new Set<number>()
     const keys = new HostKeys()
-    for (const { endpoints } of plan.localities) {
+    for (const { endpoints, priority } of plan.localities) {
       for (const endpoint of endpoints) {
         const key = keys.next(endpoint)
         let member = before.get(key)
         if (member === undefined) {
-          member = this.join(key)
+          member = this.join(key, priority)
           fresh.push(member)
+          changed.add(priority)
+        } else if (member.priority !== priority) {
+          changed.add(member.priority).add(priority)
+          member.priority = priority
         }
         const flags = member.row[ROW_HEALTH_FLAGS] as number
         const removal = retained.has(key) ? PendingDynamicRemoval : 0
@@ -82,16 +93,20 @@ export class ClusterMembers {
         after.set(key, member)
       }
     }
-    for (const [key, member] of before) if (!after.has(key)) this.leave(member)
+    for (const [key, member] of before) {
+      if (after.has(key)) continue
+      this.leave(member)
+      changed.add(member.priority)
+    }
     this.byKey = after
-    return fresh
+    return { fresh, changedPriorities: changed.size }
   }
 
-  private join(key: string): Member {
+  private join(key: string, priority: number): Member {
     const rowNumber = this.allotment.allot()
     const row = this.allotment.rows.row(rowNumber)
     count(this.totals, row[ROW_HEALTH_FLAGS] as number, 1)
-    return { key, rowNumber, row, flaggedMs: new Map(), healthyMs: this.wallMs() }
+    return { key, rowNumber, row, flaggedMs: new Map(), healthyMs: this.wallMs(), priority }
   }
 
   private leave({ rowNumber, row }: Member): void {

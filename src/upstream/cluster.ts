@@ -105,7 +105,7 @@ export class Cluster {
     this.here = localityOf(thread)
     this.maintenanceKey = `upstream.maintenance_mode.${plan.name}`
     this.stats = stats.block(prefix, CLUSTER_STATS)
-    this.codeStats = new ResponseCodeStats(stats, prefix, {
+    this.codeStats = new ResponseCodeStats(stats, prefix, this.here?.zone ?? '', {
       cells: this.stats.cells,
       slot: CLUSTER_SLOTS.upstream_rq_completed,
     })
@@ -158,7 +158,7 @@ export class Cluster {
   /** Response stats under a name within those of the cluster. */
   codeStatsBelow(name: string): ResponseCodeStats {
     const { stats } = this.surroundings.thread
-    return new ResponseCodeStats(stats, `${clusterStatPrefix(this.observabilityName)}${name}`)
+    return new ResponseCodeStats(stats, `${clusterStatPrefix(this.observabilityName)}${name}`, this.here?.zone ?? '')
   }
 
   /** Limits for a routing priority: 0 DEFAULT, 1 HIGH. */

@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { StatStore } from '../observability/index.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
 
-test('a response counts plain, by origin, and again for canaries; discarded ones under retry', () => {
+test('a response counts plain, by origin, and again for canaries and by zones; discarded ones under retry', () => {
   const store = new StatStore()
-  const stats = new ResponseCodeStats(store, 'cluster.c.', store.counter('cluster.c.upstream_rq_completed'))
-  stats.charge(200, false, false)
-  stats.charge(204, true, true)
-  stats.charge(503, false, false)
+  const stats = new ResponseCodeStats(store, 'cluster.c.', 'here', store.counter('cluster.c.upstream_rq_completed'))
+  stats.charge(200, false, false, 'there')
+  stats.charge(204, true, true, '')
+  stats.charge(503, false, false, 'here')
   stats.chargeRetry(503)
   const value = (name: string): number => {
     const cell = store.counter(`cluster.c.${name}`)
@@ -32,14 +32,17 @@ test('a response counts plain, by origin, and again for canaries; discarded ones
     'retry.upstream_rq_503': 1,
     'retry.upstream_rq_5xx': 1,
     'retry.upstream_rq_completed': 1,
+    'zone.here.there.upstream_rq_200': 1,
+    'zone.here.here.upstream_rq_5xx': 1,
+    'zone.here.here.upstream_rq_completed': 1,
   }
   for (const [name, count] of Object.entries(expected)) assert.equal(value(name), count, name)
 })
 
 test('any status from 100 to 999 is counted once, those of no class as unknown', () => {
   const store = new StatStore()
-  const stats = new ResponseCodeStats(store, 'c.', store.counter('c.upstream_rq_completed'))
-  for (let status = 999; status >= 100; status--) stats.charge(status, false, false)
+  const stats = new ResponseCodeStats(store, 'c.', '', store.counter('c.upstream_rq_completed'))
+  for (let status = 999; status >= 100; status--) stats.charge(status, false, false, 'there')
   for (const name of ['upstream_rq_599', 'upstream_rq_100', 'upstream_rq_418']) {
     const cell = store.counter(`c.${name}`)
     assert.equal(cell.cells[cell.slot], 1, name)

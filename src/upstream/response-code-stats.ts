@@ -50,7 +50,13 @@ export class CodeFamily {
   }
 }
 
-/** Response stats of one cluster in one thread: plain, and again by origin of the request and for canaries. */
+/** What is counted of the requests from this proxy's zone to one other. */
+interface ZoneStats {
+  readonly codes: CodeFamily
+  time: Histogram | null
+}
+
+/** Response stats of one cluster in one thread: plain, and again by origin of the request, for canaries and by zones. */
 export class ResponseCodeStats {
   private readonly stats: StatStore
   private readonly prefix: string
@@ -63,11 +69,17 @@ export class ResponseCodeStats {
   private internalTime: Histogram | null = null
   private externalTime: Histogram | null = null
   private canaryTime: Histogram | null = null
+  private readonly ownZone: string
+  private readonly zones = new Map<string, ZoneStats>()
 
-  /** `prefix`: 'cluster.<name>.'; `completed`: its upstream_rq_completed where that exists from the start. */
-  constructor(stats: StatStore, prefix: string, completed: StatCell | null = null) {
+  /**
+   * `prefix`: 'cluster.<name>.'; `ownZone`: where this proxy is, '' unknown; `completed`: its upstream_rq_completed where
+   * that exists from the start.
+   */
+  constructor(stats: StatStore, prefix: string, ownZone: string, completed: StatCell | null = null) {
     this.stats = stats
     this.prefix = prefix
+    this.ownZone = ownZone
     this.all = new CodeFamily(stats, prefix, completed)
     this.internal = new CodeFamily(stats, `${prefix}internal.`, null)
     this.external = new CodeFamily(stats, `${prefix}external.`, null)
@@ -75,13 +87,30 @@ export class ResponseCodeStats {
     this.retry = new CodeFamily(stats, `${prefix}retry.`, null)
   }
 
-  /** Counts a response that goes down; `status` 100 to 999. `hidden`: the plain family counts it without its status. */
-  charge(status: number, internal: boolean, canary: boolean, hidden = false): void {
+  /**
+   * Counts a response that goes down; `status` 100 to 999. `zone`: the host's, '' unknown or no host. `hidden`: the plain
+   * family counts it without its status.
+   */
+  charge(status: number, internal: boolean, canary: boolean, zone: string, hidden = false): void {
     if (hidden) this.all.chargeCompleted()
     else this.all.charge(status)
     if (internal) this.internal.charge(status)
     else this.external.charge(status)
     if (canary) this.canary.charge(status)
+    if (zone !== '' && this.ownZone !== '') this.to(zone).codes.charge(status)
+  }
+
+  private to(zone: string): ZoneStats {
+    let found = this.zones.get(zone)
+    if (found === undefined) {
+      found = { codes: new CodeFamily(this.stats, this.zonePrefix(zone)), time: null }
+      this.zones.set(zone, found)
+    }
+    return found
+  }
+
+  private zonePrefix(zone: string): string {
+    return `${this.prefix}zone.${this.ownZone}.${zone}.`
   }
 
   /** Counts a response that a retry discards. */
@@ -90,11 +119,14 @@ export class ResponseCodeStats {
   }
 
   /** Milliseconds from the request's end to the response's end. */
-  recordTime(ms: number, internal: boolean, canary = false): void {
+  recordTime(ms: number, internal: boolean, canary: boolean, zone: string): void {
     const { stats, prefix } = this
     ;(this.time ??= stats.histogram(`${prefix}upstream_rq_time`)).record(ms)
     if (internal) (this.internalTime ??= stats.histogram(`${prefix}internal.upstream_rq_time`)).record(ms)
     else (this.externalTime ??= stats.histogram(`${prefix}external.upstream_rq_time`)).record(ms)
     if (canary) (this.canaryTime ??= stats.histogram(`${prefix}canary.upstream_rq_time`)).record(ms)
+    if (zone === '' || this.ownZone === '') return
+    const to = this.to(zone)
+    ;(to.time ??= stats.histogram(`${this.zonePrefix(zone)}upstream_rq_time`)).record(ms)
   }
 }

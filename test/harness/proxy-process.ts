@@ -20,6 +20,8 @@ export interface ProxyOptions {
   readonly concurrency?: number
   /** A program that runs it in its place, with its arguments, such as prlimit. */
   readonly under?: readonly string[]
+  /** Stands in for PROXY_UNDER_TEST; null: this proxy, whatever that says. */
+  readonly binary?: string | null
 }
 
 export interface ProxyExit {
@@ -73,10 +75,10 @@ export class ProxyProcess {
     const args = ['-c', config, '--admin-address-path', addressFile, '--concurrency', String(options.concurrency ?? 1)]
     // A test that is over waits for nobody; drain tests set their own times.
     args.push('--drain-time-s', '0')
-    const binary = process.env['PROXY_UNDER_TEST']
+    const binary = options.binary === undefined ? (process.env['PROXY_UNDER_TEST'] ?? null) : options.binary
     const command = [
       ...(options.under ?? []),
-      ...(binary === undefined ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']),
+      ...(binary === null ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']),
     ]
     const child = spawn(command[0]!, [...command.slice(1), ...args, ...(options.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],

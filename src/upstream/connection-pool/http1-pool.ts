@@ -111,8 +111,12 @@ export class Http1Pool extends ConnectionPool implements TimerOwner {
 
   private serveNext(connection: Http1Connection): void {
     const pending = this.nextWaiting()
-    if (pending === undefined) this.putBack(connection)
-    else this.attach(connection, pending.decoder, pending.callbacks)
+    if (pending === undefined) {
+      this.putBack(connection)
+      return
+    }
+    this.attach(connection, pending.decoder, pending.callbacks)
+    if (this.waiting.length > 0) this.connectForWaiting()
   }
 
   // ---- ends

@@ -22,6 +22,8 @@ export interface PriorityHosts {
   /** This proxy's own locality first, the others in the order of their names. */
   readonly localities: readonly LocalityHosts[]
   readonly hasLocalLocality: boolean
+  /** Weights of localities count; false: these hosts are a subset without them, and hosts count by their own. */
+  readonly knowsLocalityWeights: boolean
 }
 
 /** envoy.config.endpoint.v3.ClusterLoadAssignment.Policy. */
@@ -98,9 +100,10 @@ function priorityHosts(groups: readonly HostGroup[], here: Locality | null): Pri
   const hasLocalLocality = merged[0] !== undefined && isHere(merged[0])
   if (only !== undefined && localities.length === 1) {
     const { hosts, healthy, degraded, excluded } = only
-    return { hosts, healthy, degraded, excluded, localities, hasLocalLocality }
+    return { hosts, healthy, degraded, excluded, localities, hasLocalLocality, knowsLocalityWeights: true }
   }
-  return { ...byHealth(groups.flatMap(({ hosts }) => hosts)), localities, hasLocalLocality }
+  const all = byHealth(groups.flatMap(({ hosts }) => hosts))
+  return { ...all, localities, hasLocalLocality, knowsLocalityWeights: true }
 }
 
 /**
@@ -118,19 +121,21 @@ export function hostSet(groups: readonly HostGroup[], policy: HostSetPolicy, her
   }
 }
 
-/** The part of a view that consists of `members`. `weightOf`: the weight of what is left of a locality. */
+/** The part of a view that consists of `members`. `weightOf`: the weight of what is left of a locality; null: none has any. */
 export function filterHostSet(
   set: HostSet,
   members: ReadonlySet<Host>,
-  weightOf: (locality: LocalityHosts, left: number) => number,
+  weightOf: ((locality: LocalityHosts, left: number) => number) | null,
 ): HostSet {
+  const knowsLocalityWeights = weightOf !== null
   const isMember = (host: Host): boolean => members.has(host)
   const priorities = set.priorities.map((priority): PriorityHosts => {
     const localities = priority.localities.map(locality => {
       const hosts = locality.hosts.filter(isMember)
-      return { locality: locality.locality, weight: weightOf(locality, hosts.length), ...byHealth(hosts) }
+      return { locality: locality.locality, weight: weightOf?.(locality, hosts.length) ?? 0, ...byHealth(hosts) }
     })
-    return { ...byHealth(priority.hosts.filter(isMember)), localities, hasLocalLocality: priority.hasLocalLocality }
+    const { hasLocalLocality } = priority
+    return { ...byHealth(priority.hosts.filter(isMember)), localities, hasLocalLocality, knowsLocalityWeights }
   })
   return { ...set, priorities }
 }

@@ -72,8 +72,8 @@ function makePicker(
   plan: HashPlan,
   parts: BalancerParts,
 ): HashPicker {
-  const { localityWeighted } = plan
-  const weighted = localityWeighted ? localityShares(priority, use) : hostShares(priority[use])
+  const byLocality = plan.localityWeighted && priority.knowsLocalityWeights
+  const weighted = byLocality ? localityShares(priority, use) : hostShares(priority[use])
   const picker = tableOf(weighted, plan, parts)
   if (plan.hashBalanceFactor === 0 || weighted.length === 0) return picker
   const { cells } = parts.stats

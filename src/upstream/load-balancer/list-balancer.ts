@@ -1,5 +1,5 @@
 // HOT FILE (docs/hot-path.md): priority, then zone or locality, then host. The usual cluster has one of the first two.
-import type { LocalityRoutingPlan } from '../balancer-plan.ts'
+import type { LocalityRoutingPlan, ZoneAwarePlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import { loadOf, type PriorityLoad } from '../host-set/priority-load.ts'
@@ -8,6 +8,16 @@ import { type BalancerParts, panicThreshold } from './balancer-parts.ts'
 import type { HostPicker, LoadBalancer, LoadBalancerContext } from './load-balancer.ts'
 import { type MakePicker, PriorityPickers } from './priority-pickers.ts'
 import { AnyLocality, makeZoneRouter, NoLocality, type ZoneRouter } from './zone-router.ts'
+
+/** Where localities are to count by weight and none has one, zones count as if nothing were said (Envoy). */
+const UNSAID: ZoneAwarePlan = {
+  kind: 'zone_aware',
+  routingEnabled: 100,
+  minClusterSize: 6,
+  failTrafficOnPanic: false,
+  forceLocalMinSize: null,
+  byWeight: false,
+}
 
 export class ListBalancer implements LoadBalancer {
   readonly load: PriorityLoad
@@ -29,15 +39,17 @@ export class ListBalancer implements LoadBalancer {
     this.cells = parts.stats.cells
     this.load = loadOf(set, panicThreshold(parts))
     this.pickers = set.priorities.map(priority => new PriorityPickers(priority, makePicker, weighted))
-    this.zones = locality.kind === 'zone_aware' ? makeZoneRouter(set, locality, parts) : null
-    this.failOnPanic = locality.kind === 'zone_aware' && locality.failTrafficOnPanic
+    const zonePlan = locality.kind === 'zone_aware' ? locality : UNSAID
+    this.zones = makeZoneRouter(set, zonePlan, parts)
+    this.failOnPanic = zonePlan.failTrafficOnPanic
     this.only = this.onlyPicker()
   }
 
   private onlyPicker(): HostPicker | null {
     const all = this.load.healthy.indexOf(100)
-    if (all < 0 || this.load.panic[all] === true || (all === 0 && this.zones !== null)) return null
-    return this.pickers[all]?.usable(false) ?? null
+    const pickers = this.pickers[all]
+    if (pickers === undefined || this.load.panic[all] === true) return null
+    return all === 0 && this.zones !== null ? pickers.byLocalityWeight(false) : pickers.usable(false)
   }
 
   chooseHost(context: LoadBalancerContext | null): Host | null {
@@ -73,7 +85,9 @@ export class ListBalancer implements LoadBalancer {
       this.cells[CLUSTER_SLOTS.lb_healthy_panic]! += 1
       return this.failOnPanic ? null : pickers.all().pick()
     }
-    if (priority > 0 || this.zones === null) return pickers.usable(degraded).pick()
+    if (priority > 0 || this.zones === null || pickers.byLocalityWeight(degraded) !== null) {
+      return pickers.usable(degraded).pick()
+    }
     const locality = this.zones.chooseLocality()
     if (locality === NoLocality) return null
     return (locality === AnyLocality ? pickers.usable(degraded) : pickers.inLocality(locality, degraded)).pick()

@@ -48,10 +48,18 @@ export class Maglev implements HashPicker {
     // The table depends on the order of filling, which must not depend on the order of configuration.
     placed.sort(({ place: a }, { place: b }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     const entries = placed.map(
-      ({ share, place: { offset, skip } }): TableEntry => ({ skip, share, target: 0, at: offset, count: 0 }),
+      ({ share, place: { offset, skip } }): TableEntry => ({
+        skip,
+        share,
+        target: 0,
+        at: placed.length > 1 ? offset : 0,
+        count: 0,
+      }),
     )
     this.hosts = placed.map(({ host }) => host)
-    this.table = entries.length === 0 ? new Int32Array(0) : fillTable(entries, tableSize)
+    // A single host needs one entry, and its gauges say so, as in Envoy.
+    const size = entries.length > 1 ? tableSize : entries.length
+    this.table = entries.length === 0 ? new Int32Array(0) : fillTable(entries, size)
     const least = entries.reduce((fewest, { count }) => Math.min(fewest, count), tableSize)
     this.minEntriesPerHost = entries.length === 0 ? 0 : least
     this.maxEntriesPerHost = entries.reduce((most, { count }) => Math.max(most, count), 0)

@@ -41,9 +41,14 @@ export class PriorityPickers {
     return (this.allPicker ??= this.make(this.priority.hosts))
   }
 
+  /** Null where localities do not count by weight, or none has any. */
+  byLocalityWeight(degraded: boolean): HostPicker | null {
+    return degraded ? this.weightedDegraded : this.weightedHealthy
+  }
+
   /** By locality weights where they count, else among all that can be used. */
   usable(degraded: boolean): HostPicker {
-    const weighted = degraded ? this.weightedDegraded : this.weightedHealthy
+    const weighted = this.byLocalityWeight(degraded)
     if (weighted !== null) return weighted
     if (degraded) return (this.degradedPicker ??= this.make(this.priority.degraded))
     return (this.healthyPicker ??= this.make(this.priority.healthy))

@@ -97,7 +97,12 @@ test('settings: runtime, routing_enabled, min_cluster_size, force_local_zone, lo
   const loadBalancingPolicy = policy('random.v3.Random', { localityLbConfig: { zoneAwareLbConfig } })
   const crowded = { local: { a: 9, b: 1 }, upstream: { a: 2, b: 6 } }
   near(shareOfFirst(setUp({ ...crowded, cluster: { loadBalancingPolicy } }), 2), 1)
-  near(shareOfFirst(setUp({ ...even, ...common({ localityWeightedLbConfig: {} }) }), 3), 0.5)
+  const weighted = endpoints(even.upstream, 0).map((one, at) => ({ ...one, loadBalancingWeight: at === 0 ? 1 : 3 }))
+  const byWeight = { localityWeightedLbConfig: {} }
+  const cluster = { loadAssignment: { endpoints: weighted }, commonLbConfig: byWeight }
+  near(shareOfFirst(setUp({ ...even, cluster }), 3), 0.25)
+  // Without any weight zones count as if nothing were said.
+  near(shareOfFirst(setUp({ ...even, ...common(byWeight) }), 3), 1)
 })
 
 test('when the local cluster changes, every cluster looks at zones anew', () => {

@@ -185,7 +185,7 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
       return
     }
     this.count(DENIED)
-    if (plan.chargesCluster) this.routeCluster()?.codeStats.charge(result.status, true, false)
+    if (plan.chargesCluster) this.routeCluster()?.codeStats.charge(result.status, true, false, '')
     if (plan.shadow) {
       plan.stats.cells[SHADOW_DENIED]! += 1
       this.goOn()

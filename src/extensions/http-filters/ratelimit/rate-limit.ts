@@ -138,7 +138,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
       return
     }
     this.count(OVER_LIMIT)
-    ;(this.cluster as Cluster).codeStats.charge(plan.rateLimitedStatus, true, false)
+    ;(this.cluster as Cluster).codeStats.charge(plan.rateLimitedStatus, true, false, '')
     if (plan.enforced.enabled(callbacks.thread)) this.refuse(answer)
     else this.pass(answer)
   }

@@ -37,12 +37,13 @@ class Subset {
     const [only] = hosts
     // A single host is taken whatever its health: who asks for it means this one.
     if (single) return { chooseHost: () => only ?? null }
-    return this.make(filterHostSet(this.set, hosts, (locality, left) => localityWeight(this.plan, locality, left)))
+    const { plan } = this
+    const weightOf = (locality: LocalityHosts, left: number): number => localityWeight(plan, locality, left)
+    return this.make(filterHostSet(this.set, hosts, plan.localityWeightAware ? weightOf : null))
   }
 }
 
 function localityWeight(plan: SubsetPlan, { weight, hosts }: LocalityHosts, left: number): number {
-  if (!plan.localityWeightAware) return 0
   if (!plan.scaleLocalityWeight) return weight
   return hosts.length === 0 ? 0 : Math.round((weight * left) / hosts.length)
 }
