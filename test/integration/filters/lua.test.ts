@@ -1,6 +1,9 @@
 // Lua scripts that run away, fill the memory, fail or outlive their request: what they do to others.
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import {
   answering,
@@ -15,6 +18,15 @@ import {
   ScriptedOrigin,
   staticCluster,
 } from '../../harness/index.ts'
+
+/** Modules that scripts require. */
+const MODULES = mkdtempSync(join(tmpdir(), 'lua-'))
+mkdirSync(join(MODULES, 'lib'))
+writeFileSync(
+  join(MODULES, 'lib', 'names.lua'),
+  'local M = {loads = (LOADS or 0) + 1} LOADS = M.loads\nfunction M.half(n) return n / 2 end\nreturn M',
+)
+writeFileSync(join(MODULES, 'broken.lua'), 'return (')
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http'
 const router = { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.router.v3.Router` } }
@@ -105,6 +117,14 @@ const SCRIPTS = {
       h:add("x-found", table.concat(found, "|"))
       h:add("x-absent", tostring(io) .. tostring(os.execute) .. tostring(debug.sethook) .. tostring(dofile))
     end`,
+  modules: `
+    package.path = package.path .. ";${MODULES}/?.lua"
+    local names = require("lib.names")
+    function envoy_on_request(handle)
+      local _, why = pcall(require, "broken")
+      handle:headers():add("x-half", names.half(7) .. " " .. tostring(require("lib.names") == names) .. " " .. names.loads)
+      handle:headers():add("x-broken", (tostring(why):gsub("^.*/", "")))
+    end`,
   late: `
     function envoy_on_response(handle)
       handle:httpCall("origin", {[":method"] = "GET", [":path"] = "/log", [":authority"] = "log.test"}, nil, 1000, true)
@@ -143,6 +163,7 @@ after(async () => {
   await proxy.stop()
   await origin.close()
   await silent.close()
+  rmSync(MODULES, { recursive: true })
 })
 
 /** The answer, and the request as the origin saw it. */
@@ -192,6 +213,12 @@ test('memory that a script keeps for ever is given back with its machine', async
   assert.equal((await get('memory')).seen.get('x-script'), 'ran 0')
 })
 
+test('modules come from files, once', async () => {
+  const { seen } = await get('modules')
+  assert.equal(seen.get('x-half'), '3.5 true 1')
+  assert.match(seen.get('x-broken') ?? '', /^broken\.lua:1: unexpected symbol near/)
+})
+
 test('an object kept longer than its request is of no use', async () => {
   assert.equal((await get('stale')).seen.get('x-stale'), undefined)
   assert.equal((await get('stale')).seen.get('x-stale'), 'false object used outside of proper scope')
@@ -232,7 +259,7 @@ test('nothing that a script says becomes another line, or another kind of messag
       'unsupported value of type function',
       'tables are nested deeper than 32',
       '__gc is not available',
-      "module 'ffi' not found: scripts have no files here",
+      "module 'ffi' not found in ./?.lua;/usr/local/share/luajit-2.1/?.lua;/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua",
       'how a message is framed is not for scripts to say',
       "cannot set ':path' to '/a HTTP/1.1'",
       "cannot set ':authority' to 'a b'",

@@ -1,7 +1,7 @@
 import { declareSupport } from '../../../config/index.ts'
 
 const API = 'envoy.extensions.filters.http.lua.v3'
-const PATHS = 'scripts have no files here: put what they require into package.preload, or into the script'
+const PATHS = 'set package.path in the script, before it requires anything'
 const SHARED = 'scripts of the same text share one machine anyhow'
 
 declareSupport(`${API}.Lua`, {

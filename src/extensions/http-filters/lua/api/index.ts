@@ -8,6 +8,7 @@ import { HANDLE_METHODS, nextChunk } from './handle.ts'
 import { HEADER_METHODS } from './headers.ts'
 import { LOG_FUNCTIONS } from './log.ts'
 import { DYNAMIC_METADATA_METHODS, METADATA_METHODS, ROUTE_METHODS, VIRTUAL_HOST_METHODS } from './metadata.ts'
+import { MODULE_FUNCTIONS } from './modules.ts'
 import { textArgument } from './objects.ts'
 import { PATTERN_FUNCTIONS } from './patterns.ts'
 import { CONNECTION_STREAM_INFO_METHODS, FILTER_STATE_METHODS, STREAM_INFO_METHODS } from './stream-info.ts'
@@ -15,6 +16,7 @@ import { TIME_FUNCTIONS } from './time.ts'
 
 const FUNCTIONS: Readonly<Record<string, HostFunction>> = {
   ...LOG_FUNCTIONS,
+  ...MODULE_FUNCTIONS,
   ...TIME_FUNCTIONS,
   ...PATTERN_FUNCTIONS,
   nextChunk,

@@ -200,12 +200,18 @@ os = {
 }
 debug = { traceback = debug.traceback, getinfo = debug.getinfo }
 package = { loaded = { _G = _G, string = string, table = table, math = math, coroutine = coroutine, os = os, bit = bit },
-  preload = {}, path = '', cpath = '' }
+  preload = {}, path = host.modulePath(), cpath = '' }
 function require(name)
   local loaded = package.loaded[name]
   if loaded ~= nil then return loaded end
   local loader = package.preload[name]
-  if loader == nil then error("module '" .. tostring(name) .. "' not found: scripts have no files here", 2) end
+  if loader == nil then
+    local source, file = host.readModule(name, package.path)
+    if source == nil then error("module '" .. tostring(name) .. "' not found in " .. tostring(package.path), 2) end
+    local problem
+    loader, problem = load(source, '@' .. file, 't')
+    if loader == nil then error(problem, 2) end
+  end
   local made = loader(name)
   if package.loaded[name] == nil then package.loaded[name] = made == nil or made end
   return package.loaded[name]
