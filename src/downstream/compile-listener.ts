@@ -15,6 +15,7 @@ import {
   withSocketOptions,
 } from '../net/index.ts'
 import { compileFilterChainMatcher } from './filter-chain-match.ts'
+import { compileFilterChainTree } from './filter-chain-tree.ts'
 import { compileDisabledPredicate } from './listener-filter-predicate.ts'
 import type { FilterChainPlan, ListenAddress, ListenerFilterEntry, ListenerPlan } from './listener-plan.ts'
 
@@ -32,6 +33,7 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
   }
   const chainsPath = path.field('filter_chains')
   checkChainNames(chains, context, chainsPath)
+  const { filterChainMatcher: tree } = resource
   return Object.freeze({
     name: resource.name || first,
     statName: resource.statPrefix || first.replaceAll(':', '_'),
@@ -46,10 +48,11 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
         ? null
         : compileFilterChain(resource.defaultFilterChain, context, path.field('default_filter_chain')),
     matcher: compileFilterChainMatcher(
-      chains.map(chain => chain.filterChainMatch),
+      tree === undefined ? chains.map(chain => chain.filterChainMatch) : [],
       context.diagnostics,
       chainsPath,
     ),
+    tree: tree === undefined ? null : compileFilterChainTree(tree, chains, context, path),
     listenerFilters: compileListenerFilters(resource, context, path.field('listener_filters')),
     listenerFiltersTimeoutMs: durationMs(resource.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
     continueOnListenerFiltersTimeout: resource.continueOnListenerFiltersTimeout ?? false,

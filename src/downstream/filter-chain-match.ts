@@ -1,6 +1,6 @@
 import type { FilterChainMatchJson } from '#api/envoy/config/listener/v3/listener_components_pb.ts'
 import type { ConfigPath, Diagnostics } from '../config/index.ts'
-import { Cidr, type IpGroups, isLoopback, parseCidr, sameIp } from '../net/index.ts'
+import { Cidr, type IpGroups, isLocalConnection, parseCidr } from '../net/index.ts'
 
 /** What a filter chain is chosen by. */
 export interface MatchInput {
@@ -136,8 +136,7 @@ function serverNameKeys({ serverName }: MatchInput): string[] {
 }
 
 function sourceTypeKeys({ sourceIp, destinationIp }: MatchInput): string[] {
-  const local = sourceIp === null || isLoopback(sourceIp) || (destinationIp !== null && sameIp(sourceIp, destinationIp))
-  return [local ? 'SAME_IP_OR_LOOPBACK' : 'EXTERNAL']
+  return [isLocalConnection(sourceIp, destinationIp) ? 'SAME_IP_OR_LOOPBACK' : 'EXTERNAL']
 }
 
 /** In the order Envoy documents at FilterChainMatch. */

@@ -9,6 +9,7 @@ import type {
   TcpKeepalive,
 } from '../net/index.ts'
 import type { FilterChainMatcher } from './filter-chain-match.ts'
+import type { FilterChainTree } from './filter-chain-tree.ts'
 
 /** One address that a listener listens on. */
 export interface ListenAddress {
@@ -46,6 +47,8 @@ export interface ListenerPlan {
   readonly filterChains: readonly FilterChainPlan[]
   readonly defaultFilterChain: FilterChainPlan | null
   readonly matcher: FilterChainMatcher
+  /** In place of `matcher`; null: none. */
+  readonly tree: FilterChainTree | null
   readonly listenerFilters: readonly ListenerFilterEntry[]
   /** 0: none. */
   readonly listenerFiltersTimeoutMs: number

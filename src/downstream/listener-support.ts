@@ -25,9 +25,9 @@ declareSupport('envoy.config.listener.v3.Listener', {
     'ignore_global_conn_limit',
     'tcp_keepalive',
     'socket_options',
+    'filter_chain_matcher',
   ],
   refused: {
-    filter_chain_matcher: 'the matcher tree is not offered here; use filter_chain_match in each filter chain',
     transparent: NO_SOCKET_OPTIONS,
     freebind: NO_SOCKET_OPTIONS,
     tcp_fast_open_queue_length: NO_SOCKET_OPTIONS,

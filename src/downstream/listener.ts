@@ -226,7 +226,8 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   }
 
   private chooseChain(socket: AcceptedSocket): FilterChainPlan | null {
-    const { matcher, filterChains, defaultFilterChain } = this.plan
+    const { matcher, tree, filterChains, defaultFilterChain } = this.plan
+    if (tree !== null) return filterChains[tree.find(socket) ?? -1] ?? defaultFilterChain
     if (matcher.only >= 0) return filterChains[matcher.only]!
     const destination = endpointOf(socket.localAddress)
     const source = endpointOf(socket.remoteAddress)

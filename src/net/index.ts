@@ -14,6 +14,12 @@ export * from './listen-socket.ts'
 export * from './listener-filter.ts'
 export * from './log-files.ts'
 export { type MatcherTree, type MatchInput, TreeCompiler, type TreeParts } from './matching/matcher-tree.ts'
+export {
+  isLocalConnection,
+  NETWORK_INPUTS,
+  type NetworkSubject,
+  networkInput,
+} from './matching/network-inputs.ts'
 export * from './network-filter.ts'
 export * from './own-address.ts'
 export * from './runtime-fraction.ts'

@@ -1,5 +1,6 @@
 export { BytesMeter } from './bytes-meter.ts'
 export { type MetadataStruct, mergeStructs, setDynamicMetadata } from './dynamic-metadata.ts'
+export { textInFilterState } from './filter-state.ts'
 export * from './format-context.ts'
 export * from './formatter.ts'
 export * from './histogram.ts'
