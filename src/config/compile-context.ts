@@ -18,6 +18,8 @@ export interface CompileContext {
   readonly resource?: string
   /** What is compiled has been compiled by another thread without a complaint: parts of it may wait until they are needed. */
   readonly checked?: boolean
+  /** Worker threads that will run what is compiled; absent where nothing will. */
+  readonly concurrency?: number
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>

@@ -34,6 +34,7 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
   const chainsPath = path.field('filter_chains')
   checkChainNames(chains, context, chainsPath)
   const { filterChainMatcher: tree } = resource
+  checkBalance(resource, context, path.field('connection_balance_config'))
   return Object.freeze({
     name: resource.name || first,
     statName: resource.statPrefix || first.replaceAll(':', '_'),
@@ -61,6 +62,16 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
     trafficDirection: resource.trafficDirection ?? 'UNSPECIFIED',
     drainType: resource.drainType ?? 'DEFAULT',
   })
+}
+
+/** One worker has every connection as it is. */
+function checkBalance({ connectionBalanceConfig }: ListenerJson, context: CompileContext, path: ConfigPath): void {
+  if (connectionBalanceConfig?.exactBalance === undefined || (context.concurrency ?? 1) === 1) return
+  context.diagnostics.error(
+    path.field('exact_balance'),
+    'connections are spread by the kernel (SO_REUSEPORT), and one that a worker has accepted cannot go to another',
+    { expected: 'one worker (--concurrency 1), or no connection_balance_config' },
+  )
 }
 
 function compileAddresses(resource: ListenerJson, context: CompileContext, path: ConfigPath): readonly ListenAddress[] {

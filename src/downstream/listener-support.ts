@@ -26,6 +26,7 @@ declareSupport('envoy.config.listener.v3.Listener', {
     'tcp_keepalive',
     'socket_options',
     'filter_chain_matcher',
+    'connection_balance_config',
   ],
   refused: {
     transparent: NO_SOCKET_OPTIONS,
@@ -34,8 +35,6 @@ declareSupport('envoy.config.listener.v3.Listener', {
     use_original_dst: IPTABLES,
     udp_listener_config: 'UDP listeners are not part of this release',
     api_listener: 'an API listener serves an embedding application, and there is none',
-    connection_balance_config:
-      'connections are spread by the kernel (SO_REUSEPORT), and one that a worker has accepted cannot go to another; leave it out',
     internal_listener: 'internal listeners are not part of this release; use a pipe address',
     enable_mptcp: NO_SOCKET_OPTIONS,
     bypass_overload_manager: 'the overload manager is not part of this release, so there is nothing to bypass',
@@ -51,6 +50,11 @@ declareSupport('envoy.config.listener.v3.Listener', {
   },
 })
 
+declareSupport('envoy.config.listener.v3.Listener.ConnectionBalanceConfig', {
+  supported: ['exact_balance'],
+  refused: { extend_balance: 'balancers are hardware that Node.js cannot use; leave it out' },
+})
+declareSupport('envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance', { supported: [] })
 declareSupport('envoy.config.listener.v3.Listener.DeprecatedV1', { supported: ['bind_to_port'] })
 
 declareSupport('envoy.config.listener.v3.AdditionalAddress', {

@@ -34,7 +34,7 @@ export interface ConnectionInfo {
   /** TLVs of the client's PROXY header that may be passed on; null: none. */
   readonly proxyTlvs?: Buffer | null
   /** What all streams of the connection begin with; null: nothing. */
-  readonly filterState?: ReadonlyMap<string, unknown> | null
+  filterState?: ReadonlyMap<string, unknown> | null
 }
 
 /** A value in the filter state that prints differently as text and as a message. */

@@ -21,6 +21,8 @@ export interface CompileContextParts {
   readonly clusters: KnownClusters
   readonly diagnostics?: Diagnostics
   readonly secrets: Secrets
+  /** Absent where nothing will run. */
+  readonly concurrency?: number
 }
 
 /** The context of compile functions, with its own diagnostics unless some are given. */
@@ -34,6 +36,7 @@ export function compileContext(parts: CompileContextParts): CompileContext {
     hasCluster: name => clusters.has(name),
     clusterNames: () => clusters.names(),
     secrets: parts.secrets,
+    ...(parts.concurrency === undefined ? {} : { concurrency: parts.concurrency }),
     readFile: path => readFileSync(path),
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { type AdminPlan, compileAdmin } from '../admin/index.ts'
@@ -161,6 +162,7 @@ export function diagnose(options: ServerOptions): Diagnosis {
     runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
     diagnostics,
+    concurrency: options.concurrency ?? availableParallelism(),
   })
   checkBootstrap(bootstrap, diagnostics)
   checkRuntimeFolders(bootstrap, diagnostics)

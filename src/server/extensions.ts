@@ -105,6 +105,7 @@ import { networkExtAuthzFactory } from '../extensions/network-filters/ext_authz/
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRateLimitFactory } from '../extensions/network-filters/ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
+import { networkSetFilterStateFactory } from '../extensions/network-filters/set_filter_state/index.ts'
 import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/index.ts'
 import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
@@ -134,6 +135,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   networkLocalRateLimitFactory,
   networkRateLimitFactory,
   networkRbacFactory,
+  networkSetFilterStateFactory,
   sniClusterFactory,
   sniDynamicForwardProxyFactory,
   tcpProxyFactory,

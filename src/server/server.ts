@@ -263,6 +263,7 @@ export class Server {
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,
       secrets: this.configuration!.secrets,
+      concurrency: this.concurrency,
     })
   }
 

@@ -43,6 +43,7 @@ export class WorkerRuntime {
     this.secrets = new WorkerSecrets(settings.secrets, settings.secretSeed)
     this.context = compileContext({
       secrets: this.secrets,
+      concurrency: settings.workers,
       extensions: extensionRegistry((config, context, path, source) =>
         this.routes.compile(config, context, path, source),
       ),

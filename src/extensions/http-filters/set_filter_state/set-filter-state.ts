@@ -1,16 +1,6 @@
 // HOT FILE (docs/hot-path.md): notes values for those who come later: routes, other filters, logs.
 import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus } from '../../../http/index.ts'
-import type { Formatter, StreamInfo } from '../../../observability/index.ts'
-import type { MakeObject } from './object-factories.ts'
-
-export interface StateValue {
-  readonly key: string
-  readonly formatter: Formatter
-  readonly make: MakeObject
-  /** What stands under the key then stays. */
-  readonly readOnly: boolean
-  readonly skipIfEmpty: boolean
-}
+import { type StateValue, StateWriter } from '../../../net/index.ts'
 
 export interface SetFilterStatePlan {
   readonly values: readonly StateValue[]
@@ -19,7 +9,7 @@ export interface SetFilterStatePlan {
 
 export class SetFilterState extends HttpFilter {
   private readonly plan: SetFilterStatePlan
-  private fixed: Set<string> | null = null
+  private readonly writer = new StateWriter()
 
   constructor(plan: SetFilterStatePlan) {
     super()
@@ -38,18 +28,7 @@ export class SetFilterState extends HttpFilter {
   /** Whether the route is to be matched anew. */
   private note({ values, clearsRouteCache }: SetFilterStatePlan, headers: HeaderMap): boolean {
     const { info } = this.callbacks
-    for (const value of values) this.set(value, headers, info)
+    this.writer.write(values, { requestHeaders: headers, responseHeaders: null, responseTrailers: null, info })
     return clearsRouteCache && values.length > 0
-  }
-
-  private set({ key, formatter, make, readOnly, skipIfEmpty }: StateValue, headers: HeaderMap, info: StreamInfo): void {
-    if (this.fixed?.has(key) === true) return
-    const text = formatter.format({ requestHeaders: headers, responseHeaders: null, responseTrailers: null, info })
-    if (text === '' && skipIfEmpty) return
-    const object = make(text)
-    if (object === null) return
-    info.filterState ??= new Map()
-    info.filterState.set(key, object)
-    if (readOnly) (this.fixed ??= new Set()).add(key)
   }
 }

@@ -32,7 +32,8 @@ declareSupport(TCP_PROXY, {
   },
   values: {
     upstream_connect_mode: {
-      ON_DOWNSTREAM_TLS_HANDSHAKE: 'TLS listeners are not part of this release; use IMMEDIATE or ON_DOWNSTREAM_DATA',
+      ON_DOWNSTREAM_TLS_HANDSHAKE:
+        'filters are not told when a handshake is done; use ON_DOWNSTREAM_DATA, which is behind it',
     },
   },
 })

@@ -1,5 +1,5 @@
 // What a text becomes in the filter state, by the name of its object factory in Envoy.
-import { type CompileContext, type ConfigPath, nearestName } from '../../../config/index.ts'
+import { type CompileContext, type ConfigPath, nearestName } from '../../config/index.ts'
 
 /** Null: the text is no such object. */
 export type MakeObject = (text: string) => string | number | null
@@ -18,6 +18,9 @@ const FACTORIES: Readonly<Record<string, MakeObject>> = {
   'envoy.upstream.dynamic_port': asPort,
 }
 
+/** What only those who connect for a whole connection act on. */
+const OF_CONNECTIONS: Readonly<Record<string, MakeObject>> = { ...FACTORIES, 'envoy.tcp_proxy.cluster': asText }
+
 /** Objects of Envoy that something there acts on, and nothing here. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'envoy.network.application_protocols',
@@ -32,9 +35,15 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 ])
 
 /** Undefined after a diagnostic. */
-export function objectFactory(name: string, { diagnostics }: CompileContext, path: ConfigPath): MakeObject | undefined {
-  if (Object.hasOwn(FACTORIES, name)) return FACTORIES[name]
-  const known = Object.keys(FACTORIES)
+export function objectFactory(
+  name: string,
+  connection: boolean,
+  { diagnostics }: CompileContext,
+  path: ConfigPath,
+): MakeObject | undefined {
+  const factories = connection ? OF_CONNECTIONS : FACTORIES
+  if (Object.hasOwn(factories, name)) return factories[name]
+  const known = Object.keys(factories)
   const expected = `one of ${known.join(', ')}`
   const suggestion = nearestName(name, known)
   const why = WITHOUT_EFFECT.has(name)
