@@ -48,9 +48,9 @@ function generated(): string {
 }
 
 function refusedExtensions(): string {
-  const lines = Object.entries(REFUSED_EXTENSIONS).map(
-    ([type, why]) => `| \`${type}\` | ${why.replaceAll('|', '\\|')} |`,
-  )
+  const lines = Object.entries(REFUSED_EXTENSIONS)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([type, why]) => `| \`${type}\` | ${why.replaceAll('|', '\\|')} |`)
   return `| extension | why, and what to do instead |\n|---|---|\n${lines.join('\n')}\n`
 }
 
@@ -58,7 +58,7 @@ function refusedExtensions(): string {
 export async function compatPage(current: string): Promise<string> {
   await importDeclarations()
   const head = current.split(MARK)[0]?.trimEnd() ?? ''
-  return `${head}\n\n${MARK}\n\n## HTTP filters that are refused\n\n${refusedExtensions()}\n## Field by field\n\n${generated()}`
+  return `${head}\n\n${MARK}\n\n## Extensions that are refused\n\n${refusedExtensions()}\n## Field by field\n\n${generated()}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
