@@ -131,3 +131,23 @@ test('explain asks a running proxy', async () => {
   await once(server, 'close')
   assert.match((await cli('explain', '--admin', admin, 'cluster', 'a')).err, /no answer from 127\.0\.0\.1/)
 })
+
+test('connections are balanced exactly where one worker has them all', async () => {
+  const path = file(
+    'balanced.yaml',
+    `static_resources:
+  listeners:
+  - name: l
+    address: {socket_address: {address: 127.0.0.1, port_value: 1}}
+    connection_balance_config: {exact_balance: {}}
+    filter_chains:
+    - filters:
+      - name: echo
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}
+`,
+  )
+  assert.equal((await cli('-c', path, '--mode', 'validate', '--concurrency', '1')).code, 0)
+  const { code, err } = await cli('-c', path, '--mode', 'validate', '--concurrency', '2')
+  assert.equal(code, 1)
+  assert.match(err, /balanced.yaml:5:\d+: error: .*exact_balance: connections are spread by the kernel/)
+})

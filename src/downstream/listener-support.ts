@@ -52,7 +52,10 @@ declareSupport('envoy.config.listener.v3.Listener', {
 
 declareSupport('envoy.config.listener.v3.Listener.ConnectionBalanceConfig', {
   supported: ['exact_balance'],
-  refused: { extend_balance: 'balancers are hardware that Node.js cannot use; leave it out' },
+  refused: {
+    extend_balance: 'balancers are hardware that Node.js cannot use; leave it out',
+    cpu_locality_balance: 'Node.js can neither pin threads nor ask which CPU has a connection; leave it out',
+  },
 })
 declareSupport('envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance', { supported: [] })
 declareSupport('envoy.config.listener.v3.Listener.DeprecatedV1', { supported: ['bind_to_port'] })
