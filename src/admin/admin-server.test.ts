@@ -74,6 +74,7 @@ test('what changes something needs POST', async () => {
     '/reset_counters',
     '/reopen_logs',
     '/runtime_modify',
+    '/tap',
     '/cpuprofiler',
     '/heapprofiler',
   ]

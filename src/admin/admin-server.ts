@@ -19,8 +19,8 @@ const CHECK_INTERVAL_MS = 1_000
 const MAX_HEAD_BYTES = 60 * 1024
 const MAX_HEADERS = 100
 const MAX_CONNECTIONS = 1_024
-/** Form bodies hold runtime overrides and log levels; more is not a form. */
-const MAX_FORM_BYTES = 64 * 1024
+/** Bodies hold runtime overrides, log levels, the configuration of a tap. */
+const MAX_BODY_BYTES = 64 * 1024
 
 const FORM = 'application/x-www-form-urlencoded'
 
@@ -88,8 +88,9 @@ export class AdminServer {
       for (const observer of this.traffic) observer.requestEnded(exchange)
     })
     try {
-      const answer = await this.answer(request)
+      const answer = await this.answer(exchange)
       setHeaders(request, response, answer)
+      if (answer.waits) letWait(response)
       if (request.method === 'HEAD') response.end()
       else await writeBody(exchange, answer.body)
     } catch (error) {
@@ -103,7 +104,7 @@ export class AdminServer {
     }
   }
 
-  private async answer(request: IncomingMessage): Promise<AdminResponse> {
+  private async answer({ request, response }: AdminExchange): Promise<AdminResponse> {
     if (request.httpVersion === '1.0') return text('Upgrade Required', 426)
     const url = request.url ?? '/'
     const question = url.indexOf('?')
@@ -115,10 +116,12 @@ export class AdminServer {
       return text(`Method ${request.method} not allowed, POST required.`, 405)
     }
     const params = parseParams(question < 0 ? '' : url.slice(question + 1))
-    const form = await readForm(request)
-    if (form === null) return text(`form bodies are limited to ${MAX_FORM_BYTES} bytes\n`, 413)
-    for (const [name, value] of parseParams(form)) params.set(name, value)
-    const admin: AdminRequest = { params }
+    const body = endpoint.readsBody || isForm(request) ? await readBody(request) : ''
+    if (body === null) return text(`bodies are limited to ${MAX_BODY_BYTES} bytes\n`, 413)
+    if (!endpoint.readsBody) for (const [name, value] of parseParams(body)) params.set(name, value)
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const admin: AdminRequest = { params, body: endpoint.readsBody ? body : '', gone: gone.signal }
     return endpoint.handle(admin, this.sources)
   }
 }
@@ -127,16 +130,27 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** The body of a form POST; '' for any other request, null when it is too large. */
-async function readForm(request: IncomingMessage): Promise<string | null> {
-  if (request.method !== 'POST' || !(request.headers['content-type'] ?? '').startsWith(FORM)) return ''
+function isForm({ method, headers }: IncomingMessage): boolean {
+  return method === 'POST' && (headers['content-type'] ?? '').startsWith(FORM)
+}
+
+/** Null when it is too large. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
   let body = ''
-  request.setEncoding('latin1')
+  request.setEncoding('utf8')
   for await (const piece of request) {
     body += piece
-    if (body.length > MAX_FORM_BYTES) return null
+    if (body.length > MAX_BODY_BYTES) return null
   }
   return body
+}
+
+/** The head goes out at once, and silence is no reason to hang up. */
+function letWait(response: ServerResponse): void {
+  const { socket } = response
+  response.flushHeaders()
+  socket?.setTimeout(0)
+  response.once('finish', () => socket?.setTimeout(IDLE_TIMEOUT_MS))
 }
 
 /** Envoy's head, names and order; node:http's own additions are replaced. */

@@ -5,6 +5,10 @@ import type { AdminSources } from './sources.ts'
 export interface AdminRequest {
   /** Of the query, or of a form body where a POST carries one. */
   readonly params: QueryParams
+  /** Of an endpoint that reads bodies; '' for any other. */
+  readonly body: string
+  /** Aborted when the client has left, or has been answered. */
+  readonly gone: AbortSignal
 }
 
 export const TEXT = 'text/plain; charset=UTF-8'
@@ -16,6 +20,8 @@ export interface AdminResponse {
   readonly status: number
   readonly contentType: string
   readonly body: Body
+  /** The body may pause for as long as it likes. */
+  readonly waits?: true
 }
 
 export interface EndpointParam {
@@ -32,6 +38,8 @@ export interface Endpoint {
   readonly params?: readonly EndpointParam[]
   /** Changes something, hence needs POST. */
   readonly mutates?: true
+  /** Takes the body as it is; otherwise only forms are read, as parameters. */
+  readonly readsBody?: true
   handle(request: AdminRequest, sources: AdminSources): AdminResponse | Promise<AdminResponse>
 }
 

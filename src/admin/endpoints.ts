@@ -13,6 +13,7 @@ import * as server from './handlers/process.ts'
 import { allocationProfiler, profilers } from './handlers/profiler.ts'
 import { runtime, runtimeModify } from './handlers/runtime.ts'
 import { prometheus, recentLookups, stats } from './handlers/stats.ts'
+import { tap } from './handlers/tap.ts'
 import { helpText, homePage } from './help.ts'
 
 /** Every admin endpoint of one server. A new one is written in handlers/ and named here. */
@@ -50,6 +51,7 @@ export function endpoints(plan: AdminPlan): readonly Endpoint[] {
     server.resetCounters,
     server.serverInfo,
     stats,
+    tap,
     tcmalloc,
     ...profilers(plan.profilePath),
     ...recentLookups(),

@@ -154,6 +154,9 @@ export interface LoggerLevels {
   set(name: string | null, level: string): boolean
 }
 
+/** What was wrong with the request, or what is recorded until its reader leaves. */
+export type TapAnswer = { readonly problem: string } | { readonly traces: AsyncIterable<string> }
+
 export interface AdminSources {
   /** The API schema, for the snake_case names of dumps. */
   readonly schema: SchemaLookup
@@ -176,6 +179,8 @@ export interface AdminSources {
   /** Applies overrides ('' removes one) to the admin layer; false when the bootstrap has no admin layer. */
   modifyRuntime(values: ReadonlyMap<string, string>): boolean
   readonly loggers: LoggerLevels
+  /** `text`: an envoy.admin.v3.TapRequest. */
+  tap(text: string, gone: AbortSignal): Promise<TapAnswer>
   failHealthChecks(): void
   okHealthChecks(): void
   drainListeners(options: DrainOptions): void

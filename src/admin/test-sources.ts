@@ -240,6 +240,15 @@ export class TestSources implements AdminSources {
   runtime() {
     return { layers: ['st', 'adm'], entries: [{ key: 'a', layerValues: ['1', ''], finalValue: '1' }] }
   }
+  async tap(text: string) {
+    if (text !== 'tap') return { problem: 'no tap' }
+    async function* traces() {
+      yield 'trace 1\n'
+      yield 'trace 2\n'
+    }
+    return { traces: traces() }
+  }
+
   modifyRuntime(values: ReadonlyMap<string, string>) {
     if (this.overrides === null) return false
     this.overrides = values

@@ -38,6 +38,7 @@ export { HTTP2_STATS } from './http2-stats.ts'
 export { isKnownInterim } from './interim-status.ts'
 export * from './known-headers.ts'
 export { compileHeaderMatcher, compileHeaderMatchers, type HeaderMatch } from './matchers/header-matcher.ts'
+export { MatchPredicate, MatchState } from './matchers/match-predicate.ts'
 export { compilePathMatcher, pathLength, withoutQuery } from './matchers/path-matcher.ts'
 export {
   compileQueryParameterMatcher,

@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
+import { formatHostPort } from './address.ts'
 import { endWithoutDescriptor } from './descriptor-limit.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
@@ -130,6 +131,7 @@ export class Connection {
   startTransport: ((connection: Connection) => void) | null = null
   /** What ALPN agreed on; '' before the handshake, without TLS and without ALPN. */
   nextProtocol = ''
+  private knownLocalAddress: string | null = null
   reader: ConnectionReader | null = null
   watermarkCallbacks: WatermarkCallbacks | null = null
   /** Set by a codec that knows whether a large body follows: next reads may use a private large buffer. */
@@ -501,6 +503,15 @@ export class Connection {
   }
 
   // ---- life
+
+  /** This side's 'ip:port'; null: of a pipe, or it was never asked for while it stood. The kernel is asked once. */
+  get localAddress(): string | null {
+    if (this.knownLocalAddress === null) {
+      const { localAddress, localPort = 0 } = this.socket
+      if (localAddress !== undefined) this.knownLocalAddress = formatHostPort(localAddress, localPort)
+    }
+    return this.knownLocalAddress
+  }
 
   handleConnect(): void {
     if (this.state !== Connecting) return

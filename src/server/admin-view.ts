@@ -8,6 +8,7 @@ import type {
   RuntimeStatus,
   ServerInfo,
   StatsQuery,
+  TapAnswer,
 } from '../admin/index.ts'
 import { packageVersion } from '../base/index.ts'
 import { schemaTable } from '../config/index.ts'
@@ -136,6 +137,10 @@ export class AdminView implements AdminSources {
 
   modifyRuntime(values: ReadonlyMap<string, string>): boolean {
     return this.server.runtime.modify(values)
+  }
+
+  tap(text: string, gone: AbortSignal): Promise<TapAnswer> {
+    return this.server.tap.attach(text, gone)
   }
 
   failHealthChecks(): void {

@@ -94,6 +94,7 @@ import {
   statefulSessionFactory,
   statefulSessionPerRouteFactory,
 } from '../extensions/http-filters/stateful_session/index.ts'
+import { tapFactory } from '../extensions/http-filters/tap/index.ts'
 import { httpInspectorFactory } from '../extensions/listener-filters/http_inspector/index.ts'
 import { listenerLocalRateLimitFactory } from '../extensions/listener-filters/local_ratelimit/index.ts'
 import { proxyProtocolFactory } from '../extensions/listener-filters/proxy_protocol/index.ts'
@@ -153,6 +154,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   compositePerRouteFactory,
   matchDelegateFactory,
   matchDelegatePerRouteFactory,
+  tapFactory,
   customResponseFactory,
   customResponsePerRouteFactory,
   localResponsePolicyFactory,

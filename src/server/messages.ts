@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
+import type { TapRequest } from '../net/index.ts'
 import type { StatDefinition } from '../observability/index.ts'
 import type {
   ClusterUpdate,
@@ -62,6 +63,8 @@ export interface WorkerSettings {
   readonly healthChecksFail: boolean
   /** The cluster that this proxy is a host of itself; null: none. */
   readonly localClusterName: string | null
+  /** Attached from the start; null: none. */
+  readonly tap: TapRequest | null
 }
 
 export type ToWorker =
@@ -80,6 +83,10 @@ export type ToWorker =
   /** Connections on which nothing is under way. */
   | { readonly type: 'close_idle' }
   | { readonly type: 'reopen_logs' }
+  | { readonly type: 'tap_attach'; readonly request: TapRequest }
+  | { readonly type: 'tap_detach' }
+  /** A record of so many characters has been read. */
+  | { readonly type: 'tap_taken'; readonly id: number; readonly length: number }
   /** Flush what is buffered and end. */
   | { readonly type: 'exit' }
 
@@ -106,5 +113,8 @@ export type FromWorker =
   | { readonly type: 'outlier_cells'; readonly report: OutlierCellsReport }
   | { readonly type: 'host_event'; readonly event: HostEvent }
   | { readonly type: 'dns_cache_request'; readonly request: DnsCacheRequest }
+  /** `found`: something on this worker has the tap's id. */
+  | { readonly type: 'tap_attached'; readonly id: number; readonly found: boolean }
+  | { readonly type: 'tap_trace'; readonly id: number; readonly text: string }
   /** Nothing is listened on any more and the last connection has gone. */
   | { readonly type: 'idle' }

@@ -24,6 +24,7 @@ import {
 import { ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
 import { FileSubscriptions } from '../xds/index.ts'
 import { Admin } from './admin.ts'
+import { AdminTap } from './admin-tap.ts'
 import { compileContext } from './compile-context.ts'
 import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
@@ -63,6 +64,7 @@ export class Server {
   /** Resolves when the process may end. */
   readonly stopped: Promise<void>
   readonly pool: WorkerPool
+  readonly tap: AdminTap
   configuration: Configuration | null = null
   runtime = new Runtime({}, '', () => {})
   state: ServerState = 'PRE_INITIALIZING'
@@ -123,9 +125,11 @@ export class Server {
       catchUp: () => this.allUpdates(),
       onStats: (index, definitions) => this.reader.define(`worker_${index}`, definitions),
       onHostCells: ({ report }) => this.clusters.onHostCells(report),
+      onTap: (index, message) => this.tap.onMessage(index, message),
       hosts: this.clusters,
       onDied: index => this.onWorkerDied(index),
     })
+    this.tap = new AdminTap(this.pool, () => this.context())
     this.drain = new Drain(
       {
         post: message => this.pool.post(message),
@@ -186,6 +190,7 @@ export class Server {
       secretSeed: this.configuration!.secrets.seed,
       healthChecksFail: this.healthChecksFail,
       localClusterName: localClusterName(this.configuration!.bootstrap),
+      tap: this.tap.request,
     }
   }
 
@@ -337,6 +342,7 @@ export class Server {
     this.reader.detach(`worker_${index}`)
     this.counters.clearWorker(index)
     this.clusters.onWorkerGone(index)
+    this.tap.onWorkerDied(index)
   }
 
   /** Brings main's own gauges up to date; histograms begin a new interval. */

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { log, type StatDefinition } from '../observability/index.ts'
 import type { HostReports } from '../upstream/index.ts'
+import type { TapMessage } from './admin-tap.ts'
 import type { BoundListener, FromWorker, ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import { startWorker } from './start-workers.ts'
 
@@ -16,6 +17,7 @@ export interface WorkerPoolCallbacks {
   catchUp(): readonly ResourceUpdate[]
   onStats(workerIndex: number, definitions: readonly StatDefinition[]): void
   onHostCells(message: FromWorker & { type: 'host_cells' }): void
+  onTap(workerIndex: number, message: TapMessage): void
   /** What workers see of upstream hosts. */
   readonly hosts: HostReports
   /** The worker is gone without being asked to; a successor is on its way. */
@@ -82,6 +84,10 @@ export class WorkerPool {
         break
       case 'dns_cache_request':
         this.callbacks.hosts.onDnsCacheRequest(message.request)
+        break
+      case 'tap_attached':
+      case 'tap_trace':
+        this.callbacks.onTap(index, message)
         break
       case 'applied':
         this.listenersByWorker.set(index, message.listeners)

@@ -1,6 +1,13 @@
 import { type CompileContext, ConfigPath, Diagnostics, runtimeSnapshot } from '../config/index.ts'
 import { compileListener, ListenerManager } from '../downstream/index.ts'
-import { finishLogFiles, reopenLogFiles, setLogFlushInterval, type ThreadContext } from '../net/index.ts'
+import {
+  finishLogFiles,
+  reopenLogFiles,
+  setLogFlushInterval,
+  type TapRequest,
+  type ThreadContext,
+  tapPoints,
+} from '../net/index.ts'
 import { configureLogging, reopenLog } from '../observability/index.ts'
 import { compileRouteConfiguration, RouterAsyncClient } from '../router/index.ts'
 import { ClusterManager, type UpstreamThread } from '../upstream/index.ts'
@@ -68,6 +75,7 @@ export class WorkerRuntime {
     this.thread = thread
     thread.drain.healthChecksFail = settings.healthChecksFail
     setLogFlushInterval(thread, settings.fileFlushIntervalMs)
+    if (settings.tap !== null) this.attachTap(settings.tap)
     this.listeners = new ListenerManager({
       thread,
       drainTimeMs: settings.drainTimeMs,
@@ -97,10 +105,25 @@ export class WorkerRuntime {
         reopenLog()
         reopenLogFiles(this.thread)
         break
+      case 'tap_attach':
+        this.attachTap(message.request)
+        break
+      case 'tap_detach':
+        tapPoints(this.thread).detach()
+        break
+      case 'tap_taken':
+        tapPoints(this.thread).onTaken(message.id, message.length)
+        break
       case 'exit':
         await finishLogFiles(this.thread)
         process.exit(0)
     }
+  }
+
+  private attachTap(request: TapRequest): void {
+    const { id } = request
+    const found = tapPoints(this.thread).attach(request, text => this.send({ type: 'tap_trace', id, text }))
+    this.send({ type: 'tap_attached', id, found })
   }
 
   private drain(closeProbability: number | null): void {

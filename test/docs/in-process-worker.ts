@@ -32,6 +32,7 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       secretSeed: new Uint8Array(32),
       healthChecksFail: false,
       localClusterName: null,
+      tap: null,
     },
     (message: FromWorker) => {
       if (message.type === 'applied') applied.resolve(message)

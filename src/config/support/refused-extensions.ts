@@ -50,7 +50,6 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.squash.v3.Squash`]: 'it attaches debuggers in Kubernetes, and is gone from Envoy as well; leave it out',
   [`${HTTP}.sse_to_metadata.v3.SseToMetadata`]: `it reads server-sent events into metadata; ${SCRIPT}`,
   [`${HTTP}.sxg.v3alpha.SXG`]: 'it makes signed HTTP exchanges; let the origin make them',
-  [`${HTTP}.tap.v3.Tap`]: 'it records whole requests; use an access log, or tcpdump where bodies matter',
   [`${HTTP}.thrift_to_metadata.v3.ThriftToMetadata`]:
     'it reads Thrift messages into metadata; Thrift is not spoken here',
   [`${HTTP}.transform.v3.TransformConfig`]: 'it rewrites bodies by templates; use lua or header_mutation',

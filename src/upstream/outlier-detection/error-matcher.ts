@@ -6,22 +6,9 @@ import { type CompileContext, type ConfigPath, declareSupport, typeName } from '
 import { compileHeaderMatchers, type HeaderMap } from '../../http/index.ts'
 
 const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const MATCHER = 'envoy.config.common.matcher.v3'
 const HEADERS_ONLY = 'an answer is judged when its headers come; use http_response_headers_match'
 
 declareSupport(`${OPTIONS}.OutlierDetection`, { supported: ['error_matcher'] })
-declareSupport(`${MATCHER}.MatchPredicate`, {
-  supported: ['or_match', 'and_match', 'not_match', 'any_match', 'http_response_headers_match'],
-  refused: {
-    http_request_headers_match: HEADERS_ONLY,
-    http_request_trailers_match: HEADERS_ONLY,
-    http_response_trailers_match: HEADERS_ONLY,
-    http_request_generic_body_match: HEADERS_ONLY,
-    http_response_generic_body_match: HEADERS_ONLY,
-  },
-})
-declareSupport(`${MATCHER}.MatchPredicate.MatchSet`, { supported: ['rules'] })
-declareSupport(`${MATCHER}.HttpHeadersMatch`, { supported: ['headers'] })
 
 /** Of a response's headers. */
 export type ErrorMatcher = (headers: HeaderMap) => boolean
@@ -42,8 +29,12 @@ function compilePredicate(json: MatchPredicateJson, context: CompileContext, pat
     return headers => !rule(headers)
   }
   if (json.anyMatch === true) return () => true
+  if (json.httpResponseHeadersMatch === undefined) {
+    context.diagnostics.error(path, HEADERS_ONLY)
+    return () => false
+  }
   const at = path.field('http_response_headers_match').field('headers')
-  const matchers = compileHeaderMatchers(json.httpResponseHeadersMatch?.headers, context, at)
+  const matchers = compileHeaderMatchers(json.httpResponseHeadersMatch.headers, context, at)
   return headers => matchers.every(matcher => matcher.matches(headers))
 }
 

@@ -1,4 +1,4 @@
-import { type CloseEvent, type CloseKind, formatHostPort } from '../../../net/index.ts'
+import type { CloseEvent, CloseKind } from '../../../net/index.ts'
 import type { SslConnectionInfo } from '../../../observability/index.ts'
 import type { TcpUpstream } from '../../../upstream/index.ts'
 
@@ -41,8 +41,7 @@ export class TcpPipe implements UpstreamPipe {
   }
 
   get localAddress(): string | null {
-    const { socket } = this.upstream.connection
-    return socket.localAddress === undefined ? null : formatHostPort(socket.localAddress, socket.localPort ?? 0)
+    return this.upstream.connection.localAddress
   }
 
   get bytesRead(): number {
