@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fuzz } from '../../test/harness/fuzz.ts'
+import { Corpus } from '../../test/harness/corpus.ts'
+import type { FuzzRandom } from '../../test/harness/fuzz.ts'
 import type { FormatContext, HeaderLookup } from './format-context.ts'
 import {
   compileFormat,
@@ -208,14 +209,19 @@ test('flags print in a log line', () => {
 })
 
 test('any text compiles or is refused, and what compiles can be printed', () => {
+  const corpus = Corpus.ofTexts(new URL('./testdata/formats/', import.meta.url))
   const pieces = ['%', '%%', '(', ')', ':', '?', '5', 'é', '\n', ' ', 'x', '{"operators":[', ']}', ...operatorNames]
-  fuzz(random => {
-    let text = ''
+  const make = (random: FuzzRandom, known: string): string => {
+    let text = random.once(3) ? known : ''
     for (let n = random.below(8) + 1; n > 0; n--)
       text += random.once(3) ? `%${random.pick(pieces)}(${random.pick(pieces)})%` : random.pick(pieces)
-    if (random.once(4)) text = random.mutateText(text, pieces, random.below(3))
+    return random.once(3) ? random.mutateText(text, pieces, random.below(3)) : text
+  }
+  const check = (text: string): void => {
     const formatter = compileFormat(text)
     if (isFormatError(formatter)) assert.ok(formatter.offset >= 0 && formatter.offset < text.length, text)
     else assert.equal(typeof formatter.format(context), 'string', text)
-  }, 500)
+  }
+  corpus.replay(check)
+  corpus.fuzz(make, check, 500)
 })

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const FUZZ_MS = process.env['FUZZ_MS'] ?? '20000'
 
 const files = globSync('src/**/*.test.ts', { cwd: ROOT })
-  .filter(file => /\bharness\/fuzz\.ts'/.test(readFileSync(ROOT + file, 'utf8')))
+  .filter(file => /\bharness\/(fuzz|corpus)\.ts'/.test(readFileSync(ROOT + file, 'utf8')))
   .sort()
 
 async function run(file: string): Promise<string> {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type FuzzRandom, fuzz } from '../../../../test/harness/fuzz.ts'
+import { Corpus } from '../../../../test/harness/corpus.ts'
+import { FuzzRandom } from '../../../../test/harness/fuzz.ts'
 import type { Http1Options } from './options.ts'
-import { bytes, GOOD_REQUESTS, GOOD_RESPONSES, OPTIONS, receive, serve } from './testing/runs.ts'
+import { bytes, OPTIONS, receive, serve } from './testing/runs.ts'
+
+const REQUESTS = Corpus.ofTexts(new URL('./testdata/requests/', import.meta.url))
+const RESPONSES = Corpus.ofTexts(new URL('./testdata/responses/', import.meta.url))
 
 /** What messages are made of, and what parsers trip over. */
 const PIECES = [
@@ -46,9 +50,9 @@ const PIECES = [
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const NO_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/
 
-const mutated = (random: FuzzRandom, text: string): Buffer => {
-  const source = bytes(random.mutateText(text, PIECES, random.below(5)))
-  return random.once(3) ? random.mutate(source, random.below(4)) : source
+const mutated = (random: FuzzRandom, text: string): string => {
+  const changed = random.mutateText(text, PIECES, random.below(5))
+  return random.once(3) ? random.mutate(bytes(changed), random.below(4)).toString('latin1') : changed
 }
 
 const options = (random: FuzzRandom): Http1Options => ({
@@ -68,40 +72,53 @@ function assertFields(lines: readonly string[]): void {
   }
 }
 
+/** However a server's bytes are split it reads the same, and what it reads is made of names and values. */
+function checkServer(text: string, random: FuzzRandom): void {
+  const source = bytes(text)
+  const chosen = options(random)
+  const whole = serve([source], chosen)
+  const divided = serve(random.split(source), chosen)
+  assert.deepEqual(divided.error, whole.error)
+  if (whole.error === null) assert.deepEqual(divided.requests, whole.requests)
+  for (const { start, headers, trailers } of whole.requests) {
+    assert.doesNotMatch(start, /[\x00-\x1f\x7f]/)
+    assertFields(headers)
+    assertFields(trailers)
+  }
+}
+
+/** The same of a client, which uses no connection again after nonsense. */
+function checkClient(text: string, random: FuzzRandom): void {
+  const source = bytes(text)
+  const [method, closed] = [random.pick(['GET', 'HEAD', 'POST']), random.once(3)]
+  const whole = receive([source], method, closed)
+  const divided = receive(random.split(source), method, closed)
+  // Bytes behind an answer are part of its read, or come later and are nobody's answer.
+  const beyond = whole.response.complete && whole.reusable === false && divided.error === 'unsolicited_response'
+  if (beyond) assert.deepEqual(divided.response, whole.response)
+  else assert.equal(divided.error === null, whole.error === null)
+  if (whole.error === null && !beyond) assert.deepEqual(divided, whole)
+  if (whole.error !== null) assert.notEqual(whole.reusable, true)
+  assertFields(whole.response.headers)
+  assertFields(whole.response.trailers)
+}
+
+/** Every file under many options and splits. */
+function replay(corpus: Corpus<string>, check: (text: string, random: FuzzRandom) => void): void {
+  corpus.replay(text => {
+    for (let seed = 0; seed < 20; seed++) check(text, new FuzzRandom(seed))
+  })
+}
+
 describe('HTTP/1.1: bytes at random', () => {
-  it('a server reads the same however they are split, and what it reads is made of names and values', () => {
-    fuzz(random => {
-      const text = random.pick(GOOD_REQUESTS) + (random.once(2) ? random.pick(GOOD_REQUESTS) : '')
-      const source = mutated(random, text)
-      const chosen = options(random)
-      const whole = serve([source], chosen)
-      const divided = serve(random.split(source), chosen)
-      const shown = JSON.stringify(source.toString('latin1'))
-      assert.deepEqual(divided.error, whole.error, shown)
-      if (whole.error === null) assert.deepEqual(divided.requests, whole.requests, shown)
-      for (const { start, headers, trailers } of whole.requests) {
-        assert.doesNotMatch(start, /[\x00-\x1f\x7f]/, shown)
-        assertFields(headers)
-        assertFields(trailers)
-      }
-    }, 1500)
+  it('requests of the corpus', () => replay(REQUESTS, checkServer))
+  it('responses of the corpus', () => replay(RESPONSES, checkClient))
+
+  it('requests made of them', () => {
+    const make = (random: FuzzRandom, text: string): string =>
+      mutated(random, text + (random.once(2) ? random.pick(REQUESTS.inputs)[1] : ''))
+    REQUESTS.fuzz(make, checkServer, 1500)
   })
 
-  it('a client reads the same however they are split, and uses no connection again after nonsense', () => {
-    fuzz(random => {
-      const [text, method, closed] = random.pick(GOOD_RESPONSES)
-      const source = mutated(random, text)
-      const whole = receive([source], method, closed)
-      const divided = receive(random.split(source), method, closed)
-      const shown = JSON.stringify(source.toString('latin1'))
-      // Bytes behind an answer are part of its read, or come later and are nobody's answer.
-      const beyond = whole.response.complete && whole.reusable === false && divided.error === 'unsolicited_response'
-      if (beyond) assert.deepEqual(divided.response, whole.response, shown)
-      else assert.equal(divided.error === null, whole.error === null, shown)
-      if (whole.error === null && !beyond) assert.deepEqual(divided, whole, shown)
-      if (whole.error !== null) assert.notEqual(whole.reusable, true, shown)
-      assertFields(whole.response.headers)
-      assertFields(whole.response.trailers)
-    })
-  })
+  it('responses made of them', () => RESPONSES.fuzz(mutated, checkClient))
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type FuzzRandom, fuzz } from '../../../../test/harness/fuzz.ts'
+import { Corpus } from '../../../../test/harness/corpus.ts'
+import { FuzzRandom, fuzz } from '../../../../test/harness/fuzz.ts'
 import { HeaderMap } from '../../headers.ts'
 import { RecordingDecoder } from '../testing/recording.ts'
 import {
@@ -26,6 +27,9 @@ import {
   uint32,
 } from './testing/frames.ts'
 import { requestHead, responseHead, TestClient, TestServer } from './testing/sessions.ts'
+
+const SESSIONS = Corpus.ofBytes(new URL('./testdata/sessions/', import.meta.url))
+const ANSWERS = Corpus.ofBytes(new URL('./testdata/answers/', import.meta.url))
 
 /** Frames that make sense, in an order that may not. */
 function clientFrame(random: FuzzRandom): Buffer {
@@ -60,9 +64,10 @@ function clientFrame(random: FuzzRandom): Buffer {
   }
 }
 
-function session(random: FuzzRandom): Buffer {
-  const start = random.below(8) === 0 ? [] : [clientStart()]
-  const frames = Array.from({ length: 1 + random.below(20) }, () => clientFrame(random))
+/** What a client of the corpus sends, and more; often with some bytes changed. */
+function session(random: FuzzRandom, known: Buffer): Buffer {
+  const start = random.below(8) === 0 ? [] : [random.below(2) === 0 ? known : clientStart()]
+  const frames = Array.from({ length: random.below(20) }, () => clientFrame(random))
   const bytes = Buffer.concat([...start, ...frames])
   return random.below(2) === 0 ? bytes : random.mutate(bytes, 1 + random.below(4))
 }
@@ -80,63 +85,77 @@ function serve(pieces: readonly Buffer[]): { messages: unknown; error: unknown; 
   return { messages: server.messages, error: server.error, frames: server.frames(), server }
 }
 
+/** However they are split a server reads the same, ends with GOAWAY or not at all, and leaks no stream. */
+function checkServer(bytes: Buffer, random: FuzzRandom): void {
+  const { server, ...whole } = serve([bytes])
+  const { server: other, ...divided } = serve(random.split(bytes))
+  assert.deepEqual(divided, whole)
+  if (server.error !== null) assert.match(whole.frames.at(-1)!, /^GOAWAY/)
+  for (const one of [server, other]) {
+    one.codec.onConnectionClosed()
+    assert.equal(one.codec.activeStreams, 0)
+    assert.equal(one.stat('streams_active'), 0)
+    assert.equal(one.stat('pending_send_bytes'), 0)
+    assert.ok(one.messages.every(message => message.complete || message.reset !== null || one.error !== null))
+  }
+}
+
+/** What the codec writes is made of whole, allowed frames. */
+function checkWritten(bytes: Buffer, random: FuzzRandom): void {
+  const written = serve(random.split(bytes)).server.memory.take()
+  const frames = parseFrames(written)
+  assert.equal(
+    frames.reduce((sum, { payload }) => sum + 9 + payload.length, 0),
+    written.length,
+  )
+  assert.ok(frames.every(({ payload }) => payload.length <= 16384))
+}
+
+/** A client survives any origin. */
+function checkClient(bytes: Buffer, random: FuzzRandom): void {
+  const client = new TestClient({ streamErrorOnInvalidMessage: random.below(2) === 0 })
+  const decoders = Array.from({ length: 3 }, () => new RecordingDecoder())
+  for (const decoder of decoders) {
+    const encoder = client.codec.newStream(decoder)
+    encoder.encodeHeaders(requestHead([], 'POST'), false)
+    encoder.encodeData(Buffer.alloc(30_000), 0, 30_000, random.below(2) === 0)
+  }
+  client.feed(...random.split(bytes))
+  client.codec.onConnectionClosed('connection_termination', null)
+  assert.equal(client.codec.activeStreams, 0)
+  assert.equal(client.stat('streams_active'), 0)
+  assert.equal(client.told.filter(word => word === 'closed').length, 3)
+  for (const { message } of decoders) assert.ok(message.complete || message.reset !== null)
+}
+
+function answers(random: FuzzRandom, known: Buffer): Buffer {
+  const frames = Array.from({ length: random.below(20) }, () => {
+    const id = random.below(4) * 2 + 1
+    if (random.below(2) === 0) return clientFrame(random)
+    return random.below(2) === 0
+      ? headers(id, [[':status', random.pick(['200', '103', '404', '20', '101'])]], random.below(2) === 0)
+      : data(id, Buffer.alloc(random.below(99)), random.below(2) === 0)
+  })
+  const bytes = Buffer.concat([random.below(2) === 0 ? known : settings(), ...frames])
+  return random.below(2) === 0 ? bytes : random.mutate(bytes, 3)
+}
+
+/** Every file in many splits. */
+function replay(corpus: Corpus<Buffer>, check: (bytes: Buffer, random: FuzzRandom) => void): void {
+  corpus.replay(bytes => {
+    for (let seed = 0; seed < 6; seed++) check(bytes, new FuzzRandom(seed))
+  })
+}
+
 describe('HTTP/2: bytes at random', () => {
-  it('a server reads the same however they are split, ends with GOAWAY or not at all, and leaks no stream', () => {
-    fuzz(random => {
-      const bytes = session(random)
-      const { server, ...whole } = serve([bytes])
-      const { server: other, ...divided } = serve(random.split(bytes))
-      assert.deepEqual(divided, whole, bytes.toString('hex'))
-      if (server.error !== null) assert.match(whole.frames.at(-1)!, /^GOAWAY/)
-      for (const one of [server, other]) {
-        one.codec.onConnectionClosed()
-        assert.equal(one.codec.activeStreams, 0)
-        assert.equal(one.stat('streams_active'), 0)
-        assert.equal(one.stat('pending_send_bytes'), 0)
-        assert.ok(one.messages.every(message => message.complete || message.reset !== null || one.error !== null))
-      }
-    })
+  it('sessions of the corpus', () => {
+    replay(SESSIONS, checkServer)
+    replay(SESSIONS, checkWritten)
   })
-
-  it('what the codec writes is made of whole, allowed frames', () => {
-    fuzz(random => {
-      const server = serve(random.split(session(random))).server
-      server.feed(session(random))
-      const bytes = server.memory.take()
-      const frames = parseFrames(bytes)
-      assert.equal(
-        frames.reduce((sum, { payload }) => sum + 9 + payload.length, 0),
-        bytes.length,
-      )
-      assert.ok(frames.every(({ payload }) => payload.length <= 16384))
-    })
-  })
-
-  it('a client survives any origin', () => {
-    fuzz(random => {
-      const client = new TestClient({ streamErrorOnInvalidMessage: random.below(2) === 0 })
-      const decoders = Array.from({ length: 3 }, () => new RecordingDecoder())
-      for (const decoder of decoders) {
-        const encoder = client.codec.newStream(decoder)
-        encoder.encodeHeaders(requestHead([], 'POST'), false)
-        encoder.encodeData(Buffer.alloc(30_000), 0, 30_000, random.below(2) === 0)
-      }
-      const frames = Array.from({ length: random.below(20) }, () => {
-        const id = random.below(4) * 2 + 1
-        if (random.below(2) === 0) return clientFrame(random)
-        return random.below(2) === 0
-          ? headers(id, [[':status', random.pick(['200', '103', '404', '20', '101'])]], random.below(2) === 0)
-          : data(id, Buffer.alloc(random.below(99)), random.below(2) === 0)
-      })
-      const bytes = Buffer.concat([settings(), ...frames])
-      client.feed(...random.split(random.below(2) === 0 ? bytes : random.mutate(bytes, 3)))
-      client.codec.onConnectionClosed('connection_termination', null)
-      assert.equal(client.codec.activeStreams, 0)
-      assert.equal(client.stat('streams_active'), 0)
-      assert.equal(client.told.filter(word => word === 'closed').length, 3)
-      for (const { message } of decoders) assert.ok(message.complete || message.reset !== null)
-    })
-  })
+  it('answers of the corpus', () => replay(ANSWERS, checkClient))
+  it('sessions made of them: what a server reads', () => SESSIONS.fuzz(session, checkServer))
+  it('sessions made of them: what it writes', () => SESSIONS.fuzz(session, checkWritten))
+  it('answers made of them', () => ANSWERS.fuzz(answers, checkClient))
 
   it('header blocks at random decode or do not; the table keeps its bounds, and lines are lines', () => {
     fuzz(random => {
