@@ -68,9 +68,10 @@ export function buildLocalReply(
     let format = plan.bodyFormat
     for (const mapper of plan.mappers) {
       if (!mapper.filter.matches(context, thread)) continue
-      if (mapper.status !== 0) headers.status = info.responseCode = mapper.status
       if (mapper.body !== null) body = mapper.body
+      // As Envoy: fields still tell the status that was there.
       mapper.addHeaders(headers, info, request)
+      if (mapper.status !== 0) headers.status = info.responseCode = mapper.status
       format = mapper.bodyFormat ?? format
       break
     }

@@ -15,6 +15,7 @@ export class RedirectLocation {
   /** ':port' or ''. */
   private readonly port: string
   private readonly path: string
+  /** Gives '' where it leaves the path as it is. */
   private readonly pathRewrite: ((path: string) => string) | null
   private readonly stripQuery: boolean
   /** Makes the new path with its query; null: the other fields do. */
@@ -37,7 +38,9 @@ export class RedirectLocation {
   of(headers: HeaderMap, info: StreamInfo): string {
     const scheme = this.scheme === '' ? headers.scheme : this.scheme
     const host = this.host === '' ? requestHost(headers, scheme, this.port) : this.host
-    return `${scheme}://${host}${this.port}${this.newPath(headers, info)}`
+    const path = this.newPath(headers, info)
+    // Without the slash it would be the end of the host's name.
+    return `${scheme}://${host}${this.port}${path.startsWith('/') ? '' : '/'}${path}`
   }
 
   /** A path that has no query of its own keeps the request's. */
@@ -54,7 +57,7 @@ export class RedirectLocation {
     // A query that is configured stays, whatever strip_query says.
     if (path.includes('?')) return path
     const current = headers.path
-    let target = this.pathRewrite === null ? current : this.pathRewrite(current)
+    let target = this.pathRewrite?.(current) || current
     if (path !== '') {
       const question = current.indexOf('?')
       target = question < 0 ? path : path + current.slice(question)

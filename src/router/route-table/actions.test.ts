@@ -73,8 +73,19 @@ test('host rewrites', () => {
   }
 })
 
+test('a rewrite that leaves nothing is none', () => {
+  const actions = [{ regexRewrite: regex('^.*$', '') }, { hostRewritePathRegex: regex('^.*$', '') }]
+  for (const action of actions) {
+    const compiled = oneRoute({ prefix: '/' }, { route: { cluster: 'a', ...action } })
+    assert.deepEqual(finalizedRequest(compiled, head({ path: '/a?q' })), ['/a?q', 'svc.test'])
+  }
+})
+
 test('redirects', () => {
   const cases: [object, RequestLines, string][] = [
+    [{ pathRedirect: 'rel' }, { path: '/x?q' }, '301 http://svc.test/rel?q'],
+    [{ regexRewrite: regex('^/', '') }, { path: '/x?q' }, '301 http://svc.test/x?q'],
+    [{ regexRewrite: regex('^.*$', '') }, { path: '/x?q' }, '301 http://svc.test/x?q'],
     [{ hostRedirect: 'new.test' }, { path: '/a?b=c' }, '301 http://new.test/a?b=c'],
     [{ pathRedirect: '/else' }, { path: '/x?q=1' }, '301 http://svc.test/else?q=1'],
     [{ pathRedirect: '/else?fixed=1', stripQuery: true }, { path: '/x?q=1' }, '301 http://svc.test/else?fixed=1'],

@@ -26,7 +26,11 @@ export function compileHostRewrite(
   }
   if (action.hostRewritePathRegex !== undefined) {
     const rewrite = compileRegexRewrite(action.hostRewritePathRegex, context, path.field('host_rewrite_path_regex'))
-    return rewrite === undefined ? null : headers => rewrite(withoutQuery(headers.path))
+    if (rewrite === undefined) return null
+    return headers => {
+      const host = rewrite(withoutQuery(headers.path))
+      return host === '' ? undefined : host
+    }
   }
   return action.hostRewrite === undefined ? null : formatted(action.hostRewrite, context, path.field('host_rewrite'))
 }

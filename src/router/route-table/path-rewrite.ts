@@ -3,7 +3,7 @@ import { asciiLowerCase, type RegexRewrite } from '../../config/index.ts'
 import { pathLength } from '../../http/index.ts'
 import type { RouteMatcher } from './route-match.ts'
 
-/** From path to path, both with query. */
+/** From path to path, both with query; '' leaves the path as it is. */
 export type PathRewrite = (path: string) => string
 
 /** Replaces what the route matched: the prefix, or the whole path where there is none. The query stays. */
@@ -22,6 +22,7 @@ export function prefixRewrite(replacement: string, matcher: RouteMatcher): PathR
 export function regexRewrite(rewrite: RegexRewrite): PathRewrite {
   return path => {
     const end = pathLength(path)
-    return end === path.length ? rewrite(path) : rewrite(path.slice(0, end)) + path.slice(end)
+    const rewritten = rewrite(path.slice(0, end))
+    return rewritten === '' ? '' : rewritten + path.slice(end)
   }
 }

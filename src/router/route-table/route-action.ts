@@ -179,7 +179,7 @@ function compilePathRewrite(
 }
 
 function ofPath(rewrite: PathRewrite): RoutePathRewrite {
-  return (headers: HeaderMap, _info: StreamInfo) => (headers.hasPath ? rewrite(headers.path) : undefined)
+  return (headers: HeaderMap, _info: StreamInfo) => (headers.hasPath ? rewrite(headers.path) || undefined : undefined)
 }
 
 function withQueryOf(headers: HeaderMap, path: string | undefined): string | undefined {
