@@ -99,10 +99,12 @@ export class ResourceChecker {
     if (verdicts === null) return this.error('unsupported', `${schema.typeName} is not supported by this release`)
     const out: Json = {}
     let oneofs: Map<string, FieldSchema> | null = null
+    let misspelt: Set<string> | null = null
     for (const key of Object.keys(value)) {
       const field = schema.byKey.get(key)
       if (field === undefined) {
-        this.unknownField(schema, key)
+        const meant = this.unknownField(schema, key)
+        if (meant !== undefined) (misspelt ??= new Set()).add(meant)
         continue
       }
       const raw = value[key]
@@ -117,7 +119,7 @@ export class ResourceChecker {
       this.field(field, raw, out, verdicts?.get(field))
       this.path.pop()
     }
-    this.absentFields(schema, value, out, oneofs)
+    this.absentFields(schema, value, out, oneofs, misspelt)
     return out
   }
 
@@ -131,7 +133,8 @@ export class ResourceChecker {
     return verdicts
   }
 
-  private unknownField(schema: MessageSchema, key: string): void {
+  /** The name that is probably meant. */
+  private unknownField(schema: MessageSchema, key: string): string | undefined {
     const suggestion = nearestName(
       key,
       schema.fields.map(field => field.name),
@@ -143,6 +146,7 @@ export class ResourceChecker {
       code: 'unknown-field',
     })
     this.path.pop()
+    return suggestion
   }
 
   private oneofMember(seen: Map<string, FieldSchema>, field: FieldSchema): void {
@@ -151,21 +155,23 @@ export class ResourceChecker {
     else this.error('oneof', `only one of ${other.name} and ${field.name} may be set`)
   }
 
+  /** A field that is there, but misspelt, is not missed once more. */
   private absentFields(
     schema: MessageSchema,
     value: Readonly<Json>,
     out: Json,
     oneofs: ReadonlyMap<string, FieldSchema> | null,
+    misspelt: ReadonlySet<string> | null,
   ): void {
     for (const { field, violation } of schema.mandatory) {
       // An explicit value that equals the default was checked, and reported, where it stands.
-      if (out[field.jsonName] !== undefined || isSet(value, field)) continue
+      if (out[field.jsonName] !== undefined || isSet(value, field) || misspelt?.has(field.name)) continue
       this.path.push(field.name)
       this.error('required', violation.message, { expected: violation.expected })
       this.path.pop()
     }
     for (const { name, members } of schema.requiredOneofs) {
-      if (oneofs?.has(name)) continue
+      if (oneofs?.has(name) || (misspelt !== null && members.some(member => misspelt.has(member.name)))) continue
       this.error('required', `one of ${members.map(member => member.name).join(', ')} must be set`)
     }
   }

@@ -43,6 +43,18 @@ test('the JSON report carries file, line, column and path', () => {
   })
 })
 
+test('what is misspelt is not missed as well', () => {
+  const { diagnostics } = load('static_resources: {clusters: [{nmae: a}, {}]}\nadmin: {address: {socket_adress: {}}}\n')
+  assert.deepEqual(
+    diagnostics.list.map(({ path, code, suggestion }) => [path, code, suggestion]),
+    [
+      ['static_resources.clusters[0].nmae', 'unknown-field', 'name'],
+      ['static_resources.clusters[1].name', 'required', undefined],
+      ['admin.address.socket_adress', 'unknown-field', 'socket_address'],
+    ],
+  )
+})
+
 test('JSON with tabs is read, and its findings have places', () => {
   const { diagnostics } = load('{\n\t"node": {\n\t\t"id": 5\n\t}\n}\n', 'envoy.json')
   assert.deepEqual(

@@ -60,8 +60,8 @@ function parseText(
 ): Parsed {
   const json = path.endsWith('.json')
   const { value, problems, shared } = json ? parseJson(text) : parseLargeYaml(text)
-  for (const { offset, message, code } of problems) {
-    diagnostics.list.push({ severity: 'error', path: '', message, file: path, ...lineAndColumn(text, offset), code })
+  for (const { offset, message, code, path: at } of problems) {
+    diagnostics.list.push({ severity: 'error', path: at, message, file: path, ...lineAndColumn(text, offset), code })
   }
   if (value === null && problems.length === 0) {
     diagnostics.list.push({ severity: 'error', path: '', message: 'holds no configuration', file: path, code: 'empty' })

@@ -86,7 +86,9 @@ test('what Envoy refuses or loses in silence is a problem at its place', () => {
     offset: 10,
     message: "'a' is set twice in the same mapping",
     code: 'duplicate-key',
+    path: 'a',
   })
+  assert.equal(problem('a:\n- {}\n- b/c: {d: 1, d: 2}\n').path, 'a[1]["b/c"].d')
   assert.equal(problem('x: &x {a: 1}\ny:\n  <<: *x\n').code, 'merge-key')
   assert.equal(problem('a: 1\n---\nb: 2\n').code, 'second-document')
   assert.equal(problem('a: *nobody\n').code, 'unknown-alias')

@@ -7,6 +7,8 @@ export interface YamlProblem {
   readonly offset: number
   readonly message: string
   readonly code: string
+  /** The config path of what is wrong; '' for the text as a whole. */
+  readonly path: string
 }
 
 export interface YamlResult {
@@ -22,6 +24,8 @@ const MAX_EXPANDED_VALUES = 5_000_000
 
 /** Levels of nesting with aliases written out; the parser itself bounds the text at 100. */
 const MAX_DEPTH = 100
+
+const PLAIN_KEY = /^@?\w+$/
 
 interface Anchored {
   readonly value: unknown
@@ -101,7 +105,17 @@ class ValueBuilder {
   }
 
   private problem(offset: number, message: string, code: string): void {
-    this.problems.push({ offset: offset < 0 ? this.last : offset, message, code })
+    this.problems.push({ offset: offset < 0 ? this.last : offset, message, code, path: this.path() })
+  }
+
+  private path(): string {
+    let path = ''
+    for (const { list, key } of this.stack) {
+      if (list !== null) path += `[${list.length}]`
+      else if (key !== null)
+        path += PLAIN_KEY.test(key) ? `${path === '' ? '' : '.'}${key}` : `[${JSON.stringify(key)}]`
+    }
+    return path
   }
 
   private scalar(event: Extract<Event, { valueStart: number }>): void {
@@ -238,7 +252,7 @@ function build(text: string, plain: (source: string) => unknown, keepMergeKeys: 
     if (!(error instanceof YAMLException)) throw error
     return {
       value: undefined,
-      problems: [{ offset: error.mark?.position ?? 0, message: error.reason, code: 'syntax' }],
+      problems: [{ offset: error.mark?.position ?? 0, message: error.reason, code: 'syntax', path: '' }],
       shared: false,
     }
   }
