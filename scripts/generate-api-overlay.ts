@@ -1,5 +1,6 @@
 // Merges an overlay .proto into a packed one: a block of the same header ("message Cluster", "oneof action") is
-// extended, anything else is appended. Text in, text out: the result is an ordinary proto file.
+// extended, a field of the same name and number is replaced (its type has changed), anything else is appended. Text in,
+// text out: the result is an ordinary proto file.
 
 interface Block {
   /** '' for the file itself. */
@@ -75,6 +76,11 @@ function print(block: Block): string {
   return block.items.map(item => (typeof item === 'string' ? item : `${item.header}{${print(item)}\n}`)).join('')
 }
 
+/** 'rate_limits = 3' of a field; null for what is none. */
+function fieldNumber(statement: string): string | null {
+  return /\b(\w+ = \d+)( \[|;)/.exec(withoutComments(statement))?.[1] ?? null
+}
+
 function extend(base: Block, extra: Block): void {
   for (const item of extra.items) {
     if (typeof item === 'string') {
@@ -85,7 +91,11 @@ function extend(base: Block, extra: Block): void {
         base.items.some(other => typeof other === 'string' && withoutComments(other) === key)
       )
         continue
-      base.items.push(`\n${item.trim()}`)
+      const field = fieldNumber(item)
+      const old =
+        field === null ? -1 : base.items.findIndex(other => typeof other === 'string' && fieldNumber(other) === field)
+      if (old < 0) base.items.push(`\n${item.trim()}`)
+      else base.items[old] = `\n${item.trim()}`
       continue
     }
     const header = withoutComments(item.header)

@@ -23,6 +23,8 @@ export {
 } from './matching/network-inputs.ts'
 export * from './network-filter.ts'
 export * from './own-address.ts'
+export * from './proxy-protocol-config.ts'
+export * from './proxy-protocol-header.ts'
 export * from './runtime-fraction.ts'
 export { sharedBucket } from './shared-bucket.ts'
 export { hash64, SharedCells } from './shared-cells.ts'

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { freePorts } from '../harness/index.ts'
 import { balancing } from './resilience/balancing.ts'
+import { globalLimits, limiters, localLimits, RateLimiter, serviceFilter } from './resilience/limits.ts'
 import { Origins } from './resilience/origins.ts'
 import { breakers, retries, timeouts } from './resilience/retries.ts'
 import { Side } from './resilience/side.ts'
@@ -23,6 +24,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   retries: { make: retries, lanes: 6 },
   timeouts: { make: timeouts, lanes: 2 },
   breakers: { make: breakers, lanes: 2 },
+  'local limits': { make: localLimits, lanes: 6 },
+  // The service is asked in turn, so that it is known by whom.
+  'global limits': { make: globalLimits(serviceFilter(new Dice(SEED))), lanes: 1 },
 }
 /** Code that has never run is slow, which must not look like an answer. */
 const WARM_UP = 400
@@ -45,17 +49,30 @@ function localCluster(dice: Dice): object {
   return cluster('me', localities)
 }
 
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+function serviceCluster(port: number): object {
+  const http2 = { '@type': `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } }
+  const options = { typed_extension_protocol_options: { [HTTP_OPTIONS]: http2 } }
+  return cluster('rls', [{ lb_endpoints: [endpoint('127.0.0.1', port)] }], options)
+}
+
 async function playAll(kind: string, seed: number): Promise<readonly string[]> {
   const dice = new Dice(seed)
   const { make, lanes } = KINDS[kind] as Kind
   const variations = Array.from({ length: OF_EACH }, () => make(dice))
   const played = [...variations, warmUp]
-  const extra = { clusters: [localCluster(dice)], cluster_manager: { local_cluster_name: 'me' } }
+  const local = localCluster(dice)
+  const extra = (limiter: RateLimiter): object => ({
+    clusters: [local, serviceCluster(limiter.port)],
+    cluster_manager: { local_cluster_name: 'me' },
+  })
   const [closed] = (await freePorts(1)) as [number]
   const both = [await Origins.start(), await Origins.start()] as const
+  const services = [await RateLimiter.start(), await RateLimiter.start()] as const
+  for (const at of [0, 1] as const) limiters.set(both[at], services[at])
   const sides = await Promise.all([
-    Side.start(ENVOY as string, 20, both[0], played, closed, extra),
-    Side.start(null, 40, both[1], played, closed, extra),
+    Side.start(ENVOY as string, 20, both[0], played, closed, extra(services[0])),
+    Side.start(null, 40, both[1], played, closed, extra(services[1])),
   ])
   for (const side of sides) await warmUp.run(side, OF_EACH)
   const found: string[] = []
@@ -71,6 +88,7 @@ async function playAll(kind: string, seed: number): Promise<readonly string[]> {
   }
   await Promise.all(Array.from({ length: lanes }, lane))
   for (const end of [...sides, ...both]) await end.stop()
+  for (const service of services) await service.close()
   return found
 }
 

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { bootstrap, freePorts, httpListener, ProxyProcess, socketAddress } from '../harness/index.ts'
+import {
+  bootstrap,
+  freePorts,
+  httpListener,
+  ProxyProcess,
+  socketAddress,
+  staticCluster,
+  TestAuthority,
+} from '../harness/index.ts'
 
 interface Origin {
   readonly port: number
@@ -145,4 +155,45 @@ test('outliers: a slow host is put out where that is configured', async t => {
   assert.match(why, /outlier detection: 1 of 4 hosts ejected, at most 100 %/)
   const stats = await proxy.stats('latency')
   assert.equal(stats.get('cluster.origin.outlier_detection.ejections_enforced_latency'), 1)
+})
+
+test('use_alpn_protocol: a check speaks what TLS has chosen', async t => {
+  using authority = new TestAuthority()
+  const { cert, key } = authority.issue('origin')
+  const checks: string[] = []
+  const server = createSecureServer(
+    { cert: readFileSync(cert), key: readFileSync(key), allowHTTP1: true },
+    (request, response) => {
+      checks.push(`${request.httpVersion} ${request.url}`)
+      response.end()
+    },
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const tls = {
+    name: 'tls',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext' },
+  }
+  const clusters = (['h2', 'http/1.1'] as const).map(protocol =>
+    staticCluster(protocol === 'h2' ? 'two' : 'one', (server.address() as AddressInfo).port, {
+      transport_socket: tls,
+      health_checks: [
+        {
+          timeout: '5s',
+          interval: '5s',
+          healthy_threshold: 1,
+          unhealthy_threshold: 1,
+          tls_options: { alpn_protocols: [protocol] },
+          http_health_check: { path: `/${protocol}`, use_alpn_protocol: true },
+        },
+      ],
+    }),
+  )
+  // Ready means that every host has answered once.
+  const proxy = await ProxyProcess.start(bootstrap([], clusters))
+  t.after(() => proxy[Symbol.asyncDispose]())
+  assert.deepEqual(checks.sort(), ['1.1 /http/1.1', '2.0 /h2'])
+  const stats = await proxy.stats('health_check.healthy')
+  assert.deepEqual([...stats.values()], [1, 1])
 })

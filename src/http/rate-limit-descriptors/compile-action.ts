@@ -2,6 +2,7 @@
 import type { RateLimit_ActionJson as ActionJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import type { CompileContext, ConfigPath } from '../../config/index.ts'
 import type { RateLimitAction } from './descriptor.ts'
+import { compileInputAction } from './input-action.ts'
 import { HeaderValueMatchAction, QueryParameterValueMatchAction, RemoteAddressMatchAction } from './match-actions.ts'
 import {
   DestinationClusterAction,
@@ -14,13 +15,14 @@ import {
   SourceClusterAction,
 } from './plain-actions.ts'
 
-/** Undefined for kinds that the declarations refuse. */
+/** Undefined for kinds that the declarations refuse, or after a diagnostic. */
 export function compileAction(
   json: ActionJson,
   context: CompileContext,
   path: ConfigPath,
 ): RateLimitAction | undefined {
   const { genericKey, headerValueMatch, queryParameterValueMatch, remoteAddressMatch } = json
+  if (json.extension !== undefined) return compileInputAction(json.extension, context, path.field('extension'))
   if (json.sourceCluster !== undefined) return new SourceClusterAction()
   if (json.destinationCluster !== undefined) return new DestinationClusterAction()
   if (json.requestHeaders !== undefined) return new RequestHeadersAction(json.requestHeaders)

@@ -70,6 +70,23 @@ test('addresses of IPv6 clients are masked and written as usual', () => {
   assert.deepEqual(texts(describe(masked)), ['masked_remote_address=2001:db8::/48'])
 })
 
+test('an input of a matcher tree is a descriptor under the name of its extension', () => {
+  const extension = (type: string, config: object = {}) => ({
+    extension: { name: 'own', typedConfig: { '@type': `type.googleapis.com/envoy.${type}`, ...config } },
+  })
+  const header = (headerName: string) => extension('type.matcher.v3.HttpRequestHeaderMatchInput', { headerName })
+  const of = (...actions: object[]) => texts(describe([{ actions } as RateLimitJson]))
+  assert.deepEqual(of(header('x-tenant'), header(':method')), ['own=t1,own=GET'])
+  assert.deepEqual(of(header('x-none')), [], 'without it there is no descriptor')
+  assert.deepEqual(of(extension('type.matcher.v3.HttpRequestQueryParamMatchInput', { queryParam: 'a' })), ['own=1'])
+  const late = extension('type.matcher.v3.HttpResponseHeaderMatchInput', { headerName: 'x' })
+  const expression = extension('extensions.rate_limit_descriptors.expr.v3.Descriptor', { text: 'true' })
+  assert.deepEqual(compile([{ actions: [late] }, { actions: [expression] }]).problems, [
+    'rate_limits[0].actions[0].extension.typed_config: unknown rate limit descriptor',
+    'rate_limits[1].actions[0].extension.typed_config: CEL expressions are not part of this release',
+  ])
+})
+
 test('a limit comes from the configuration or from metadata', () => {
   const action = [{ genericKey: { descriptorValue: 'v' } }]
   const fixed = describe([{ actions: action, limit: { rateLimit: { requestsPerUnit: 3, unit: 'DAY' } } }])

@@ -1,6 +1,7 @@
 import { declareSupport } from '../../config/index.ts'
 
 const RATE_LIMIT = 'envoy.config.route.v3.RateLimit'
+const NO_CLUSTER_METADATA = 'metadata of clusters is not looked at here; put it on the route and use ROUTE_ENTRY'
 const NOT_FORMATTED = 'Envoy reads it only behind a feature flag that formats descriptor_value; remove it'
 
 declareSupport(RATE_LIMIT, {
@@ -20,8 +21,8 @@ declareSupport(`${RATE_LIMIT}.Action`, {
     'query_parameter_value_match',
     'query_parameters',
     'remote_address_match',
+    'extension',
   ],
-  refused: { extension: 'descriptor extensions need CEL, which is not part of this release; use the other actions' },
 })
 declareSupport(`${RATE_LIMIT}.Action.SourceCluster`, { supported: [] })
 declareSupport(`${RATE_LIMIT}.Action.DestinationCluster`, { supported: [] })
@@ -53,6 +54,7 @@ declareSupport(`${RATE_LIMIT}.Action.DynamicMetaData`, {
 })
 declareSupport(`${RATE_LIMIT}.Action.MetaData`, {
   supported: ['descriptor_key', 'metadata_key', 'default_value', 'source', 'skip_if_absent'],
+  values: { source: { CLUSTER_ENTRY: NO_CLUSTER_METADATA, CLUSTER_LOCALITY_ENTRY: NO_CLUSTER_METADATA } },
 })
 declareSupport(`${RATE_LIMIT}.Override`, { supported: ['dynamic_metadata', 'rate_limit'] })
 declareSupport(`${RATE_LIMIT}.Override.DynamicMetadata`, { supported: ['metadata_key'] })

@@ -27,7 +27,7 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
     'retriable_request_headers',
   ],
   refused: {
-    retry_options_predicates: `retry options predicates are ${LATER}`,
+    retry_options_predicates: 'Envoy has no such predicate built in either; leave it out',
     refresh_cluster_on_retry: `a retry stays on its cluster; choosing another is ${LATER}`,
   },
 })

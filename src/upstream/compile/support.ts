@@ -5,7 +5,9 @@ const CLUSTER = 'envoy.config.cluster.v3'
 const ENDPOINT = 'envoy.config.endpoint.v3'
 const CORE = 'envoy.config.core.v3'
 const LATER = 'comes in a later release'
-const NO_XDS = `dynamic discovery ${LATER}; use STATIC, STRICT_DNS, LOGICAL_DNS or EDS`
+const NOT_IN_ENVOY = 'Envoy does not implement it either; name the endpoint where it is used'
+const NO_LEDS =
+  'endpoints come with their cluster load assignment (EDS), not locality by locality (LEDS); use lb_endpoints'
 const NO_SOCKET_OPTIONS = 'Node.js offers no way to set socket options; leave it out'
 const NO_ORIGINAL_DST =
   'the original destination of a redirected connection cannot be read by Node.js (SO_ORIGINAL_DST)'
@@ -66,11 +68,11 @@ declareSupport(`${CLUSTER}.Cluster`, {
     lrs_server: 'load reporting is not supported by this release',
     lrs_report_endpoint_metrics: 'load reporting is not supported by this release',
     upstream_config: 'the kind of upstream connection follows from the listener; leave it out',
-    preconnect_policy: `preconnecting ${LATER}`,
+    preconnect_policy: 'connections are opened when requests need them; leave it out',
     connection_pool_per_downstream_connection: 'connections to upstream hosts are always shared; leave it out',
     per_connection_buffer_high_watermark_timeout: `buffer timeouts ${LATER}`,
     stats_matcher: 'stats matchers are not supported by this release; filter when reading with /stats?filter=',
-    queuing_policies: `queuing policies ${LATER}`,
+    queuing_policies: 'requests that wait for a connection are served in the order they came; leave it out',
     track_timeout_budgets: `timeout budget histograms ${LATER}`,
     track_cluster_stats: `these histograms ${LATER}`,
   },
@@ -125,7 +127,7 @@ declareSupport(`${CORE}.BindConfig`, {
 
 declareSupport(`${ENDPOINT}.ClusterLoadAssignment`, {
   supported: ['cluster_name', 'endpoints', 'policy'],
-  refused: { named_endpoints: NO_XDS },
+  refused: { named_endpoints: NOT_IN_ENVOY },
 })
 declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy`, {
   supported: ['overprovisioning_factor', 'weighted_priority_health', 'endpoint_stale_after', 'drop_overloads'],
@@ -136,17 +138,17 @@ declareSupport(`${ENDPOINT}.ClusterLoadAssignment.Policy.DropOverload`, {
 })
 declareSupport(`${ENDPOINT}.LocalityLbEndpoints`, {
   supported: ['locality', 'lb_endpoints', 'load_balancing_weight', 'priority'],
-  refused: { load_balancer_endpoints: 'use lb_endpoints', leds_cluster_locality_config: NO_XDS },
+  refused: { load_balancer_endpoints: 'use lb_endpoints', leds_cluster_locality_config: NO_LEDS },
   accepted: { metadata: 'nothing in this release reads locality metadata', proximity: 'not read by Envoy either' },
 })
 declareSupport(`${ENDPOINT}.LbEndpoint`, {
   supported: ['endpoint', 'health_status', 'metadata', 'load_balancing_weight'],
-  refused: { endpoint_name: NO_XDS },
+  refused: { endpoint_name: NOT_IN_ENVOY },
 })
 declareSupport(`${ENDPOINT}.Endpoint`, {
   supported: ['address', 'hostname', 'health_check_config', 'additional_addresses'],
   refused: {
-    observability_name: `names for endpoints in stats ${LATER}`,
+    observability_name: 'endpoints have no stats of their own by name; /clusters shows them by address',
   },
 })
 declareSupport(`${ENDPOINT}.Endpoint.HealthCheckConfig`, {
@@ -170,5 +172,8 @@ declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds`, {
 })
 declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds.RetryBudget`, {
   supported: ['budget_percent', 'min_retry_concurrency'],
-  refused: { budget_interval: `budgets over an interval ${LATER}` },
+  refused: {
+    budget_interval:
+      'a budget is a share of what is under way at the moment, as Envoy reckons without it; leave it out',
+  },
 })

@@ -193,6 +193,30 @@ test('TCP: bytes are exchanged; refusal and a close in between are network failu
   assert.deepEqual([flags(), stat('network_failure')], [[FailedActiveHealthCheck], 1])
 })
 
+test('TCP: a PROXY header goes before the first bytes of a connection, as Envoy fills it in', async t => {
+  const received: Buffer[] = []
+  const server = net.createServer(socket => {
+    socket.on('data', data => {
+      received.push(Buffer.from(data))
+      socket.write('A')
+    })
+  })
+  const port = await listening(t, server)
+  const send = { send: { text: '7069' }, receive: [{ text: '41' }] }
+  for (const [proxyProtocolConfig, header] of [
+    [{}, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\npi$/],
+    // Nobody stands behind a check: LOCAL, and no more.
+    [{ version: 'V2' }, /^\r\n\r\n\0\r\nQUIT\n \0\0\0pi$/],
+  ] as const) {
+    const { time, watched } = setUp(t, [port], { tcpHealthCheck: { ...send, proxyProtocolConfig } })
+    await watched.nextAnswer()
+    await nextCheck(time, watched)
+    const [first, second] = received.splice(0).map(bytes => bytes.toString('latin1'))
+    assert.match(String(first), header)
+    assert.equal(second, 'pi', 'once per connection')
+  }
+})
+
 test('TCP without payload passes on connect', async t => {
   const port = await listening(
     t,

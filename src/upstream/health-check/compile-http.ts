@@ -66,5 +66,6 @@ export function compileHttpChecker(
     serviceNameMatcher:
       matcher === undefined ? null : compileStringMatcher(matcher, context, path.field('service_name_matcher')),
     http2: json.codecClientType === 'HTTP2',
+    byAlpn: json.useAlpnProtocol === true,
   })
 }

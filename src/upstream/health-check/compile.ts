@@ -3,6 +3,7 @@ import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extensi
 import type { HealthCheckJson } from '#api/envoy/config/core/v3/health_check_pb.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../config/index.ts'
 import { compileHeaderMutations } from '../../http/index.ts'
+import { compileProxyHeader } from '../../net/index.ts'
 import type { CheckerPlan } from './checker.ts'
 import { compileHttpChecker } from './compile-http.ts'
 import { grpcChecker } from './grpc-check.ts'
@@ -60,9 +61,12 @@ function compileChecker(json: HealthCheckJson, context: CompileContext, path: Co
   }
   if (json.tcpHealthCheck !== undefined) {
     const at = path.field('tcp_health_check')
-    const { send, receive = [] } = json.tcpHealthCheck
-    const blocks = receive.map((block, i) => compilePayload(block, context, at.field('receive').index(i)))
-    return tcpChecker(compilePayload(send, context, at.field('send')), blocks)
+    const { send, receive = [], proxyProtocolConfig: header } = json.tcpHealthCheck
+    return tcpChecker({
+      send: compilePayload(send, context, at.field('send')),
+      receive: receive.map((block, i) => compilePayload(block, context, at.field('receive').index(i))),
+      proxyHeader: header === undefined ? null : compileProxyHeader(header, context, at.field('proxy_protocol_config')),
+    })
   }
   if (json.customHealthCheck !== undefined) {
     const at = path.field('custom_health_check')

@@ -12,6 +12,7 @@ import {
   X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL,
 } from '../../http/index.ts'
 import { type ConnectionInfo, StreamInfo } from '../../observability/index.ts'
+import { AlpnStreams } from './alpn-streams.ts'
 import type { CheckerPlan, CheckRequest, CheckResults, CheckStreams, CheckTarget, HostCheck } from './checker.ts'
 import { Http1Streams } from './http1-streams.ts'
 import { Http2Streams } from './http2-streams.ts'
@@ -50,6 +51,8 @@ export interface HttpCheckSettings {
   readonly retriableStatuses: readonly StatusRange[]
   readonly serviceNameMatcher: StringPredicate | null
   readonly http2: boolean
+  /** What TLS has chosen is spoken; `http2` where it has chosen nothing. */
+  readonly byAlpn: boolean
 }
 
 export function httpChecker(settings: HttpCheckSettings): CheckerPlan {
@@ -58,6 +61,11 @@ export function httpChecker(settings: HttpCheckSettings): CheckerPlan {
 
 function inRanges(status: number, ranges: readonly StatusRange[]): boolean {
   return ranges.some(({ start, end }) => status >= start && status < end)
+}
+
+function streamsOf({ http2, byAlpn }: HttpCheckSettings, target: CheckTarget): CheckStreams {
+  if (byAlpn) return new AlpnStreams(target, http2)
+  return http2 ? new Http2Streams(target) : new Http1Streams(target)
 }
 
 class HttpCheck implements HostCheck, CheckRequest {
@@ -74,7 +82,7 @@ class HttpCheck implements HostCheck, CheckRequest {
     this.settings = settings
     this.target = target
     this.results = results
-    this.streams = settings.http2 ? new Http2Streams(target) : new Http1Streams(target)
+    this.streams = streamsOf(settings, target)
     this.matcher = new PayloadMatcher(settings.receive)
   }
 

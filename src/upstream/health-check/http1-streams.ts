@@ -37,6 +37,18 @@ export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodec
     this.connection.reader = this
   }
 
+  get open(): boolean {
+    return this.codec !== null
+  }
+
+  /** Takes over a connection that stands. */
+  adopt(connection: Connection, request: CheckRequest): void {
+    this.request = request
+    this.connection = connection
+    connection.reader = this
+    this.onConnected()
+  }
+
   private get secure(): boolean {
     return this.connection !== null && this.connection.ssl !== null
   }

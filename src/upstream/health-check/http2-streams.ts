@@ -30,6 +30,18 @@ export class Http2Streams implements CheckStreams, ConnectionReader, Multiplexed
     this.connection.reader = this
   }
 
+  get open(): boolean {
+    return this.codec?.canOpenStream === true
+  }
+
+  /** Takes over a connection that stands. */
+  adopt(connection: Connection, request: CheckRequest): void {
+    this.waiting = request
+    this.connection = connection
+    connection.reader = this
+    this.onConnected()
+  }
+
   private get secure(): boolean {
     return this.connection !== null && this.connection.ssl !== null
   }

@@ -51,13 +51,12 @@ declareSupport(`${CORE}.HealthCheck.HttpHealthCheck`, {
     'codec_client_type',
     'service_name_matcher',
     'method',
+    'use_alpn_protocol',
   ],
   values: { codec_client_type: { HTTP3: 'HTTP/3 is not supported' } },
-  refused: { use_alpn_protocol: 'say which protocol the check speaks with codec_client_type' },
 })
 declareSupport(`${CORE}.HealthCheck.TcpHealthCheck`, {
-  supported: ['send', 'receive'],
-  refused: { proxy_protocol_config: 'checks do not send a PROXY protocol header' },
+  supported: ['send', 'receive', 'proxy_protocol_config'],
 })
 declareSupport(`${CORE}.HealthCheck.GrpcHealthCheck`, {
   supported: ['service_name', 'authority', 'initial_metadata'],

@@ -1,5 +1,14 @@
 // Asks a host over plain TCP: connects, and where the plan says so, sends bytes and waits for others.
-import { type CloseEvent, CloseFlush, CloseNoFlush, type Connection, type ConnectionReader } from '../../net/index.ts'
+import {
+  type CloseEvent,
+  CloseFlush,
+  CloseNoFlush,
+  type Connection,
+  type ConnectionReader,
+  formatHostPort,
+  type ProxyHeaderPlan,
+  proxyHeader,
+} from '../../net/index.ts'
 import type { CheckerPlan, CheckResults, CheckTarget, HostCheck } from './checker.ts'
 import { PayloadMatcher } from './payload.ts'
 
@@ -7,13 +16,21 @@ export interface TcpCheckerPlan extends CheckerPlan {
   readonly type: 'TCP'
 }
 
-/** `receive`: blocks that must come in this order; none: being connected is enough. */
-export function tcpChecker(send: Buffer, receive: readonly Buffer[]): TcpCheckerPlan {
-  return { type: 'TCP', host: '', open: (target, results) => new TcpCheck(send, receive, target, results) }
+export interface TcpCheckSettings {
+  readonly send: Buffer
+  /** Blocks that must come in this order; none: being connected is enough. */
+  readonly receive: readonly Buffer[]
+  /** Goes before the first bytes of a connection; null: none. */
+  readonly proxyHeader: ProxyHeaderPlan | null
+}
+
+export function tcpChecker(settings: TcpCheckSettings): TcpCheckerPlan {
+  return { type: 'TCP', host: '', open: (target, results) => new TcpCheck(settings, target, results) }
 }
 
 class TcpCheck implements HostCheck, ConnectionReader {
   private readonly send: Buffer
+  private readonly header: ProxyHeaderPlan | null
   private readonly matcher: PayloadMatcher
   private readonly target: CheckTarget
   private readonly results: CheckResults
@@ -22,9 +39,10 @@ class TcpCheck implements HostCheck, ConnectionReader {
   private expectClose = false
   private waiting = false
 
-  constructor(send: Buffer, receive: readonly Buffer[], target: CheckTarget, results: CheckResults) {
-    this.send = send
-    this.matcher = new PayloadMatcher(receive)
+  constructor(settings: TcpCheckSettings, target: CheckTarget, results: CheckResults) {
+    this.send = settings.send
+    this.header = settings.proxyHeader
+    this.matcher = new PayloadMatcher(settings.receive)
     this.target = target
     this.results = results
   }
@@ -42,9 +60,20 @@ class TcpCheck implements HostCheck, ConnectionReader {
   }
 
   onConnected(): void {
-    this.ask(this.connection as Connection)
+    const connection = this.connection as Connection
+    if (this.header !== null && this.send.length > 0) this.introduce(connection, this.header)
+    this.ask(connection)
     // Nothing is expected from the host: that it can be connected to is all.
     if (this.matcher.complete) this.pass(true)
+  }
+
+  /** As Envoy: version 1 tells the addresses of the check itself, version 2 that nobody stands behind it. */
+  private introduce(connection: Connection, plan: ProxyHeaderPlan): void {
+    const { localAddress = '', localPort = 0 } = connection.socket
+    const source = formatHostPort(localAddress, localPort)
+    const ends = { source, destination: this.target.address.toString(), tlvs: null }
+    const bytes = proxyHeader(plan, plan.version === 1 ? ends : null)
+    connection.write(bytes, 0, bytes.length)
   }
 
   private ask(connection: Connection): void {

@@ -71,7 +71,8 @@ export class LocalRateLimit extends HttpFilter {
     const { callbacks, plan } = this
     const modify = (reply: HeaderMap): void => {
       plan.responseHeaders.apply(reply, request, reply, callbacks.info)
-      if (plan.retryAfterHeader && this.bucket !== null) reply.append(RETRY_AFTER, this.secondsToNextToken(this.bucket))
+      if (plan.retryAfterHeader && plan.status === 429 && this.bucket !== null)
+        reply.append(RETRY_AFTER, this.secondsToNextToken(this.bucket))
       // As Envoy: those headers do not see the flag yet.
       callbacks.info.flags |= ResponseFlag.RateLimited
     }

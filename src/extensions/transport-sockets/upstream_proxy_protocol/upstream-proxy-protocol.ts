@@ -2,20 +2,21 @@ import {
   type Connection,
   type ConnectOptions,
   connect,
+  type ProxyHeaderPlan,
+  proxyHeader,
   type ThreadContext,
   type TransportSocketHost,
   type TransportSocketOverrides,
   type UpstreamTransportSocketFactory,
 } from '../../../net/index.ts'
-import { type HeaderPlan, proxyHeader } from './header.ts'
 
 /** Sends a PROXY protocol header first, then lets the inner transport begin. */
 export class UpstreamProxyProtocol implements UpstreamTransportSocketFactory {
   private readonly thread: ThreadContext
-  private readonly header: HeaderPlan
+  private readonly header: ProxyHeaderPlan
   private readonly inner: UpstreamTransportSocketFactory | null
 
-  constructor(thread: ThreadContext, header: HeaderPlan, inner: UpstreamTransportSocketFactory | null) {
+  constructor(thread: ThreadContext, header: ProxyHeaderPlan, inner: UpstreamTransportSocketFactory | null) {
     this.thread = thread
     this.header = header
     this.inner = inner

@@ -1,7 +1,7 @@
-// The PROXY protocol header (haproxy.org/download/2.9/doc/proxy-protocol.txt).
-import { endpointOf } from '../../../net/index.ts'
+// The PROXY protocol header (haproxy.org/download/2.9/doc/proxy-protocol.txt), as connections and health checks send it.
+import { endpointOf } from './cidr.ts'
 
-export interface HeaderPlan {
+export interface ProxyHeaderPlan {
   readonly version: 1 | 2
   /** Type, length and value of every TLV, as they stand in a header of version 2. */
   readonly tlvs: Buffer
@@ -31,14 +31,14 @@ export function encodeTlv(type: number, value: Uint8Array): Buffer {
 }
 
 /** The header for a connection; `addresses` is null when nobody stands behind it. */
-export function proxyHeader(plan: HeaderPlan, addresses: ProxiedAddresses | null): Buffer {
+export function proxyHeader(plan: ProxyHeaderPlan, addresses: ProxiedAddresses | null): Buffer {
   const ends = addresses === null ? null : parse(addresses)
   if (plan.version === 1) return textHeader(ends)
   const passed = addresses === null || addresses.tlvs === null ? [] : passedTlvs(plan, addresses.tlvs)
   return binaryHeader(ends, passed.length === 0 ? plan.tlvs : Buffer.concat([plan.tlvs, ...passed]))
 }
 
-function passedTlvs({ passes }: HeaderPlan, tlvs: Buffer): readonly Buffer[] {
+function passedTlvs({ passes }: ProxyHeaderPlan, tlvs: Buffer): readonly Buffer[] {
   if (passes === null) return []
   const passed: Buffer[] = []
   for (let at = 0; at < tlvs.length; ) {
