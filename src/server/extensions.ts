@@ -18,6 +18,7 @@ import {
 } from '../extensions/http-filters/bandwidth_limit/index.ts'
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
+import { cacheFactory } from '../extensions/http-filters/cache/index.ts'
 import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
 import {
   compositeFactory,
@@ -155,6 +156,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   matchDelegateFactory,
   matchDelegatePerRouteFactory,
   tapFactory,
+  cacheFactory,
   customResponseFactory,
   customResponsePerRouteFactory,
   localResponsePolicyFactory,
