@@ -32,7 +32,7 @@ export function serverOptions(flags: ParsedFlags): ServerOptions {
     configPaths: lists.get('config-path') ?? [],
     configYaml: values.get('config-yaml') ?? null,
     concurrency: number(flags, 'concurrency') ?? null,
-    allowUnknownStaticFields: values.has('allow-unknown-static-fields'),
+    allowUnknownStaticFields: values.has('allow-unknown-static-fields') || values.has('allow-unknown-fields'),
     rejectUnknownDynamicFields: values.has('reject-unknown-dynamic-fields'),
     serviceCluster: values.get('service-cluster') ?? null,
     serviceNode: values.get('service-node') ?? null,
