@@ -37,6 +37,7 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
   checkBalance(resource, context, path.field('connection_balance_config'))
   return Object.freeze({
     name: resource.name || first,
+    metadata: resource.metadata?.filterMetadata ?? null,
     statName: resource.statPrefix || first.replaceAll(':', '_'),
     addresses,
     bindToPort: resource.bindToPort ?? resource.deprecatedV1?.bindToPort ?? true,
@@ -152,6 +153,7 @@ function checkChainNames(chains: readonly FilterChainJson[], context: CompileCon
 function compileFilterChain(chain: FilterChainJson, context: CompileContext, path: ConfigPath): FilterChainPlan {
   return {
     name: chain.name ?? '',
+    metadata: chain.metadata?.filterMetadata ?? null,
     filters: compileNetworkFilters(chain.filters ?? [], context, path.field('filters')),
     transportSocket: compileTransportSocket(chain, context, path.field('transport_socket')),
     transportSocketConnectTimeoutMs: durationMs(chain.transportSocketConnectTimeout, 0),

@@ -21,6 +21,8 @@ export interface ListenAddress {
 
 export interface FilterChainPlan {
   readonly name: string
+  /** filter_metadata; null: none. */
+  readonly metadata: object | null
   readonly filters: readonly NetworkFilterPlan[]
   /** Null: plain bytes. */
   readonly transportSocket: DownstreamTransportSocketPlan | null
@@ -37,6 +39,8 @@ export interface ListenerFilterEntry {
 /** A listener's configuration, compiled; frozen. */
 export interface ListenerPlan {
   readonly name: string
+  /** filter_metadata; null: none. */
+  readonly metadata: object | null
   /** `listener.<statName>.` */
   readonly statName: string
   readonly addresses: readonly ListenAddress[]

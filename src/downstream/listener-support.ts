@@ -27,6 +27,7 @@ declareSupport('envoy.config.listener.v3.Listener', {
     'socket_options',
     'filter_chain_matcher',
     'connection_balance_config',
+    'metadata',
   ],
   refused: {
     transparent: NO_SOCKET_OPTIONS,
@@ -44,7 +45,6 @@ declareSupport('envoy.config.listener.v3.Listener', {
   },
   values: { use_original_dst: { true: IPTABLES } },
   accepted: {
-    metadata: 'nothing in the data plane reads it',
     reuse_port: 'deprecated: enable_reuse_port decides, and it is on unless it says otherwise',
     max_connections_to_accept_per_socket_event: 'the event loop of Node.js accepts in batches of its own size',
   },
@@ -66,12 +66,18 @@ declareSupport('envoy.config.listener.v3.AdditionalAddress', {
 declareSupport('envoy.config.core.v3.SocketOptionsOverride', { supported: ['socket_options'] })
 
 declareSupport('envoy.config.listener.v3.FilterChain', {
-  supported: ['filter_chain_match', 'filters', 'transport_socket', 'transport_socket_connect_timeout', 'name'],
+  supported: [
+    'filter_chain_match',
+    'filters',
+    'transport_socket',
+    'transport_socket_connect_timeout',
+    'name',
+    'metadata',
+  ],
   refused: {
     use_proxy_proto: 'deprecated; put the listener filter envoy.filters.listener.proxy_protocol in front',
     on_demand_configuration: 'filter chains are always compiled ahead; leave it out',
   },
-  accepted: { metadata: 'nothing in the data plane reads it' },
 })
 
 declareSupport('envoy.config.listener.v3.FilterChainMatch', {

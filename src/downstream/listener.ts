@@ -202,7 +202,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     chainPlan: FilterChainPlan | null,
   ): NetworkFilterChain | null {
     const { plan, thread } = this
-    const info = new StreamInfo(connectionInfo(connection, socket, chainPlan), thread.clock.now)
+    const info = new StreamInfo(connectionInfo(connection, socket, plan, chainPlan, thread.clock.now), thread.clock.now)
     connection.info = info.connection
     info.dynamicMetadata = socket.dynamicMetadata
     if (chainPlan === null) {
@@ -303,7 +303,13 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
   }
 }
 
-function connectionInfo(connection: Connection, socket: AcceptedSocket, chain: FilterChainPlan | null): ConnectionInfo {
+function connectionInfo(
+  connection: Connection,
+  socket: AcceptedSocket,
+  { metadata }: ListenerPlan,
+  chain: FilterChainPlan | null,
+  startMs: number,
+): ConnectionInfo {
   return {
     connectionId: connection.id,
     remoteAddress: socket.remoteAddress,
@@ -316,6 +322,9 @@ function connectionInfo(connection: Connection, socket: AcceptedSocket, chain: F
     ja3: socket.ja3,
     ja4: socket.ja4,
     proxyTlvs: socket.proxyTlvs,
+    startMs,
+    listenerMetadata: metadata,
+    filterChainMetadata: chain?.metadata ?? null,
     filterState: socket.filterState,
   }
 }

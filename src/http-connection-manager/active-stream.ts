@@ -275,6 +275,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
           this.info.routeName = route.name
           this.info.virtualHostName = route.virtualHost.name
           this.info.routeMetadata = route.metadata
+          this.info.virtualHostMetadata = route.virtualHost.metadata
           if (route.idleTimeoutMs >= 0) this.setIdleTimeout(route.idleTimeoutMs)
           this.applyMaxDuration(route, requestHeaders)
         }

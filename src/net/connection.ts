@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
 // Longer than 500 lines: reading, writing, closing and holds change one state, and each must see it whole.
+
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
@@ -146,6 +147,9 @@ export class Connection {
   closeTimedOut = false
   bytesRead = 0
   bytesWritten = 0
+  /** Of an outgoing connection, as Clock.now; -1 until reached. */
+  connectStartMs = -1
+  connectedMs = -1
   private state: number
   private readDisableCount = 0
   /** One of the holds is its own, until the turn is over. */
@@ -516,13 +520,14 @@ export class Connection {
   handleConnect(): void {
     if (this.state !== Connecting) return
     const { startTransport } = this
+    this.thread.clock.update()
+    if (this.connectedMs < 0) this.connectedMs = this.thread.clock.now
     if (startTransport !== null) {
       this.startTransport = null
       startTransport(this)
       return
     }
     this.state = Open
-    this.thread.clock.update()
     this.thread.buffers.enter()
     this.reader?.onConnected()
     this.thread.buffers.leave()
@@ -589,6 +594,7 @@ export class Connection {
     if (this.state === Closed) return
     const event: CloseEvent = this.state === Closing ? this.closeEvent : 'remote'
     this.state = Closed
+    if (this.errno === 'ECONNRESET' && this.info !== null) this.info.detectedCloseType = 'RemoteReset'
     if (this.batch !== null) this.closeBatch(true)
     if (this.discardTimer !== null) this.thread.timers.disarm(this.discardTimer)
     if (this.privateBuffer !== null) {
@@ -654,6 +660,7 @@ export function newSocket(thread: ThreadContext): net.Socket {
 /** Opens a connection over `socket`, which has begun to connect. */
 export function connectingOver(thread: ThreadContext, socket: net.Socket): Connection {
   const connection = connectionOver(thread, socket, true)
+  connection.connectStartMs = thread.clock.now
   socket.once('connect', onConnect)
   return connection
 }

@@ -40,7 +40,11 @@ function infoOf(): StreamInfo {
   info.firstUpstreamRxByteUs = 5000
   info.lastDownstreamTxByteUs = 9100
   info.upstreamHostAddress = '10.9.9.9:8080'
-  info.upstreamHostsAttempted = ['10.9.9.8:8080', '10.9.9.9:8080']
+  info.upstreamRemoteAddress = '10.9.9.9:8080'
+  info.upstreamAttempts = [
+    { address: '10.9.9.8:8080', hostname: 'first.test', connectionId: 0 },
+    { address: '10.9.9.9:8080', hostname: '', connectionId: 7 },
+  ]
   info.dynamicMetadata = new Map([['ns', { key: 'word', deep: { list: [1, 'x'] } }]])
   info.routeMetadata = { r: { k: true } }
   info.filterState = new Map<string, unknown>([
@@ -101,6 +105,12 @@ test('operators in text', () => {
       '%UPSTREAM_HOST% %UPSTREAM_HOSTS_ATTEMPTED% %UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%',
       '10.9.9.9:8080 10.9.9.8:8080,10.9.9.9:8080 10.9.9.8,10.9.9.9',
     ],
+    [
+      '%UPSTREAM_HOST_NAMES_ATTEMPTED% %UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT% %UPSTREAM_CONNECTION_IDS_ATTEMPTED%',
+      'first.test,10.9.9.9:8080 first.test,10.9.9.9 7',
+    ],
+    ['%DYNAMIC_METADATA(ns:key):2% %DYNAMIC_METADATA(ns:deep):4% %METADATA(DYNAMIC:ns:deep:list):2%', 'wo {"li [1'],
+    ['%DOWNSTREAM_DETECTED_CLOSE_TYPE% %UPSTREAM_DETECTED_CLOSE_TYPE%', 'Normal Normal'],
     [
       '%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)% %REQUESTED_SERVER_NAME(HOST_FIRST:ORIG)%',
       '- svc.test:80 -',

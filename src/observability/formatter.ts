@@ -1,7 +1,8 @@
 // Substitution formats: text with %OPERATORS%, and JSON objects of such texts. Compiled once, run per log line.
 import { isUtf8 } from 'node:buffer'
 import type { Field, FieldValue, FormatContext } from './format-context.ts'
-import { compileOperator, operatorNames } from './operators/compile-operator.ts'
+import { compileOperator, operatorNames, REFUSED_OPERATORS } from './operators/compile-operator.ts'
+import { CutInText } from './operators/metadata-fields.ts'
 
 export interface Formatter {
   /** One line (or value) as latin1 text: a character per byte. */
@@ -46,8 +47,12 @@ function parse(text: string): Part[] | FormatError {
       continue
     }
     const field = compileOperator(match[1], match[2], match[3] === undefined ? -1 : Number(match[3]))
-    if (field === undefined)
-      return { error: `unknown operator or argument: ${match[0]}`, offset: match.index, known: operatorNames }
+    if (field === undefined) {
+      const refused = Object.hasOwn(REFUSED_OPERATORS, match[1]) ? REFUSED_OPERATORS[match[1]] : undefined
+      const error =
+        refused === undefined ? `unknown operator or argument: ${match[0]}` : `${match[1]} is not offered: ${refused}`
+      return { error, offset: match.index, known: operatorNames }
+    }
     if (literal !== '') parts.push(bytes(literal))
     literal = ''
     parts.push(field)
@@ -58,7 +63,8 @@ function parse(text: string): Part[] | FormatError {
 
 function text(value: FieldValue, missing: string): string {
   if (value === null) return missing
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'object') return String(value)
+  return value instanceof CutInText ? value.text : JSON.stringify(value)
 }
 
 class TextFormatter implements Formatter {

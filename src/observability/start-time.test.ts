@@ -49,3 +49,17 @@ test('epoch seconds and fractions of a second', () => {
   assert.equal(formatTime(MS, '%1f %6f').slice(0, 8), '0 006007')
   assert.match(formatTime(MS, '%f'), /^00600[67]\d{3}$/)
 })
+
+test('local times are those of the machine, with its distance from UTC', () => {
+  const zone = process.env['TZ']
+  try {
+    process.env['TZ'] = 'Asia/Kolkata'
+    const ms = Date.UTC(2026, 0, 31, 20, 0, 1, 250)
+    assert.equal(formatTime(ms, '', true), '2026-02-01T01:30:01.250+0530')
+    assert.equal(formatTime(ms, '%d %H:%M %Ez %s', true), `01 01:30 +05:30 ${ms / 1000 - 0.25}`)
+    assert.equal(formatTime(ms, '%d %H:%M %Ez %s'), `31 20:00 +00:00 ${ms / 1000 - 0.25}`)
+  } finally {
+    if (zone === undefined) delete process.env['TZ']
+    else process.env['TZ'] = zone
+  }
+})

@@ -20,21 +20,35 @@ function isoWeek(date: Date): { year: number; week: number } {
   return { year: thursday.getUTCFullYear(), week: Math.floor(dayOfYear(thursday) / 7) + 1 }
 }
 
-/** strftime's conversions in the C locale. */
-const CONVERSIONS: Readonly<Record<string, (date: Date) => string>> = {
+/** '+0200' or '+02:00'. */
+function offsetText(minutes: number, colon = ''): string {
+  const size = Math.abs(minutes)
+  return `${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60))}${colon}${pad(size % 60)}`
+}
+
+/** The name of a zone, such as CET. */
+const zoneName = (offset: number): string =>
+  offset === 0
+    ? 'UTC'
+    : (new Intl.DateTimeFormat('en', { timeZoneName: 'short' })
+        .formatToParts()
+        .find(part => part.type === 'timeZoneName')?.value ?? '')
+
+/** strftime's conversions in the C locale, over a date whose UTC fields are those of the zone `offset` minutes east. */
+const CONVERSIONS: Readonly<Record<string, (date: Date, offset: number) => string>> = {
   a: date => (DAYS[date.getUTCDay()] as string).slice(0, 3),
   A: date => DAYS[date.getUTCDay()] as string,
   b: date => (MONTHS[date.getUTCMonth()] as string).slice(0, 3),
   B: date => MONTHS[date.getUTCMonth()] as string,
-  c: date => expand('%a %b %e %H:%M:%S %Y', date),
+  c: (date, offset) => expand('%a %b %e %H:%M:%S %Y', date, offset),
   C: date => pad(Math.floor(date.getUTCFullYear() / 100)),
   d: date => pad(date.getUTCDate()),
-  D: date => expand('%m/%d/%y', date),
+  D: (date, offset) => expand('%m/%d/%y', date, offset),
   e: date => pad(date.getUTCDate(), 2, ' '),
-  F: date => expand('%Y-%m-%d', date),
+  F: (date, offset) => expand('%Y-%m-%d', date, offset),
   g: date => pad(isoWeek(date).year % 100),
   G: date => String(isoWeek(date).year),
-  h: date => expand('%b', date),
+  h: (date, offset) => expand('%b', date, offset),
   H: date => pad(date.getUTCHours()),
   I: date => pad(hour12(date)),
   j: date => pad(dayOfYear(date) + 1, 3),
@@ -44,42 +58,52 @@ const CONVERSIONS: Readonly<Record<string, (date: Date) => string>> = {
   M: date => pad(date.getUTCMinutes()),
   p: date => (date.getUTCHours() < 12 ? 'AM' : 'PM'),
   P: date => (date.getUTCHours() < 12 ? 'am' : 'pm'),
-  r: date => expand('%I:%M:%S %p', date),
-  R: date => expand('%H:%M', date),
-  s: date => String(Math.floor(date.getTime() / 1000)),
+  r: (date, offset) => expand('%I:%M:%S %p', date, offset),
+  R: (date, offset) => expand('%H:%M', date, offset),
+  s: (date, offset) => String(Math.floor(date.getTime() / 1000) - offset * 60),
   S: date => pad(date.getUTCSeconds()),
   t: () => '\t',
-  T: date => expand('%H:%M:%S', date),
+  T: (date, offset) => expand('%H:%M:%S', date, offset),
   u: date => String(date.getUTCDay() || 7),
   U: date => pad(week(date, 0)),
   V: date => pad(isoWeek(date).week),
   w: date => String(date.getUTCDay()),
   W: date => pad(week(date, 1)),
-  x: date => expand('%D', date),
-  X: date => expand('%T', date),
+  x: (date, offset) => expand('%D', date, offset),
+  X: (date, offset) => expand('%T', date, offset),
   y: date => pad(date.getUTCFullYear() % 100),
   Y: date => String(date.getUTCFullYear()),
-  z: () => '+0000',
-  Z: () => 'UTC',
+  z: (_date, offset) => offsetText(offset),
+  Z: (_date, offset) => zoneName(offset),
   '%': () => '%',
 }
 
 /** Unknown conversions stay as they are. */
-function expand(format: string, date: Date): string {
-  return format.replace(/%([a-zA-Z%])/g, (whole, letter: string) => CONVERSIONS[letter]?.(date) ?? whole)
+function expand(format: string, date: Date, offset: number): string {
+  return format.replace(/%(?:Ez|([a-zA-Z%]))/g, (whole, letter?: string) =>
+    letter === undefined ? offsetText(offset, ':') : (CONVERSIONS[letter]?.(date, offset) ?? whole),
+  )
 }
 
+const LOCAL_ISO = '%Y-%m-%dT%H:%M:%S.%3f%z'
+
 /**
- * strftime over UTC with Envoy's additions: `%f` (nanoseconds), `%3f` and the like, `%E3S` (seconds with a fraction).
- * An empty format is ISO 8601 with milliseconds. `ms` since the epoch, with a fraction.
+ * strftime over UTC or, with `local`, over the zone of this machine, with Envoy's additions: `%f` (nanoseconds), `%3f` and the
+ * like, `%E3S` (seconds with a fraction), `%Ez`. An empty format is ISO 8601 with milliseconds. `ms` since the epoch, with a
+ * fraction.
  */
-export function formatTime(ms: number, format: string): string {
-  const date = new Date(Math.floor(ms))
-  if (format === '') return date.toISOString()
+export function formatTime(ms: number, format: string, local = false): string {
+  const utc = new Date(Math.floor(ms))
+  if (format === '' && !local) return utc.toISOString()
+  const offset = local ? -utc.getTimezoneOffset() : 0
+  const date = offset === 0 ? utc : new Date(utc.getTime() + offset * 60_000)
   const nanos = pad(Math.floor((ms - Math.floor(ms / 1000) * 1000) * 1e6), 9)
-  const withFractions = format.replace(/%%|%([1-9]?)f|%E([1-9])S/g, (whole, ofF?: string, ofS?: string) => {
-    if (ofS !== undefined) return `%S.${nanos.slice(0, Number(ofS))}`
-    return ofF === undefined ? whole : nanos.slice(0, ofF === '' ? 9 : Number(ofF))
-  })
-  return expand(withFractions, date)
+  const withFractions = (format || LOCAL_ISO).replace(
+    /%%|%([1-9]?)f|%E([1-9])S/g,
+    (whole, ofF?: string, ofS?: string) => {
+      if (ofS !== undefined) return `%S.${nanos.slice(0, Number(ofS))}`
+      return ofF === undefined ? whole : nanos.slice(0, ofF === '' ? 9 : Number(ofF))
+    },
+  )
+  return expand(withFractions, date, offset)
 }

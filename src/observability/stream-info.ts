@@ -33,8 +33,32 @@ export interface ConnectionInfo {
   readonly ja4?: string | null
   /** TLVs of the client's PROXY header that may be passed on; null: none. */
   readonly proxyTlvs?: Buffer | null
+  /** When it was accepted, as Clock.now. */
+  readonly startMs?: number
+  /** Listener.metadata and FilterChain.metadata: filter_metadata. */
+  readonly listenerMetadata?: object | null
+  readonly filterChainMetadata?: object | null
+  /** As Envoy names what was seen of its end; absent: nothing unusual. */
+  detectedCloseType?: string
   /** What all streams of the connection begin with; null: nothing. */
   filterState?: ReadonlyMap<string, unknown> | null
+}
+
+/** What an upstream connection knows of itself; all its streams share it. */
+export interface UpstreamConnectionInfo {
+  /** As Clock.now; negative until reached. */
+  readonly connectStartMs: number
+  readonly connectedMs: number
+  readonly errno: string | null
+}
+
+/** An attempt that had a connection. */
+export interface UpstreamAttempt {
+  readonly address: string
+  /** '': no more than the address. */
+  readonly hostname: string
+  /** 0: unknown. */
+  readonly connectionId: number
 }
 
 /** A value in the filter state that prints differently as text and as a message. */
@@ -81,8 +105,12 @@ export class StreamInfo {
   upstreamLocalAddress: string | null = null
   upstreamRemoteAddress: string | null = null
   upstreamConnectionId = 0
-  /** In order; null: no more than upstreamHostAddress. */
-  upstreamHostsAttempted: string[] | null = null
+  /** Of the newest attempt that has one. */
+  upstreamConnection: UpstreamConnectionInfo | null = null
+  /** In order; null: none, or no more than the one that `connectedHost...` tells of. */
+  upstreamAttempts: UpstreamAttempt[] | null = null
+  /** Of the host of `upstreamConnection`. */
+  connectedHostName = ''
   upstreamTransportFailureReason: string | null = null
   /** Of the connection that carries the attempt; null without TLS. */
   upstreamSsl: SslConnectionInfo | null = null
@@ -107,6 +135,7 @@ export class StreamInfo {
   /** One of them or none. */
   upstreamOverrideHostStrict = false
   routeMetadata: object | null = null
+  virtualHostMetadata: object | null = null
   upstreamHostMetadata: object | null = null
   clusterMetadata: object | null = null
 

@@ -128,6 +128,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
     this.cluster = cluster
     this.info.upstreamCluster = cluster.observabilityName
+    this.info.clusterMetadata = cluster.plan.metadata
     this.startRequest(route, cluster, headers, endStream)
     return FilterStop
   }
@@ -242,8 +243,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       terminatesConnect(route, headers as HeaderMap),
     )
     this.upstream = upstream
-    if (this.attempts > 1 && sameHost === null) this.noteFurtherHost(host)
     this.info.upstreamHostAddress = host.addressText
+    this.info.upstreamHostName = host.hostname
+    this.info.upstreamHostMetadata = host.metadata
     this.context?.onHostAttempted(host)
     if (this.info.schemeMatchesUpstream) {
       ;(headers as HeaderMap).scheme = upstream.cluster.transports.encrypts(host.metadata) ? 'https' : 'http'
@@ -252,13 +254,6 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.upstream !== upstream) return
     if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)
     if (this.requestEnd) upstream.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
-  }
-
-  /** One host alone is known without a list. */
-  private noteFurtherHost(host: Host): void {
-    const { info } = this
-    info.upstreamHostsAttempted ??= info.upstreamHostAddress === null ? [] : [info.upstreamHostAddress]
-    info.upstreamHostsAttempted.push(host.addressText)
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {

@@ -167,6 +167,11 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     const us = info.sinceStartUs(thread.clock.now)
     info.upstreamPoolReadyUs = us
     info.firstUpstreamTxByteUs = us
+    if (info.upstreamRemoteAddress !== null) noteFurtherAttempt(info, host, stream.connection.id)
+    info.upstreamRemoteAddress = host.addressText
+    info.connectedHostName = host.hostname
+    info.upstreamConnection = stream.connection
+    info.upstreamLocalAddress = stream.connection.localAddress
     info.upstreamConnectionId = stream.connection.id
     info.upstreamSsl = stream.connection.ssl
     info.upstreamHostAddress = host.addressText
@@ -204,6 +209,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   }
 
   onPoolFailure(failure: PoolFailure, detail: string | null): void {
+    const { info, thread } = this.owner
+    info.upstreamPoolReadyUs = info.sinceStartUs(thread.clock.now)
     this.pending = null
     this.failure = failure
     this.end()
@@ -272,6 +279,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   }
 
   decodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
+    const { info, thread } = this.owner
+    if (info.firstUpstreamRxBodyByteUs < 0) info.firstUpstreamRxBodyByteUs = info.sinceStartUs(thread.clock.now)
     if (endStream) this.responseComplete()
     else this.touch()
     this.owner.onUpstreamData(this, data, start, end, endStream)
@@ -385,4 +394,16 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 /** The request asks for a byte pipe. */
 function isTunnel(headers: HeaderMap): boolean {
   return headers.method === 'CONNECT' || headers.has(UPGRADE)
+}
+
+/** One attempt alone is known without a list. */
+function noteFurtherAttempt(info: StreamInfo, host: Host, connectionId: number): void {
+  info.upstreamAttempts ??= [
+    {
+      address: info.upstreamRemoteAddress as string,
+      hostname: info.connectedHostName,
+      connectionId: info.upstreamConnectionId,
+    },
+  ]
+  info.upstreamAttempts.push({ address: host.addressText, hostname: host.hostname, connectionId })
 }

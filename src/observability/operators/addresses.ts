@@ -19,7 +19,7 @@ const ADDRESSES: Readonly<Record<string, (info: StreamInfo) => string | null>> =
   DOWNSTREAM_LOCAL: info => info.connection.localAddress,
   DOWNSTREAM_DIRECT_LOCAL: info => info.connection.directLocalAddress,
   UPSTREAM_LOCAL: info => info.upstreamLocalAddress,
-  UPSTREAM_REMOTE: info => info.upstreamRemoteAddress ?? info.upstreamHostAddress,
+  UPSTREAM_REMOTE: info => info.upstreamRemoteAddress,
 }
 
 const FORMS: Readonly<Record<string, (address: string) => string | number | null>> = {

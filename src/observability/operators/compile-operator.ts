@@ -26,8 +26,9 @@ const unlimited =
 
 const nothing: Field = () => null
 const details: Field = ({ info }) => info.responseCodeDetails
-const startTime = unlimited(format => context => formatTime(context.info.startWallMs, format))
-const emitTime = unlimited(format => () => formatTime(Date.now(), format))
+const startTime = (local: boolean): Compile =>
+  unlimited(format => context => formatTime(context.info.startWallMs, format, local))
+const emitTime = (local: boolean): Compile => unlimited(format => () => formatTime(Date.now(), format, local))
 const validity = (operator: string): Compile => unlimited(format => validityField(operator, format))
 const header = (name: string): Compile => {
   return (argument, maxLength) => headerField(name, argument, maxLength)
@@ -50,10 +51,10 @@ const NEEDS_ARGUMENT: Readonly<Record<string, Compile>> = {
   QUERY_PARAM: queryParameterField,
   COMMON_DURATION: unlimited(commonDurationField),
   ENVIRONMENT: environment,
-  DYNAMIC_METADATA: unlimited(argument => metadataField('DYNAMIC', argument)),
+  DYNAMIC_METADATA: (argument, maxLength) => metadataField('DYNAMIC', argument, maxLength),
   UPSTREAM_METADATA: unlimited(argument => metadataField('UPSTREAM_HOST', argument)),
   CLUSTER_METADATA: unlimited(argument => metadataField('CLUSTER', argument)),
-  METADATA: unlimited(anyMetadataField),
+  METADATA: anyMetadataField,
   FILTER_STATE: filterStateField,
   // No filter here shares state with the upstream connection.
   UPSTREAM_FILTER_STATE: () => nothing,
@@ -62,10 +63,10 @@ const NEEDS_ARGUMENT: Readonly<Record<string, Compile>> = {
 
 /** With the argument that is meant when there is none. */
 const OPTIONAL_ARGUMENT: Readonly<Record<string, readonly [fallback: string, Compile]>> = {
-  START_TIME: ['', startTime],
-  START_TIME_LOCAL: ['', startTime],
-  EMIT_TIME: ['', emitTime],
-  EMIT_TIME_LOCAL: ['', emitTime],
+  START_TIME: ['', startTime(false)],
+  START_TIME_LOCAL: ['', startTime(true)],
+  EMIT_TIME: ['', emitTime(false)],
+  EMIT_TIME_LOCAL: ['', emitTime(true)],
   RESPONSE_CODE_DETAILS: [
     '',
     unlimited(form => (form === 'ALLOW_WHITESPACES' ? details : PLAIN_FIELDS['RESPONSE_CODE_DETAILS'])),
@@ -123,6 +124,21 @@ export function compileOperator(name: string, argument: string | undefined, maxL
   if (!Object.hasOwn(PLAIN_FIELDS, name) || maxLength >= 0) return undefined
   if (argument === undefined) return PLAIN_FIELDS[name]
   return name.endsWith('_ADDRESS_WITHOUT_PORT') ? maskedAddressField(name, argument) : undefined
+}
+
+const NO_CEL = 'CEL expressions are not part of this release; use the operator for what the expression reads'
+const NOT_DECOMPRESSED = 'header bytes are counted as they are sent; use the operator without DECOMPRESSED'
+
+/** Operators of Envoy that are refused, and why. */
+export const REFUSED_OPERATORS: Readonly<Record<string, string>> = {
+  CEL: NO_CEL,
+  TYPED_CEL: NO_CEL,
+  XFCC_VALUE: 'parts of x-forwarded-client-cert are not taken out; use %REQ(X-FORWARDED-CLIENT-CERT)%',
+  ...Object.fromEntries(
+    ['UPSTREAM', 'DOWNSTREAM'].flatMap(side =>
+      ['SENT', 'RECEIVED'].map(way => [`${side}_DECOMPRESSED_HEADER_BYTES_${way}`, NOT_DECOMPRESSED]),
+    ),
+  ),
 }
 
 /** Names of all operators, for suggestions. */

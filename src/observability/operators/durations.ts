@@ -4,24 +4,34 @@ import type { StreamInfo } from '../stream-info.ts'
 /** Whole ms of us, null for what was not reached. */
 export const wholeMs = (us: number): FieldValue => (us < 0 ? null : Math.floor(us / 1000))
 
-const notMeasured = (): number => -1
+const never = (): number => Number.NaN
+const reached = (us: number): number => (us < 0 ? Number.NaN : us)
+/** Connections are older than their streams. */
+const at = (ms: number | undefined, { startMs }: StreamInfo): number =>
+  ms === undefined || ms < 0 ? Number.NaN : Math.round((ms - startMs) * 1000)
 
-/** In us since the start of the stream, -1 until reached. */
+/** In us since the start of the stream; NaN until reached. */
 const TIME_POINTS: Readonly<Record<string, (info: StreamInfo) => number>> = {
-  DS_CX_BEG: notMeasured,
-  DS_CX_END: notMeasured,
+  DS_CX_BEG: info => at(info.connection.startMs, info),
+  DS_CX_END: never,
   DS_RX_BEG: () => 0,
-  DS_RX_END: info => info.lastDownstreamRxByteUs,
-  US_CX_BEG: info => info.upstreamConnectStartUs,
-  US_CX_END: info => info.upstreamConnectEndUs,
-  US_HS_END: notMeasured,
-  US_TX_BEG: info => info.firstUpstreamTxByteUs,
-  US_TX_END: info => info.lastUpstreamTxByteUs,
-  US_RX_BEG: info => info.firstUpstreamRxByteUs,
-  US_RX_BODY_BEG: info => info.firstUpstreamRxBodyByteUs,
-  US_RX_END: info => info.lastUpstreamRxByteUs,
-  DS_TX_BEG: info => info.firstDownstreamTxByteUs,
-  DS_TX_END: info => info.lastDownstreamTxByteUs,
+  DS_RX_END: info => reached(info.lastDownstreamRxByteUs),
+  US_CX_BEG: info =>
+    info.upstreamConnection === null
+      ? reached(info.upstreamConnectStartUs)
+      : at(info.upstreamConnection.connectStartMs, info),
+  US_CX_END: info =>
+    info.upstreamConnection === null
+      ? reached(info.upstreamConnectEndUs)
+      : at(info.upstreamConnection.connectedMs, info),
+  US_HS_END: never,
+  US_TX_BEG: info => reached(info.firstUpstreamTxByteUs),
+  US_TX_END: info => reached(info.lastUpstreamTxByteUs),
+  US_RX_BEG: info => reached(info.firstUpstreamRxByteUs),
+  US_RX_BODY_BEG: info => reached(info.firstUpstreamRxBodyByteUs),
+  US_RX_END: info => reached(info.lastUpstreamRxByteUs),
+  DS_TX_BEG: info => reached(info.firstDownstreamTxByteUs),
+  DS_TX_END: info => reached(info.lastDownstreamTxByteUs),
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1000, us: 1, ns: 0.001 }
@@ -36,6 +46,6 @@ export function commonDurationField(argument: string): Field | undefined {
   return ({ info }) => {
     const a = start(info)
     const b = end(info)
-    return a < 0 || b < a ? null : Math.floor((b - a) / divisor)
+    return b >= a ? Math.floor((b - a) / divisor) : null
   }
 }

@@ -6,6 +6,9 @@ const SOURCES: Readonly<Record<string, (info: StreamInfo) => object | null>> = {
   CLUSTER: info => info.clusterMetadata,
   ROUTE: info => info.routeMetadata,
   UPSTREAM_HOST: info => info.upstreamHostMetadata,
+  VIRTUAL_HOST: info => info.virtualHostMetadata,
+  LISTENER: info => info.connection.listenerMetadata ?? null,
+  LISTENER_FILTER_CHAIN: info => info.connection.filterChainMetadata ?? null,
 }
 
 function member(value: unknown, key: string): unknown {
@@ -15,15 +18,33 @@ function member(value: unknown, key: string): unknown {
     : undefined
 }
 
+/** What is cut where it becomes text, and whole where it keeps its type (Envoy). */
+export class CutInText {
+  readonly text: string
+  private readonly value: unknown
+
+  constructor(value: unknown, maxLength: number) {
+    this.value = value
+    this.text = JSON.stringify(value).slice(0, maxLength)
+  }
+
+  toJSON(): unknown {
+    return this.value
+  }
+}
+
 /** `namespace:key:key...` of one kind of metadata; undefined for an unknown kind or an empty argument. */
-export function metadataField(kind: string, argument: string): Field | undefined {
+export function metadataField(kind: string, argument: string, maxLength = -1): Field | undefined {
   const source = Object.hasOwn(SOURCES, kind) ? SOURCES[kind] : undefined
   const keys = argument.split(':')
   if (source === undefined || keys[0] === '') return undefined
   return ({ info }) => {
     let value: unknown = source(info)
     for (const key of keys) value = member(value, key)
-    return sorted(value ?? null) as FieldValue
+    value = sorted(value ?? null)
+    if (maxLength < 0 || value === null) return value as FieldValue
+    if (typeof value === 'string') return value.slice(0, maxLength)
+    return new CutInText(value, maxLength) as unknown as FieldValue
   }
 }
 
@@ -36,9 +57,9 @@ function sorted(value: unknown): unknown {
 }
 
 /** `METADATA(KIND:namespace:key...)` */
-export function anyMetadataField(argument: string): Field | undefined {
+export function anyMetadataField(argument: string, maxLength: number): Field | undefined {
   const colon = argument.indexOf(':')
-  return colon < 0 ? undefined : metadataField(argument.slice(0, colon), argument.slice(colon + 1))
+  return colon < 0 ? undefined : metadataField(argument.slice(0, colon), argument.slice(colon + 1), maxLength)
 }
 
 /** Envoy prints typed texts as JSON does, even where everything around them is plain. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Field, FieldValue } from '../format-context.ts'
 import { flagsToLongString, flagsToString } from '../response-flags.ts'
-import type { StreamInfo } from '../stream-info.ts'
+import type { StreamInfo, UpstreamAttempt } from '../stream-info.ts'
 import { ADDRESS_FIELDS, hostOf } from './addresses.ts'
 import { wholeMs } from './durations.ts'
 import { TLS_FIELDS } from './tls-fields.ts'
@@ -17,13 +17,21 @@ const info =
 const responseTxUs = (i: StreamInfo): number =>
   i.firstUpstreamRxByteUs < 0 || i.lastDownstreamTxByteUs < 0 ? -1 : i.lastDownstreamTxByteUs - i.firstUpstreamRxByteUs
 /** A list is kept where there was more than one. */
-const hostsAttempted = (i: StreamInfo): readonly string[] | null =>
-  i.upstreamHostsAttempted ?? (i.upstreamHostAddress === null ? null : [i.upstreamHostAddress])
-const hostName = (i: StreamInfo): string | null => i.upstreamHostName ?? i.upstreamHostAddress
+const attempts = (i: StreamInfo): readonly UpstreamAttempt[] =>
+  i.upstreamAttempts ??
+  (i.upstreamRemoteAddress === null
+    ? []
+    : [{ address: i.upstreamRemoteAddress, hostname: i.connectedHostName, connectionId: i.upstreamConnectionId }])
+const attempted = (read: (attempt: UpstreamAttempt) => string): Field =>
+  info(i => present(attempts(i).map(read).filter(Boolean).join(',')))
+const nameOf = ({ hostname, address }: UpstreamAttempt): string => hostname || address
+const hostName = (i: StreamInfo): string | null => i.upstreamHostName || i.upstreamHostAddress
+const closeType = (errno: string | null | undefined): string => (errno === 'ECONNRESET' ? 'RemoteReset' : 'Normal')
 
 /** Known to Envoy; nothing here can have a value for them yet: tracing, HTTP/3 and close reasons. */
 const EMPTY = [
-  ...['DOWNSTREAM', 'UPSTREAM'].flatMap(side => [`${side}_LOCAL_CLOSE_REASON`, `${side}_DETECTED_CLOSE_TYPE`]),
+  'DOWNSTREAM_LOCAL_CLOSE_REASON',
+  'UPSTREAM_LOCAL_CLOSE_REASON',
   'TRACE_ID',
   'SPAN_ID',
   'ROUNDTRIP_DURATION',
@@ -66,15 +74,23 @@ export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   UPSTREAM_HOST: info(i => present(i.upstreamHostAddress)),
   UPSTREAM_HOST_NAME: info(i => present(hostName(i))),
   UPSTREAM_HOST_NAME_WITHOUT_PORT: info(i => present(hostOf(hostName(i) ?? ''))),
-  UPSTREAM_HOSTS_ATTEMPTED: info(i => hostsAttempted(i)?.join(',') ?? null),
-  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: info(i => hostsAttempted(i)?.map(hostOf).join(',') ?? null),
+  UPSTREAM_HOSTS_ATTEMPTED: attempted(({ address }) => address),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: attempted(({ address }) => hostOf(address)),
+  UPSTREAM_HOST_NAMES_ATTEMPTED: attempted(nameOf),
+  UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT: attempted(attempt => hostOf(nameOf(attempt))),
+  UPSTREAM_CONNECTION_IDS_ATTEMPTED: attempted(({ connectionId }) => (connectionId === 0 ? '' : String(connectionId))),
+  UPSTREAM_DETECTED_CLOSE_TYPE: info(i =>
+    i.upstreamHostAddress === null ? null : closeType(i.upstreamConnection?.errno),
+  ),
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: info(i => i.connection.detectedCloseType ?? 'Normal'),
   UPSTREAM_CONNECTION_ID: info(i => i.upstreamConnectionId),
   UPSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.upstreamTransportFailureReason)),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.downstreamTransportFailureReason)),
   FILTER_CHAIN_NAME: info(i => present(i.connection.filterChainName)),
   REQUESTED_SERVER_NAME: info(i => present(i.connection.requestedServerName)),
   CONNECTION_ID: info(i => i.connection.connectionId),
-  STREAM_ID: info(i => i.streamId),
+  // As Envoy: the id of the request.
+  STREAM_ID: context => context.info.streamId ?? context.requestHeaders?.lookup('x-request-id') ?? null,
   UNIQUE_ID: () => crypto.randomUUID(),
   HOSTNAME: () => hostname(),
   ACCESS_LOG_TYPE: context => context.accessLogType ?? null,

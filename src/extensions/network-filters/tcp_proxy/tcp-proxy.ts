@@ -154,8 +154,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     info.upstreamConnectStartUs = info.sinceStartUs(this.thread.clock.now)
     info.upstreamHostAddress = host.addressText
     info.upstreamHostName = host.hostname
-    info.upstreamHostsAttempted ??= []
-    info.upstreamHostsAttempted.push(host.addressText)
+    info.upstreamAttempts ??= []
+    info.upstreamAttempts.push({ address: host.addressText, hostname: host.hostname, connectionId: 0 })
     this.openUpstream(cluster.clusterOf(host), host)
   }
 
