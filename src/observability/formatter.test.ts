@@ -207,6 +207,32 @@ test('JSON: keys sorted, an operator alone keeps its type, texts are texts', () 
   assert.ok(isFormatError(compileJsonFormat({ a: { b: ['%NOPE%'] } }, false)))
 })
 
+test('what omit_empty_values leaves out is what a real Envoy leaves out', () => {
+  const none = '%REQ(x-none)%'
+  const format: Record<string, JsonFormat> = {
+    a: { b: none },
+    c: [none, 'x', { d: none }],
+    e: [none],
+    f: `x${none}y`,
+    g: {},
+    h: [],
+    i: '',
+    j: null,
+    k: { l: { m: none } },
+    n: '%LOCAL_REPLY_BODY%',
+    o: '%RESPONSE_CODE%',
+  }
+  const formatter = compileJsonFormat(format, true)
+  assert.ok(!isFormatError(formatter))
+  assert.equal(formatter.format(context), '{"c":["x"],"e":[],"f":"xy","h":[],"i":"","n":"","o":200}\n')
+})
+
+test('operators that are refused say why', () => {
+  const formatter = compileFormat('%CEL(request.path)%')
+  assert.ok(isFormatError(formatter))
+  assert.match(formatter.error, /^CEL is not offered: .*; use/)
+})
+
 test('texts of the configuration come out as UTF-8 bytes, header bytes as they were', () => {
   const at = { ...context, requestHeaders: headers({ 'x-a': '\xe9' }) }
   assert.deepEqual(Buffer.from(line('é %REQ(x-a)%', at), 'latin1'), Buffer.from([0xc3, 0xa9, 0x20, 0xe9]))

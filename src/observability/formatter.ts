@@ -125,12 +125,13 @@ function compileList(values: readonly JsonFormat[], omitEmpty: boolean): Field |
     if (typeof field !== 'function') return field
     fields.push(field)
   }
-  return context => fields.map(field => field(context))
+  if (!omitEmpty) return context => fields.map(field => field(context))
+  return context => fields.map(field => field(context)).filter(value => !isEmpty(value))
 }
 
-/** What omit_empty_values leaves out. */
+/** What omit_empty_values leaves out: no value, and objects without any. Empty texts and lists stay, as in Envoy. */
 function isEmpty(value: FieldValue): boolean {
-  if (value === null || value === '') return true
+  if (value === null) return true
   return typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0
 }
 
