@@ -10,6 +10,8 @@ export interface RuntimeSnapshot {
    * percentage or a fractional percent, replaces the fraction.
    */
   featureEnabled(key: string | undefined, fraction: FractionOf, random: number): boolean
+  /** The share that `key` sets, or else `fraction`. */
+  shareOf(key: string | undefined, fraction: FractionOf): FractionOf
 }
 
 export interface FractionOf {
@@ -59,14 +61,15 @@ class LayeredSnapshot implements RuntimeSnapshot {
   }
 
   featureEnabled(key: string | undefined, fraction: FractionOf, random: number): boolean {
-    let { numerator, denominator } = fraction
-    const value = key === undefined ? undefined : this.values.get(key)
-    if (typeof value === 'object') ({ numerator, denominator } = value)
-    else if (typeof value === 'number' && Number.isInteger(value) && value >= 0) {
-      numerator = value
-      denominator = 100
-    }
+    const { numerator, denominator } = this.shareOf(key, fraction)
     return random * denominator < numerator
+  }
+
+  shareOf(key: string | undefined, fraction: FractionOf): FractionOf {
+    const value = key === undefined ? undefined : this.values.get(key)
+    if (typeof value === 'object') return value
+    const isPercent = typeof value === 'number' && Number.isInteger(value) && value >= 0
+    return isPercent ? { numerator: value, denominator: 100 } : fraction
   }
 }
 

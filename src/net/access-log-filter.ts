@@ -80,8 +80,7 @@ function compileComparison(json: ComparisonFilterJson | undefined): (value: numb
   const key = json?.value?.runtimeKey ?? ''
   const bound = (thread: ThreadContext): number =>
     key === '' ? fallback : thread.runtime.snapshot.getNumber(key, fallback)
-  // NE is younger than the package that the types come from.
-  switch (json?.op as string | undefined) {
+  switch (json?.op) {
     case 'GE':
       return (value, thread) => value >= bound(thread)
     case 'LE':
@@ -101,8 +100,9 @@ function compileRuntime(json: RuntimeFilterJson): Matches {
   return ({ requestHeaders }, thread) => {
     const id = independent ? undefined : requestHeaders?.lookup('x-request-id')
     const number = id === undefined ? Number.NaN : Number.parseInt(id.slice(0, 8), 16)
-    const random = Number.isNaN(number) ? thread.random() : (number % 10_000) / 10_000
-    return thread.runtime.snapshot.featureEnabled(key, fraction, random)
+    if (Number.isNaN(number)) return thread.runtime.snapshot.featureEnabled(key, fraction, thread.random())
+    const { numerator, denominator } = thread.runtime.snapshot.shareOf(key, fraction)
+    return number % denominator < numerator
   }
 }
 

@@ -175,7 +175,6 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.upstreamConnectionId = stream.connection.id
     info.upstreamSsl = stream.connection.ssl
     info.upstreamHostAddress = host.addressText
-    info.upstreamLocalAddress = stream.connection.localAddress
     info.upstreamProtocol = stream.protocol
     info.upstreamBytes = encoder.meter
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
