@@ -48,6 +48,7 @@ export {
   queryParameter,
   removeQueryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export { CONNECTION_INPUTS, connectionInput } from './matching/connection-inputs.ts'
 export { filterStateText } from './matching/filter-state.ts'
 export { REQUEST_INPUTS, requestInput } from './matching/http-inputs.ts'
 export { EXCHANGE_INPUTS, exchangeInput, isKnownWithRequest, MatchingData } from './matching/matching-data.ts'

@@ -1,14 +1,19 @@
-// Network filters, listener filters and access loggers of Envoy that are refused as a whole: what each is, and what to do instead.
+// Network filters, listener filters, access loggers and cluster specifiers of Envoy that are refused as a whole: what each is, and what to do instead.
 
 const NETWORK = 'envoy.extensions.filters.network'
 const LISTENER = 'envoy.extensions.filters.listener'
 const LOGGERS = 'envoy.extensions.access_loggers'
+const SPECIFIERS = 'envoy.extensions.router.cluster_specifiers'
 const OPAQUE = 'use tcp_proxy, which carries it without looking'
 const NATIVE = 'it loads native code into Envoy, whose interface Node.js does not have'
 const REDIRECTED = 'Node.js cannot ask the kernel where a redirected connection was going (SO_ORIGINAL_DST)'
 
 /** Full type name -> the reason, as docs/compat.md prints it. */
 export const REFUSED_CONNECTION_EXTENSIONS: Readonly<Record<string, string>> = {
+  [`${SPECIFIERS}.dynamic_modules.v3.DynamicModuleClusterSpecifier`]: `${NATIVE}; use the matcher plugin`,
+  [`${SPECIFIERS}.golang.v3alpha.Config`]: `${NATIVE}; use the matcher plugin`,
+  [`${SPECIFIERS}.lua.v3.LuaConfig`]:
+    'it names clusters by a script; use the matcher plugin, or cluster_header with a header that the lua filter sets',
   [`${NETWORK}.client_ssl_auth.v3.ClientSSLAuth`]:
     'it asks a service for certificates that may connect; use validation_context, RBAC or ext_authz',
   [`${NETWORK}.dubbo_proxy.v3.DubboProxy`]: `it speaks Dubbo; ${OPAQUE}`,

@@ -5,6 +5,7 @@ import { type CompileContext, type ConfigPath, declareSupport } from '../../conf
 import { compileMutationLevel, type HeaderMap, HeaderName, type Route, type RouteTable } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { ClusterCheck } from './cluster-check.ts'
+import { namedPlugins } from './cluster-specifier.ts'
 import { DomainIndex, withoutPort } from './domain-index.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
 import { compileShadowPolicies } from './shadow-policy.ts'
@@ -28,10 +29,10 @@ declareSupport('envoy.config.route.v3.RouteConfiguration', {
     'typed_per_filter_config',
     'vhost_header',
     'request_mirror_policies',
+    'cluster_specifier_plugins',
   ],
   refused: {
     vhds: 'virtual hosts on demand are not part of this release; list them in virtual_hosts',
-    cluster_specifier_plugins: 'cluster specifier plugins are not available',
     route_specifiers: 'route specifier extensions are not available',
   },
   accepted: { metadata: 'shown by config dumps; nothing reads it' },
@@ -98,6 +99,7 @@ export function compileRouteConfiguration(
     mostSpecificWins: config.mostSpecificHeaderMutationsWins === true,
     ignorePathParameters: config.ignorePathParametersInPathMatching === true,
     maxDirectResponseBodyBytes: config.maxDirectResponseBodySizeBytes ?? DEFAULT_MAX_DIRECT_RESPONSE_BYTES,
+    plugins: namedPlugins(config.clusterSpecifierPlugins, context, path.field('cluster_specifier_plugins')),
     filterConfigs: compilePerFilterConfigs(config.typedPerFilterConfig, null, context, path),
   }
   const domains = new DomainIndex<VirtualHost>()

@@ -57,12 +57,10 @@ declareSupport('envoy.config.route.v3.RouteAction', {
     'rate_limits',
     'include_vh_rate_limits',
     'cors',
+    'cluster_specifier_plugin',
+    'inline_cluster_specifier_plugin',
   ],
   refused: {
-    cluster_specifier_plugin:
-      'cluster specifier plugins are not available; use cluster, cluster_header or weighted_clusters',
-    inline_cluster_specifier_plugin:
-      'cluster specifier plugins are not available; use cluster, cluster_header or weighted_clusters',
     retry_policy_typed_config: 'use retry_policy',
     internal_redirect_action: 'removed from the API; use internal_redirect_policy',
     max_internal_redirects: 'removed from the API; use internal_redirect_policy',

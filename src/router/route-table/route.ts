@@ -1,7 +1,8 @@
 // route.v3.Route: a match and what is done with what matches.
-import type { RouteJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
+import type { RouteActionJson, RouteJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type ConfigPath, declareSupport, int64 } from '../../config/index.ts'
 import { compileMutationLevel, type HeaderMutations, type MutationLevel, type Route } from '../../http/index.ts'
+import { compileSpecifier, pluginOf } from './cluster-specifier.ts'
 import { withDeprecatedCors } from './deprecated-cors.ts'
 import { compileDirectResponse } from './direct-response-action.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
@@ -102,7 +103,9 @@ function mayWait({ route, typedPerFilterConfig }: RouteJson): boolean {
     route.hostRewritePathRegex === undefined &&
     route.pathRewritePolicy === undefined &&
     route.hashPolicy === undefined &&
-    route.rateLimits === undefined
+    route.rateLimits === undefined &&
+    route.clusterSpecifierPlugin === undefined &&
+    route.inlineClusterSpecifierPlugin === undefined
   )
 }
 
@@ -114,12 +117,24 @@ export function compileRoute(route: RouteJson, scope: VirtualHostScope, path: Co
   const fields = compileFields(route, matcher, scope, path)
   // Whoever only checks needs no more than the findings.
   if (late) return { matcher, choice: new LateChoice(route, matcher, scope, path) }
-  const weighted = route.route?.weightedClusters
-  const choice =
-    weighted === undefined
-      ? new SingleChoice(new RouteEntry(fields))
-      : compileWeightedClusters(weighted, fields, scope, path.field('route').field('weighted_clusters'))
+  const choice = compileChoice(route.route ?? {}, fields, scope, path.field('route'))
   return choice === undefined ? undefined : { matcher, choice }
+}
+
+function compileChoice(
+  action: RouteActionJson,
+  fields: RouteEntryFields,
+  scope: VirtualHostScope,
+  path: ConfigPath,
+): RouteChoice | undefined {
+  const { weightedClusters } = action
+  if (weightedClusters !== undefined) {
+    return compileWeightedClusters(weightedClusters, fields, scope, path.field('weighted_clusters'))
+  }
+  const plugin = pluginOf(action, scope.plugins, scope.context, path)
+  return plugin === undefined
+    ? new SingleChoice(new RouteEntry(fields))
+    : compileSpecifier(plugin, fields, scope.context)
 }
 
 function compileFields(

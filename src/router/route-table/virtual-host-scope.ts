@@ -2,6 +2,7 @@
 import type { CompileContext } from '../../config/index.ts'
 import type { MutationLevel, RetryPolicyPlan, ShadowPolicyPlan, VirtualHostPlan } from '../../http/index.ts'
 import type { ClusterCheck } from './cluster-check.ts'
+import type { PlacedPlugin } from './cluster-specifier.ts'
 import type { PerFilterConfigs } from './per-filter-config.ts'
 
 /** Settings of the route configuration that reach down to its routes. */
@@ -13,6 +14,8 @@ export interface TableScope {
   readonly ignorePathParameters: boolean
   readonly maxDirectResponseBodyBytes: number
   readonly filterConfigs: PerFilterConfigs | null
+  /** cluster_specifier_plugins, by name. */
+  readonly plugins: ReadonlyMap<string, PlacedPlugin>
   /** For routes without policies of their own: the most specific list wins. */
   readonly shadowPolicies: readonly ShadowPolicyPlan[]
 }
