@@ -98,7 +98,9 @@ export class ResourceChecker {
     const verdicts = this.verdictsFor(schema)
     if (verdicts === null) return this.error('unsupported', `${schema.typeName} is not supported by this release`)
     const out: Json = {}
-    let oneofs: Map<string, FieldSchema> | null = null
+    // Most messages have one oneof or none.
+    let oneof: FieldSchema | null = null
+    let others: Map<string, FieldSchema> | null = null
     let misspelt: Set<string> | null = null
     for (const key of Object.keys(value)) {
       const field = schema.byKey.get(key)
@@ -113,13 +115,18 @@ export class ResourceChecker {
       if (key !== field.name && field.name in value)
         this.error('duplicate-key', `is set twice, as ${field.name} and as ${key}`)
       else if (field.oneof !== '') {
-        oneofs ??= new Map()
-        this.oneofMember(oneofs, field)
+        if (oneof === null) oneof = field
+        else if (oneof.oneof === field.oneof) this.oneofTwice(oneof, field)
+        else {
+          others ??= new Map()
+          this.oneofMember(others, field)
+        }
       }
       this.field(field, raw, out, verdicts?.get(field))
       this.path.pop()
     }
-    this.absentFields(schema, value, out, oneofs, misspelt)
+    if (schema.mandatory.length > 0) this.absentFields(schema, value, out, misspelt)
+    if (schema.requiredOneofs.length > 0) this.absentOneofs(schema, oneof, others, misspelt)
     return out
   }
 
@@ -152,7 +159,11 @@ export class ResourceChecker {
   private oneofMember(seen: Map<string, FieldSchema>, field: FieldSchema): void {
     const other = seen.get(field.oneof)
     if (other === undefined) seen.set(field.oneof, field)
-    else this.error('oneof', `only one of ${other.name} and ${field.name} may be set`)
+    else this.oneofTwice(other, field)
+  }
+
+  private oneofTwice(first: FieldSchema, second: FieldSchema): void {
+    this.error('oneof', `only one of ${first.name} and ${second.name} may be set`)
   }
 
   /** A field that is there, but misspelt, is not missed once more. */
@@ -160,7 +171,6 @@ export class ResourceChecker {
     schema: MessageSchema,
     value: Readonly<Json>,
     out: Json,
-    oneofs: ReadonlyMap<string, FieldSchema> | null,
     misspelt: ReadonlySet<string> | null,
   ): void {
     for (const { field, violation } of schema.mandatory) {
@@ -170,8 +180,17 @@ export class ResourceChecker {
       this.error('required', violation.message, { expected: violation.expected })
       this.path.pop()
     }
+  }
+
+  private absentOneofs(
+    schema: MessageSchema,
+    oneof: FieldSchema | null,
+    others: ReadonlyMap<string, FieldSchema> | null,
+    misspelt: ReadonlySet<string> | null,
+  ): void {
     for (const { name, members } of schema.requiredOneofs) {
-      if (oneofs?.has(name) || (misspelt !== null && members.some(member => misspelt.has(member.name)))) continue
+      if (oneof?.oneof === name || others?.has(name) === true) continue
+      if (misspelt !== null && members.some(member => misspelt.has(member.name))) continue
       this.error('required', `one of ${members.map(member => member.name).join(', ')} must be set`)
     }
   }

@@ -36,6 +36,11 @@ export class CandidateList {
   seal(): void {
     const all = this.all ?? []
     this.all = null
+    // The usual case, of which there may be 10,000.
+    if (all.length === 1) {
+      this.scanned = [all[0]!.index]
+      return
+    }
     const last = all.findIndex(candidate => candidate.unconditional)
     const reachable = last < 0 ? all : all.slice(0, last + 1)
     const keyed = reachable.filter(candidate => candidate.exactHeader !== null)

@@ -59,6 +59,20 @@ declareSupport('envoy.config.route.v3.VirtualCluster', { supported: ['headers', 
 
 type TlsRequirement = 'NONE' | 'EXTERNAL_ONLY' | 'ALL'
 
+class LateSelector implements RouteSelector {
+  private readonly make: () => RouteSelector
+  private selector: RouteSelector | null = null
+
+  constructor(make: () => RouteSelector) {
+    this.make = make
+  }
+
+  find(headers: HeaderMap, info: StreamInfo, random: number): number {
+    this.selector ??= this.make()
+    return this.selector.find(headers, info, random)
+  }
+}
+
 export class VirtualHost {
   readonly name: string
   private readonly selector: RouteSelector
@@ -138,7 +152,9 @@ export function compileVirtualHost(host: VirtualHostJson, table: TableScope, pat
   if (host.matcher === undefined) {
     const routes = compileRoutes(host, scope, path.field('routes'))
     const matchers = routes.map(route => route.matcher)
-    return new VirtualHost(plan, new RouteIndex(matchers, table.ignorePathParameters), routes, tls)
+    const index = () => new RouteIndex(matchers, table.ignorePathParameters)
+    // Whoever only checks looks nothing up, but for explanations.
+    return new VirtualHost(plan, context.checked === true ? index() : new LateSelector(index), routes, tls)
   }
   if (host.routes !== undefined) {
     context.diagnostics.error(path, 'a virtual host has either routes or a matcher', { expected: 'one of the two' })
