@@ -4,6 +4,8 @@ import type { Ask, Reply, Side } from './side.ts'
 import { cluster, type Dice, endpoint, type Seen, typed, type Variation } from './variation.ts'
 
 const SERVICE = 'envoy.service.ratelimit.v3'
+// Of RateLimitResponse.Code and RateLimit.Unit.
+const [OK, OVER_LIMIT, MINUTE, HOUR] = [1, 2, 2, 3]
 const FILTERS = 'filters.http'
 const NONE = { numerator: 0 }
 const ALL = { default_value: { numerator: 100, denominator: 'HUNDRED' } }
@@ -11,7 +13,10 @@ const ALL = { default_value: { numerator: 100, denominator: 'HUNDRED' } }
 interface Question {
   readonly domain?: string
   readonly hitsAddend?: number
-  readonly descriptors?: readonly { readonly entries?: readonly { readonly key?: string; readonly value?: string }[] }[]
+  readonly descriptors?: readonly {
+    readonly entries?: readonly { readonly key?: string; readonly value?: string }[]
+    readonly hitsAddend?: unknown
+  }[]
 }
 
 /** Says no to descriptors with `refuse` in them; its answers depend on nothing else. */
@@ -37,23 +42,28 @@ export class RateLimiter {
   private answer(question: Question): object {
     this.questions.push(question)
     const statuses = (question.descriptors ?? []).map(descriptor => {
-      const text = JSON.stringify(descriptor)
+      const text = (descriptor.entries ?? []).map(({ key, value }) => `${key}=${value}`).join()
       const limited = text.includes('refuse')
-      const code = limited ? 'OVER_LIMIT' : 'OK'
-      const unit = text.includes('hour') ? 'HOUR' : 'MINUTE'
+      const code = limited ? OVER_LIMIT : OK
+      const unit = text.includes('hour') ? HOUR : MINUTE
       const named = text.includes('named') ? { name: 'a "name"' } : {}
       if (text.includes('unlimited')) return { code }
       const currentLimit = { requestsPerUnit: text.length, unit, ...named }
-      return { code, currentLimit, limitRemaining: limited ? 0 : text.length % 7, durationUntilReset: '17s' }
+      return {
+        code,
+        currentLimit,
+        limitRemaining: limited ? 0 : text.length % 7,
+        durationUntilReset: { seconds: 17n, nanos: 0 },
+      }
     })
-    const over = statuses.some(({ code }) => code === 'OVER_LIMIT')
+    const over = statuses.some(({ code }) => code === OVER_LIMIT)
     const headers = [{ key: 'x-of-limiter', value: 'yes' }]
     return {
-      overallCode: over ? 'OVER_LIMIT' : 'OK',
+      overallCode: over ? OVER_LIMIT : OK,
       statuses,
       responseHeadersToAdd: headers,
       requestHeadersToAdd: headers,
-      ...(over ? { rawBody: Buffer.from('too many').toString('base64') } : {}),
+      ...(over ? { rawBody: Buffer.from('too many') } : {}),
     }
   }
 
@@ -140,6 +150,7 @@ const askOf = (dice: Dice): Ask => ({
   method: dice.one(['GET', 'POST']),
   path: dice.one(['', '?q=1', '?q=2&x=3', '?q=']),
   headers: {
+    host: 'origin.test',
     ...(dice.chance(0.6) ? { 'x-tenant': dice.one(['a', 'b', '']) } : {}),
     ...(dice.chance(0.3) ? { 'x-other': 'o' } : {}),
   },
@@ -211,7 +222,9 @@ const shown = ({ domain, hitsAddend, descriptors }: Question): object => ({
   domain,
   hitsAddend: hitsAddend ?? 0,
   // The address of the cluster is that of its place, the same on both sides.
-  descriptors: JSON.stringify(descriptors),
+  descriptors: (descriptors ?? []).map(({ entries = [], hitsAddend: hits }) => {
+    return `${entries.map(({ key, value }) => `${key}=${value}`).join()} ${hits ?? ''}`
+  }),
 })
 
 function said({ status, flags, details, headers, error }: Reply): object {

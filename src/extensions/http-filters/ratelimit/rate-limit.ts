@@ -44,6 +44,8 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
   private cluster: Cluster | null = null
   private call: GrpcCall | null = null
   private answer: RateLimitAnswer | null = null
+  /** What was asked; the answer's statuses are in their order. */
+  private descriptors: readonly RateLimitDescriptor[] = []
   /** The service answered within the call that asked it. */
   private inCall = false
   private refused = false
@@ -66,6 +68,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     this.cluster = cluster
     const descriptors = this.describe(headers, false)
     if (descriptors.length === 0) return FilterContinue
+    this.descriptors = descriptors
     this.state = Calling
     this.inCall = true
     const call = plan.service.ask(this.thread, this.domain, descriptors, this)
@@ -158,7 +161,8 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
       this.addResponseHeaders(reply)
       this.answer = null
       const first = answer.statuses.find(({ currentLimit }) => currentLimit !== undefined)
-      if (plan.retryAfterHeader && first !== undefined) reply.append(RETRY_AFTER, secondsUntilReset(first))
+      if (plan.retryAfterHeader && plan.rateLimitedStatus === 429 && first !== undefined)
+        reply.append(RETRY_AFTER, secondsUntilReset(first))
       plan.responseHeaders.apply(reply, headers, reply, callbacks.info)
     }
     const grpcStatus = plan.resourceExhausted ? GRPC_RESOURCE_EXHAUSTED : -1
@@ -192,7 +196,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     for (const field of answer.responseHeadersToAdd)
       headers.append(HeaderName.of(field.key), rateLimitHeaderValue(field))
     if (answer.overallCode === CodeOverLimit && plan.envoyRateLimitedHeader) headers.set(X_ENVOY_RATELIMITED, 'true')
-    if (plan.xRateLimitHeaders) addRateLimitHeaders(headers, answer.statuses)
+    addRateLimitHeaders(headers, answer.statuses, this.descriptors, plan.xRateLimitHeaders)
   }
 
   private count(slot: number): void {

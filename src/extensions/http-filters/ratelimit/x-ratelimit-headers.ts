@@ -1,5 +1,5 @@
 // x-ratelimit-limit, -remaining and -reset: draft-ietf-httpapi-ratelimit-headers-03, as Envoy writes them.
-import { type HeaderMap, HeaderName } from '../../../http/index.ts'
+import { type HeaderMap, HeaderName, type RateLimitDescriptor } from '../../../http/index.ts'
 import type { RateLimitStatus } from '../../../upstream/index.ts'
 
 const LIMIT = HeaderName.of('x-ratelimit-limit')
@@ -9,11 +9,21 @@ const RESET = HeaderName.of('x-ratelimit-reset')
 /** Seconds by RateLimitResponse.RateLimit.Unit. */
 const WINDOW_SECONDS = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800]
 
-/** The descriptor with the least left speaks; the limits of all follow the first number. */
-export function addRateLimitHeaders(headers: HeaderMap, statuses: readonly RateLimitStatus[]): void {
+/**
+ * Of the descriptors that want these headers the one with the least left speaks; the limits of all of them follow the first
+ * number. `byDefault`: whether those want them that do not say.
+ */
+export function addRateLimitHeaders(
+  headers: HeaderMap,
+  statuses: readonly RateLimitStatus[],
+  descriptors: readonly RateLimitDescriptor[],
+  byDefault: boolean,
+): void {
   let tightest: RateLimitStatus | null = null
   let policy = ''
-  for (const status of statuses) {
+  for (const [at, status] of statuses.entries()) {
+    const option = descriptors[at]?.xRateLimitOption ?? 'UNSPECIFIED'
+    if (option === 'UNSPECIFIED' ? !byDefault : option === 'OFF') continue
     const limit = status.currentLimit
     if (limit === undefined) continue
     if (tightest === null || status.limitRemaining < tightest.limitRemaining) tightest = status
