@@ -300,7 +300,11 @@ export class Connection {
       this.pendingStart = this.pendingEnd = buffers.outputPosition
     }
     if (buffers.output.length - buffers.outputPosition < max) {
-      if (this.pendingEnd > this.pendingStart) this.writePending()
+      if (this.pendingEnd > this.pendingStart) {
+        this.writePending()
+        // So much within one callback: whoever makes it must learn at once that the peer does not take it.
+        if (this.socket.writableLength > 0) this.checkWatermark()
+      }
       // Others' pending bytes may still stand in the old buffer: it lives until they are written.
       if (buffers.output.length - buffers.outputPosition < max) buffers.giveAwayOutput(max)
       buffers.outputOwner = this

@@ -5,7 +5,17 @@ import { createServer, type Server } from 'node:http'
 import http2 from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { bootstrap, freePorts, httpListener, ProxyProcess, staticCluster } from '../harness/index.ts'
+import { FrameData, FrameGoAway, MAX_STREAM_ID } from '../../src/http/codec/http2/constants.ts'
+import { headers, request } from '../../src/http/codec/http2/testing/frames.ts'
+import {
+  bootstrap,
+  freePorts,
+  http2Start,
+  httpListener,
+  ProxyProcess,
+  RawHttp2,
+  staticCluster,
+} from '../harness/index.ts'
 
 const CONNECTIONS = Number(process.env['CHURN_CONNECTIONS'] ?? 40_000)
 const STREAMS = Number(process.env['CHURN_STREAMS'] ?? 20_000)
@@ -104,5 +114,18 @@ describe('churn', { skip: process.platform !== 'linux' && 'reads memory from /pr
     session.close()
     await once(session, 'close')
     await check(memory, GROWTH_KB, text => t.diagnostic(text))
+  })
+
+  test('a client that has used up its stream ids begins no further one, and its connection ends with GOAWAY', async () => {
+    using client = await RawHttp2.connect(port)
+    client.send(http2Start(), headers(MAX_STREAM_ID - 2, request()), headers(MAX_STREAM_ID, request()))
+    const answered = (id: number) =>
+      client.until(frames => frames.some(frame => frame.id === id && frame.type === FrameData))
+    assert.ok(await answered(MAX_STREAM_ID - 2))
+    assert.ok(await answered(MAX_STREAM_ID))
+    client.send(headers(1, request()))
+    assert.ok(await client.untilEnd())
+    assert.ok(client.frames.some(({ type }) => type === FrameGoAway))
+    assert.deepEqual(await proxy.gaugesLeft(), [])
   })
 })

@@ -1,5 +1,5 @@
 // Everything at once for a while (D11 of the attacks): HTTP/1.1 and HTTP/2, with and without TLS, connections of one request,
-// big bodies, slow readers, clients that leave. Memory does not climb, nothing fails, nothing is left behind.
+// HTTP/2 to the origin, WebSockets, raw TCP, big bodies, slow readers, clients that leave. Memory does not climb, nothing fails, nothing is left behind.
 // SOAK_MS: how long; a minute by default, as long as one likes.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
+import { WebSocket, WebSocketServer } from 'ws'
 import {
   bootstrap,
   freePorts,
@@ -18,6 +19,7 @@ import {
   ProxyProcess,
   parseResponses,
   RawClient,
+  socketAddress,
   staticCluster,
   TestAuthority,
 } from '../harness/index.ts'
@@ -33,6 +35,8 @@ const SLOPE_LIMIT_KB = SOAK_MS >= 300_000 ? 1024 : 15 * 1024
 const BIG_BYTES = 4 << 20
 const SLOW_BYTES = 1 << 20
 const SLOW_PAUSE_MS = 20
+const TCP_PROXY = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'
+const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const CONTEXT = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'
 
 const BIG = Buffer.alloc(BIG_BYTES)
@@ -66,13 +70,37 @@ describe('soak', { skip: process.platform !== 'linux' && 'reads memory from /pro
   let proxy: ProxyProcess
   let port = 0
   let tlsPort = 0
+  let tcpPort = 0
+  let overPort = 0
+  let webSockets: WebSocketServer
+  let http2Origin: http2.Http2Server
   let running = true
 
   before(async () => {
     origin = createServer(answer).listen(0, '127.0.0.1')
     await once(origin, 'listening')
     origin.unref()
-    ;[port, tlsPort] = (await freePorts(2)) as [number, number]
+    http2Origin = http2.createServer((request, response) => void request.pipe(response)).listen(0, '127.0.0.1')
+    await once(http2Origin, 'listening')
+    webSockets = new WebSocketServer({ server: origin })
+    webSockets.on('connection', socket => {
+      socket.on('error', () => socket.terminate())
+      socket.on('message', data => socket.send(data))
+    })
+    ;[port, tlsPort, tcpPort, overPort] = (await freePorts(4)) as [number, number, number, number]
+    const originPort = (origin.address() as AddressInfo).port
+    const tcp = { '@type': TCP_PROXY, stat_prefix: 'tcp', cluster: 'origin' }
+    const tcpListener = {
+      name: 'tcp',
+      address: socketAddress(tcpPort),
+      filter_chains: [{ filters: [{ name: 'tcp', typed_config: tcp }] }],
+    }
+    const over = httpListener({ port: overPort, routes: [{ match: { prefix: '/' }, route: { cluster: 'http2' } }] })
+    const http2Cluster = staticCluster('http2', (http2Origin.address() as AddressInfo).port, {
+      typed_extension_protocol_options: {
+        [OPTIONS]: { '@type': `type.googleapis.com/${OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
+      },
+    })
     const pair = { certificate_chain: { filename: certificate.cert }, private_key: { filename: certificate.key } }
     const context = {
       '@type': CONTEXT,
@@ -82,14 +110,21 @@ describe('soak', { skip: process.platform !== 'linux' && 'reads memory from /pro
     const chain = { ...listener.filter_chains[0], transport_socket: { name: 'tls', typed_config: context } }
     proxy = await ProxyProcess.start(
       bootstrap(
-        [httpListener({ port }), { ...listener, filter_chains: [chain] }],
-        [staticCluster('origin', (origin.address() as AddressInfo).port)],
+        [
+          httpListener({ port, hcm: { upgrade_configs: [{ upgrade_type: 'websocket' }] } }),
+          { ...listener, filter_chains: [chain] },
+          tcpListener,
+          over,
+        ],
+        [staticCluster('origin', originPort), http2Cluster],
       ),
     )
   })
   after(async () => {
     await proxy?.stop()
+    webSockets.close()
     origin.closeAllConnections()
+    http2Origin.close()
     authority[Symbol.dispose]()
   })
 
@@ -151,6 +186,25 @@ describe('soak', { skip: process.platform !== 'linux' && 'reads memory from /pro
       client.send(BIG)
       const [response] = parseResponses(await client.untilEnd())
       assert.equal(digest(Buffer.from(response?.body ?? '', 'latin1')), BIG_DIGEST)
+    },
+    TCP: async () => keepAlive(await RawClient.connect(tcpPort)),
+    'HTTP/2 to the origin': async () => {
+      using client = await RawClient.connect(overPort)
+      client.send(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${BIG_BYTES}\r\nconnection: close\r\n\r\n`)
+      client.send(BIG)
+      const [response] = parseResponses(await client.untilEnd())
+      assert.equal(digest(Buffer.from(response?.body ?? '', 'latin1')), BIG_DIGEST)
+    },
+    WebSocket: async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
+      await once(socket, 'open')
+      for (let i = 0; i < 5; i++) {
+        socket.send(BIG.subarray(0, SLOW_BYTES))
+        const [back] = (await once(socket, 'message')) as [Buffer]
+        assert.equal(back.length, SLOW_BYTES)
+      }
+      socket.close()
+      await once(socket, 'close')
     },
     'slow reader': async () => {
       using client = await RawClient.connect(port)
