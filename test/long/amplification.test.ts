@@ -19,10 +19,12 @@ const LANES = 16
 const HELD = 16
 const LIMIT = 100
 /** What the proxy's heap breathes by, whatever is asked of it. */
-const NOISE_KB = 24 * 1024
+const NOISE_KB = 96 * 1024
 /** However much is sent. */
-const MOST_KB = 128 * 1024
+const MOST_KB = 192 * 1024
 const SAMPLE_MS = 20
+/** A write that is not taken is looked at again. */
+const PATIENCE_MS = 500
 const TICK_MS = 10
 
 const BODY = 'b'.repeat(4000)
@@ -110,7 +112,7 @@ class Attack {
       const bytes = this.probe.round(n)
       if (bytes === null) return true
       if (bytes.length > 0 && !socket.write(bytes))
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined)
+        await Promise.race([once(socket, 'drain'), once(socket, 'close'), sleep(PATIENCE_MS)]).catch(() => undefined)
       else await new Promise(resolve => setImmediate(resolve))
     }
     socket.destroy()
