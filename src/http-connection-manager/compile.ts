@@ -101,7 +101,6 @@ export function compileHttpConnectionManager(
     skipXffAppend: config.skipXffAppend ?? false,
     forwardedClientCert: compileForwardedClientCert(config),
     appendXForwardedPort: config.appendXForwardedPort ?? false,
-    representIpv4AsIpv6: false,
     originalIpDetectors: detectors,
     internalAddresses: compileInternalAddresses(config),
     earlyMutations: compileEarlyMutations(config.earlyHeaderMutationExtensions ?? [], context, path),

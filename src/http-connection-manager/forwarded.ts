@@ -37,7 +37,8 @@ const bitsOf = (names: readonly HeaderName[], word: 0 | 1): number =>
 const FORBIDDEN_0 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 0)
 const FORBIDDEN_1 = bitsOf([...EXTERNAL_FORBIDDEN, ...EDGE_FORBIDDEN], 1)
 
-const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
+/** As Envoy: these alone, not all of 127.0.0.0/8. */
+const LOOPBACK = /^(?:127\.0\.0\.1|::1|::ffff:127\.0\.0\.1)$/
 
 const PROTO_HTTP = new http.PreparedLine(http.X_FORWARDED_PROTO, 'http')
 const PROTO_HTTPS = new http.PreparedLine(http.X_FORWARDED_PROTO, 'https')

@@ -89,7 +89,6 @@ export interface HttpConnectionManagerPlan {
   readonly skipXffAppend: boolean
   readonly appendXForwardedPort: boolean
   readonly forwardedClientCert: ForwardedClientCertPlan
-  readonly representIpv4AsIpv6: boolean
   readonly originalIpDetectors: readonly OriginalIpDetector[]
   readonly internalAddresses: InternalAddresses | null
   /** Carried out before anything looks at the headers; null: none. */

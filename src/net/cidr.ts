@@ -55,9 +55,9 @@ export function ipText(ip: IpGroups): string {
   return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`
 }
 
-/** 127.0.0.0/8 or ::1. */
+/** 127.0.0.1 or ::1: as Envoy, not all of 127.0.0.0/8. */
 export function isLoopback(ip: IpGroups): boolean {
-  if (ip.length === 2) return ip[0]! >> 8 === 127
+  if (ip.length === 2) return ip[0] === 0x7f00 && ip[1] === 1
   return ip[7] === 1 && ip.slice(0, 7).every(group => group === 0)
 }
 

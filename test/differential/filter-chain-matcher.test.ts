@@ -136,6 +136,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     [from('10.0.0.1', 1, '10.0.0.2', 1)]: 'default',
     [from('10.0.0.1', 1, '10.0.0.1', 2)]: 'a',
     [from('127.0.0.1', 1, '10.0.0.1', 2)]: 'a',
+    [from('127.0.0.2', 1, '10.0.0.1', 2)]: 'default',
     'no header at all': 'a',
   },
   transport: { 'plain text': 'b' },
