@@ -32,6 +32,7 @@ export const TRANSPORT_TIMEOUT = LISTENER_STATS.slot('downstream_cx_transport_so
 export const CX_TOTAL = LISTENER_STATS.slot('downstream_cx_total')
 export const CX_DESTROY = LISTENER_STATS.slot('downstream_cx_destroy')
 export const CX_OVERFLOW = LISTENER_STATS.slot('downstream_cx_overflow')
+export const CX_OVERLOAD_REJECT = LISTENER_STATS.slot('downstream_cx_overload_reject')
 export const GLOBAL_CX_OVERFLOW = LISTENER_STATS.slot('downstream_global_cx_overflow')
 export const PRE_CX_TIMEOUT = LISTENER_STATS.slot('downstream_pre_cx_timeout')
 export const LISTENER_FILTER_REMOTE_CLOSE = LISTENER_STATS.slot('downstream_listener_filter_remote_close')

@@ -38,7 +38,8 @@ declareSupport('envoy.config.listener.v3.Listener', {
     api_listener: 'an API listener serves an embedding application, and there is none',
     internal_listener: 'internal listeners are not part of this release; use a pipe address',
     enable_mptcp: NO_SOCKET_OPTIONS,
-    bypass_overload_manager: 'the overload manager is not part of this release, so there is nothing to bypass',
+    bypass_overload_manager:
+      'the overload manager of this release is for all listeners; the admin interface is never under it',
     per_connection_buffer_high_watermark_timeout: 'not part of this release; use idle timeouts',
     stats_matcher: 'per-listener stats matchers are not part of this release',
     fcds_config: 'filter chain discovery is not part of this release',

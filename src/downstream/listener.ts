@@ -97,6 +97,11 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
       handle.close()
       return
     }
+    if (thread.overload.takes('reject_incoming_connections')) {
+      this.stats.cells[stats.CX_OVERLOAD_REJECT]! += 1
+      handle.close()
+      return
+    }
     if (!this.takePlace()) {
       handle.close()
       return

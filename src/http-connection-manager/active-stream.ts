@@ -101,6 +101,11 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       this.upgrade = http10 ? null : upgradeType(headers)
       removeHopByHop(headers, this.upgrade !== null)
     }
+    if (this.thread.overload.takes('stop_accepting_requests')) {
+      manager.cells[S.RQ_OVERLOAD_CLOSE]! += 1
+      this.sendLocalReply(503, 'envoy overloaded', 'overload', null)
+      return
+    }
     if (headers.has(http.EXPECT) && !plan.proxy100Continue && asksToGoOn(headers)) this.sendContinue()
     this.startTimers(plan.requestTimeoutMs, endStream)
     if (plan.earlyMutations !== null) mutateEarly(plan.earlyMutations, headers, info)
@@ -479,6 +484,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     const { manager } = this
     if (this.thread.drain.draining && manager.mayDrain && this.thread.drain.drainClose()) {
       manager.cells[S.CX_DRAIN_CLOSE]! += 1
+      manager.lastRequest()
+    }
+    if (this.thread.overload.takes('disable_http_keepalive') && manager.mayDrain) {
+      manager.cells[S.CX_OVERLOAD_DISABLE_KEEPALIVE]! += 1
       manager.lastRequest()
     }
     if (manager.multiplexed) return

@@ -70,7 +70,7 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     record_route_resolution_stats:
       'how long routes take to be found is not measured: it does not grow with their number; leave it out',
     typed_header_validation_config: 'there is one header validator, and it is strict',
-    append_local_overload: 'the overload manager is not part of this release; leave it out',
+    append_local_overload: 'answers of the overload manager carry no header of their own here; leave it out',
     add_proxy_protocol_connection_state:
       'upstream PROXY headers are made from the connection, and not from a state of requests; leave it out',
     forward_proto_config:

@@ -22,6 +22,13 @@ export {
   networkInput,
 } from './matching/network-inputs.ts'
 export * from './network-filter.ts'
+export {
+  NO_OVERLOAD,
+  OVERLOAD_ACTIONS,
+  type OverloadActionName,
+  type OverloadLevels,
+  OverloadState,
+} from './overload-state.ts'
 export * from './own-address.ts'
 export * from './proxy-protocol-config.ts'
 export * from './proxy-protocol-header.ts'

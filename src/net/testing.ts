@@ -8,6 +8,7 @@ import { adoptConnection, type Connection, type ConnectionReader, startReading }
 import { ConnectionCounters } from './connection-counters.ts'
 import { DrainState } from './drain-state.ts'
 import { ListenSocket } from './listen-socket.ts'
+import { OverloadState } from './overload-state.ts'
 import { SharedCells } from './shared-cells.ts'
 import type { ThreadContext } from './thread.ts'
 import { ThreadBuffers } from './thread-buffers.ts'
@@ -21,6 +22,7 @@ export function testThread(): ThreadContext {
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
+    overload: new OverloadState(),
     connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
     sharedCells: new SharedCells(SharedCells.allocate(4096)),
     runtime: { snapshot: runtimeSnapshot([]) },

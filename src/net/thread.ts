@@ -4,6 +4,7 @@ import type { RuntimeSnapshot } from '../config/index.ts'
 import type { StatStore } from '../observability/index.ts'
 import type { ConnectionCounters } from './connection-counters.ts'
 import type { DrainState } from './drain-state.ts'
+import type { OverloadState } from './overload-state.ts'
 import type { SharedCells } from './shared-cells.ts'
 import type { ThreadBuffers } from './thread-buffers.ts'
 
@@ -16,6 +17,7 @@ export interface ThreadContext {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly drain: DrainState
+  readonly overload: OverloadState
   /** Counts of connections that hold across workers: for limits. */
   readonly connectionCounters: ConnectionCounters
   /** Memory of limits that hold across workers. */

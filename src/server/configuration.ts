@@ -25,6 +25,7 @@ import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
+import { compileOverload, type OverloadPlan } from './overload/overload-plan.ts'
 import { runtimeLayers } from './runtime.ts'
 import { SecretHub } from './secrets/secret-hub.ts'
 import { checkClusterSource, checkListenerSources, checkRuntimeFolders, checkSourceFile } from './source-files.ts'
@@ -43,6 +44,7 @@ export interface Configuration {
   readonly cds: ConfigSourcePlan | null
   /** dynamic_resources.lds_config; null: none. */
   readonly lds: ConfigSourcePlan | null
+  readonly overload: OverloadPlan
   readonly secrets: SecretHub
 }
 
@@ -114,6 +116,11 @@ function compileAll(
     cds: compileDynamicSource(bootstrap, 'cdsConfig', context),
     lds: compileDynamicSource(bootstrap, 'ldsConfig', context),
     admin: compileAdmin(bootstrap.admin, context, ConfigPath.root.field('admin')),
+    overload: compileOverload(
+      bootstrap.overloadManager,
+      context.diagnostics,
+      ConfigPath.root.field('overload_manager'),
+    ),
     statsSettings: compileStatsConfig(bootstrap.statsConfig, context, ConfigPath.root.field('stats_config')),
   }
 }

@@ -1,7 +1,14 @@
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { Clock, TimerWheel } from '../base/index.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
-import { ConnectionCounters, DrainState, SharedCells, ThreadBuffers, type ThreadContext } from '../net/index.ts'
+import {
+  ConnectionCounters,
+  DrainState,
+  OverloadState,
+  SharedCells,
+  ThreadBuffers,
+  type ThreadContext,
+} from '../net/index.ts'
 import type { StatStore } from '../observability/index.ts'
 
 /** What the data-plane objects of the main thread share: health checks, the admin interface's access log. */
@@ -18,6 +25,7 @@ export function mainThread(
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
+    overload: new OverloadState(),
     connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
     sharedCells: new SharedCells(SharedCells.allocate(0)),
     runtime,

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
-import type { TapRequest } from '../net/index.ts'
+import type { OverloadLevels, TapRequest } from '../net/index.ts'
 import type { StatDefinition } from '../observability/index.ts'
 import type {
   ClusterUpdate,
@@ -61,6 +61,9 @@ export interface WorkerSettings {
   /** Secrets.seed */
   readonly secretSeed: Uint8Array
   readonly healthChecksFail: boolean
+  readonly overload: OverloadLevels
+  /** Of all listeners together; Infinity: no limit. */
+  readonly maxConnections: number
   /** The cluster that this proxy is a host of itself; null: none. */
   readonly localClusterName: string | null
   /** Attached from the start; null: none. */
@@ -79,6 +82,7 @@ export type ToWorker =
   /** Share of responses that ask their client to go elsewhere, from 0 to 1; null: no drain. */
   | { readonly type: 'drain'; readonly closeProbability: number | null }
   | { readonly type: 'health_checks'; readonly fail: boolean }
+  | { readonly type: 'overload'; readonly levels: OverloadLevels }
   | { readonly type: 'stop_accepting'; readonly inboundOnly: boolean }
   /** Connections on which nothing is under way. */
   | { readonly type: 'close_idle' }

@@ -5,6 +5,7 @@ import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot 
 import {
   ConnectionCounters,
   finishLogFiles,
+  NO_OVERLOAD,
   openLogFile,
   reopenLogFiles,
   SharedCells,
@@ -33,6 +34,7 @@ import { inheritedSockets } from './inherited-sockets.ts'
 import { mainThread } from './main-thread.ts'
 import type { ResourceUpdate, RouteUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
+import { OverloadManager } from './overload/overload-manager.ts'
 import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
@@ -77,6 +79,7 @@ export class Server {
   private readonly drain: Drain
   private readonly resolveStopped: () => void
   private admin: Admin | null = null
+  private overload: OverloadManager | null = null
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
   private batch: ResourceUpdate[] | null = null
@@ -189,6 +192,8 @@ export class Server {
       secrets: this.configuration!.secrets.snapshot(),
       secretSeed: this.configuration!.secrets.seed,
       healthChecksFail: this.healthChecksFail,
+      overload: this.overload?.levels ?? NO_OVERLOAD,
+      maxConnections: this.configuration!.overload.maxConnections,
       localClusterName: localClusterName(this.configuration!.bootstrap),
       tap: this.tap.request,
     }
@@ -207,6 +212,9 @@ export class Server {
     this.noteRuntime()
     this.watchRuntime(bootstrap)
     configuration.secrets.start(this.stats, updates => void this.pool.apply(secretUpdates(updates)))
+    this.overload = new OverloadManager(configuration.overload, this.stats, levels =>
+      this.post({ type: 'overload', levels }),
+    )
     this.pool.configure()
     this.state = 'INITIALIZING'
     const problem = await this.startAdmin(configuration)
@@ -373,6 +381,7 @@ export class Server {
 
   /** Ends before anything is served. */
   async abandon(): Promise<void> {
+    this.overload?.stop()
     this.subscriptions.stop()
     this.runtimeFiles.stop()
     this.clusters.stop()
@@ -437,6 +446,7 @@ export class Server {
 
   private async end(): Promise<void> {
     clearInterval(this.flushTimer)
+    this.overload?.stop()
     this.configuration?.secrets.stop()
     this.subscriptions.stop()
     this.runtimeFiles.stop()

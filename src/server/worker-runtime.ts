@@ -74,11 +74,13 @@ export class WorkerRuntime {
     const thread: UpstreamThread = Object.assign(withClusters, { asyncClient: new RouterAsyncClient(withClusters) })
     this.thread = thread
     thread.drain.healthChecksFail = settings.healthChecksFail
+    thread.overload.levels = settings.overload
     setLogFlushInterval(thread, settings.fileFlushIntervalMs)
     if (settings.tap !== null) this.attachTap(settings.tap)
     this.listeners = new ListenerManager({
       thread,
       drainTimeMs: settings.drainTimeMs,
+      maxGlobalConnections: settings.maxConnections,
       inherited: inheritedDescriptor(settings.inherited, settings.workerIndex),
     })
   }
@@ -93,6 +95,9 @@ export class WorkerRuntime {
         break
       case 'health_checks':
         this.thread.drain.healthChecksFail = message.fail
+        break
+      case 'overload':
+        this.thread.overload.levels = message.levels
         break
       case 'stop_accepting':
         this.listeners.stopAccepting(plan => !message.inboundOnly || plan.trafficDirection === 'INBOUND')

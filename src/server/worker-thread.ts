@@ -1,6 +1,13 @@
 import { Clock, TimerWheel } from '../base/index.ts'
 import { runtimeSnapshot } from '../config/index.ts'
-import { ConnectionCounters, DrainState, SharedCells, ThreadBuffers, type ThreadContext } from '../net/index.ts'
+import {
+  ConnectionCounters,
+  DrainState,
+  OverloadState,
+  SharedCells,
+  ThreadBuffers,
+  type ThreadContext,
+} from '../net/index.ts'
 import { type StatDefinition, StatStore } from '../observability/index.ts'
 import type { WorkerSettings } from './messages.ts'
 
@@ -17,6 +24,7 @@ export function workerThread(
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
+    overload: new OverloadState(),
     connectionCounters: new ConnectionCounters(settings.connectionCounters, settings.workers, settings.workerIndex),
     sharedCells: new SharedCells(settings.sharedCells),
     runtime: { snapshot: runtimeSnapshot(settings.runtimeLayers) },

@@ -3,7 +3,7 @@
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import { loadBootstrap } from '../../src/config/index.ts'
-import { ConnectionCounters, SharedCells } from '../../src/net/index.ts'
+import { ConnectionCounters, NO_OVERLOAD, SharedCells } from '../../src/net/index.ts'
 import { logLevels } from '../../src/observability/index.ts'
 import type { FromWorker, ResourceUpdate } from '../../src/server/messages.ts'
 import { WorkerRuntime } from '../../src/server/worker-runtime.ts'
@@ -31,6 +31,8 @@ export async function startWorker(yaml: string): Promise<WorkerRuntime> {
       secrets: [],
       secretSeed: new Uint8Array(32),
       healthChecksFail: false,
+      overload: NO_OVERLOAD,
+      maxConnections: Number.POSITIVE_INFINITY,
       localClusterName: null,
       tap: null,
     },

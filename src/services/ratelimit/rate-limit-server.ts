@@ -1,6 +1,13 @@
 import { Clock, TimerWheel } from '../../base/index.ts'
 import { runtimeSnapshot } from '../../config/index.ts'
-import { ConnectionCounters, DrainState, SharedCells, ThreadBuffers, type ThreadContext } from '../../net/index.ts'
+import {
+  ConnectionCounters,
+  DrainState,
+  OverloadState,
+  SharedCells,
+  ThreadBuffers,
+  type ThreadContext,
+} from '../../net/index.ts'
 import { log, StatReader, StatStore } from '../../observability/index.ts'
 import { ConfigWatch } from './config/config-watch.ts'
 import { RateLimitConfig } from './config/rate-limit-config.ts'
@@ -161,6 +168,7 @@ function serviceThread(stats: StatStore): ThreadContext {
     buffers: new ThreadBuffers(),
     random: Math.random,
     drain: new DrainState(),
+    overload: new OverloadState(),
     connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
     sharedCells: new SharedCells(SharedCells.allocate(0)),
     runtime: { snapshot: runtimeSnapshot([]) },

@@ -20,7 +20,14 @@ import { directResponseFactory } from '../../../src/extensions/network-filters/d
 import { echoFactory } from '../../../src/extensions/network-filters/echo/index.ts'
 import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
-import { ConnectionCounters, DrainState, finishLogFiles, SharedCells, ThreadBuffers } from '../../../src/net/index.ts'
+import {
+  ConnectionCounters,
+  DrainState,
+  finishLogFiles,
+  OverloadState,
+  SharedCells,
+  ThreadBuffers,
+} from '../../../src/net/index.ts'
 import { StatStore, type StatTemplate } from '../../../src/observability/index.ts'
 import { type AsyncClient, CLUSTER_STATS, ClusterManager, type UpstreamThread } from '../../../src/upstream/index.ts'
 import { NO_REPORTS, TestMain } from '../../../src/upstream/testing.ts'
@@ -71,6 +78,7 @@ export class L4Worker {
       buffers: new ThreadBuffers(),
       random: Math.random,
       drain: new DrainState(),
+      overload: new OverloadState(),
       connectionCounters: new ConnectionCounters(ConnectionCounters.allocate(1), 1, 0),
       sharedCells: new SharedCells(SharedCells.allocate(4096)),
       runtime,
