@@ -55,7 +55,8 @@ function clusterText(cluster: ClusterExplanation): string {
 function ejectionText({ ejection }: ExplainedHost): string {
   if (ejection === null || ejection.type === null) return ''
   const numbers = JSON.stringify(ejection.detail)
-  const what = ejection.enforced ? 'ejected' : 'found an outlier, not enforced,'
+  const { ejected, enforced } = ejection
+  const what = ejected ? 'ejected' : enforced ? 'back, was ejected' : 'found an outlier, not enforced,'
   let out = `    ${what} ${seconds(ejection.agoMs)} ago by ${ejection.type}: ${numbers}\n`
   if (ejection.returnsInMs !== null) {
     out += `    ejected ${ejection.count} times in all, may return in ${seconds(ejection.returnsInMs)}\n`

@@ -4,7 +4,7 @@ import { Degraded, Healthy, healthFlagsText, Unhealthy } from '../health.ts'
 import type { Host, Locality } from '../host.ts'
 import type { HostSet, PriorityHosts } from '../host-set/host-set.ts'
 import { loadOf, type PriorityLoad } from '../host-set/priority-load.ts'
-import { type ZoneRouting, zoneRouting } from '../host-set/zone-routing.ts'
+import { ZONES_UNSAID, type ZoneRouting, zoneRouting } from '../host-set/zone-routing.ts'
 import { effectiveLocalityWeight } from '../load-balancer/locality-picker.ts'
 
 export interface PriorityExplanation {
@@ -60,6 +60,12 @@ function policiesOf(plan: BalancerPlan): readonly string[] {
   return 'child' in plan ? [plan.kind, ...policiesOf(plan.child)] : [plan.kind]
 }
 
+/** Null: localities count by weight. */
+function zonesOf(locality: LocalityRoutingPlan, { priorities }: HostSet): ZoneAwarePlan | null {
+  if (locality.kind === 'zone_aware') return locality
+  return priorities[0]?.localities.some(({ weight }) => weight > 0) === true ? null : ZONES_UNSAID
+}
+
 function routingOf(set: HostSet, local: HostSet | null, plan: ZoneAwarePlan): ZoneRouting {
   const [upstream] = set.priorities
   const here = local?.priorities[0]
@@ -113,7 +119,8 @@ function localityParts(
   locality: LocalityRoutingPlan,
   facts: { readonly factor: number; readonly routing: ZoneRouting | null },
 ): number[] | null {
-  if (locality.kind === 'weighted') return byLocalityWeight(priority, use, facts.factor)
+  const weighted = locality.kind === 'weighted' ? byLocalityWeight(priority, use, facts.factor) : null
+  if (weighted !== null) return weighted
   if (index > 0 || facts.routing === null) return null
   return byZone(facts.routing, priority.localities.length)
 }
@@ -172,8 +179,8 @@ function reasonsFor(
 export function explainBalancing(facts: BalancingFacts): BalancingExplanation {
   const { plan, set, local, panicThreshold } = facts
   const load = loadOf(set, panicThreshold)
-  const zoned = 'locality' in plan && plan.locality.kind === 'zone_aware'
-  const routing = zoned ? routingOf(set, local, plan.locality as ZoneAwarePlan) : null
+  const zones = 'locality' in plan ? zonesOf(plan.locality, set) : null
+  const routing = zones === null ? null : routingOf(set, local, zones)
   const shares = sharesOf(facts, load, routing)
   return {
     policies: policiesOf(plan),

@@ -121,6 +121,27 @@ test('HTTP: body, cluster name, degraded and the exclusion header', async t => {
   assert.deepEqual(flags(), [excluded])
 })
 
+test('a host that asks to be left out while it still counts as healthy stays so until it has failed and come back', async t => {
+  const origin = await httpOrigin(t)
+  const { time, watched, flags } = setUp(t, [origin.port], {
+    unhealthyThreshold: 2,
+    healthyThreshold: 1,
+    httpHealthCheck: { path: '/', retriableStatuses: [{ start: '500', end: '504' }] },
+  })
+  await watched.nextAnswer()
+  const say = async (status: number, headers: Record<string, string> = {}) => {
+    origin.answer = response => void response.writeHead(status, headers).end()
+    await nextCheck(time, watched)
+    return flags()
+  }
+  const asked = { 'x-envoy-immediate-health-check-fail': '1' }
+  assert.deepEqual(await say(503, asked), [ExcludedViaImmediateHealthCheckFail])
+  assert.deepEqual(await say(200), [ExcludedViaImmediateHealthCheckFail])
+  assert.deepEqual(await say(503), [ExcludedViaImmediateHealthCheckFail])
+  assert.deepEqual(await say(503), [FailedActiveHealthCheck | ExcludedViaImmediateHealthCheckFail])
+  assert.deepEqual(await say(200), [0])
+})
+
 test('HTTP: a body is sent, and only the first bytes of the answer are looked at', async t => {
   const origin = await httpOrigin(t)
   origin.answer = response => void response.end('0123456789')

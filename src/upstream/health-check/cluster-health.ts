@@ -45,6 +45,8 @@ interface CheckedHost {
   /** What a replaced configuration of checks would be recognised by. */
   readonly target: string
   excluded: boolean
+  /** As of the last answer. */
+  failed: boolean
 }
 
 export interface ClusterHealthOptions {
@@ -126,7 +128,7 @@ export class ClusterHealth implements HostSessionOwner {
     this.waiting?.add(key)
     const pending = this.options.ignoreNewHosts ? PendingActiveHealthCheck : 0
     this.environment.setInitialHealth(key, FailedActiveHealthCheck | pending)
-    return { key, sessions, target, excluded: false }
+    return { key, sessions, target, excluded: false, failed: true }
   }
 
   private leave(key: string): void {
@@ -153,7 +155,9 @@ export class ClusterHealth implements HostSessionOwner {
     if (states.some(state => state.degraded)) set |= DegradedActiveHealthCheck
     if (states.some(state => state.failed && state.timedOut)) set |= ActiveHealthCheckTimeout
     if (this.options.ignoreNewHosts && states.some(state => state.first)) set |= PendingActiveHealthCheck
-    if (!failed) host.excluded = false
+    // As Envoy: a host that asked to be left out while it counted as healthy stays so until it has failed and come back.
+    if (!failed && host.failed) host.excluded = false
+    host.failed = failed
     if (host.excluded) set |= ExcludedViaImmediateHealthCheckFail
     this.environment.setHealth(host.key, set, (CHECKED | ExcludedViaImmediateHealthCheckFail) & ~set)
     if (first && states.every(state => !state.first)) {

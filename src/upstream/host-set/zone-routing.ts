@@ -23,6 +23,16 @@ export type ZoneRouting =
       readonly residual: readonly number[]
     }
 
+/** Where localities are to count by weight and none has one, zones count as if nothing were said (Envoy). */
+export const ZONES_UNSAID: ZoneAwarePlan = {
+  kind: 'zone_aware',
+  routingEnabled: 100,
+  minClusterSize: 6,
+  failTrafficOnPanic: false,
+  forceLocalMinSize: null,
+  byWeight: false,
+}
+
 const WHOLE = 10_000
 
 function sizeOf(hosts: readonly Host[], byWeight: boolean): number {

@@ -1,23 +1,14 @@
 // HOT FILE (docs/hot-path.md): priority, then zone or locality, then host. The usual cluster has one of the first two.
-import type { LocalityRoutingPlan, ZoneAwarePlan } from '../balancer-plan.ts'
+import type { LocalityRoutingPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import { loadOf, type PriorityLoad } from '../host-set/priority-load.ts'
+import { ZONES_UNSAID } from '../host-set/zone-routing.ts'
 import { CLUSTER_SLOTS } from '../stats.ts'
 import { type BalancerParts, panicThreshold } from './balancer-parts.ts'
 import type { HostPicker, LoadBalancer, LoadBalancerContext } from './load-balancer.ts'
 import { type MakePicker, PriorityPickers } from './priority-pickers.ts'
 import { AnyLocality, makeZoneRouter, NoLocality, type ZoneRouter } from './zone-router.ts'
-
-/** Where localities are to count by weight and none has one, zones count as if nothing were said (Envoy). */
-const UNSAID: ZoneAwarePlan = {
-  kind: 'zone_aware',
-  routingEnabled: 100,
-  minClusterSize: 6,
-  failTrafficOnPanic: false,
-  forceLocalMinSize: null,
-  byWeight: false,
-}
 
 export class ListBalancer implements LoadBalancer {
   readonly load: PriorityLoad
@@ -39,7 +30,7 @@ export class ListBalancer implements LoadBalancer {
     this.cells = parts.stats.cells
     this.load = loadOf(set, panicThreshold(parts))
     this.pickers = set.priorities.map(priority => new PriorityPickers(priority, makePicker, weighted))
-    const zonePlan = locality.kind === 'zone_aware' ? locality : UNSAID
+    const zonePlan = locality.kind === 'zone_aware' ? locality : ZONES_UNSAID
     this.zones = makeZoneRouter(set, zonePlan, parts)
     this.failOnPanic = zonePlan.failTrafficOnPanic
     this.only = this.onlyPicker()

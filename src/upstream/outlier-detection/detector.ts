@@ -8,7 +8,14 @@ import { type OutlierEvent, type OutlierEventLog, outlierEventLine } from './eve
 import type { ConsecutiveKind } from './host-recorder.ts'
 import { LatencyWatch } from './latency/latency-watch.ts'
 import { OutlierHost } from './outlier-host.ts'
-import { type EjectionType, ENFORCING, type OutlierPlan, type OutlierSetting, outlierSetting } from './outlier-plan.ts'
+import {
+  type EjectionType,
+  ENFORCING,
+  IN_A_ROW,
+  type OutlierPlan,
+  type OutlierSetting,
+  outlierSetting,
+} from './outlier-plan.ts'
 import { detectedName, enforcedName, LATENCY_STATS, OUTLIER_STATS } from './stats.ts'
 import { type HostRate, type RateThreshold, rateThreshold } from './success-rate.ts'
 
@@ -93,7 +100,8 @@ export class OutlierDetector implements TimerOwner {
   onConsecutive(key: string, kind: ConsecutiveKind): void {
     const host = this.hosts.get(key)
     if (host === undefined || host.ejection.ejected) return
-    this.detect(host, kind, { eject_consecutive_event: {} })
+    const inARow = this.setting(IN_A_ROW[kind])
+    this.detect(host, kind, { eject_consecutive_event: {} }, { in_a_row: inARow })
     if (kind === 'CONSECUTIVE_5XX') this.stats.cells[slot('ejections_consecutive_5xx')]! += 1
   }
 
@@ -116,8 +124,8 @@ export class OutlierDetector implements TimerOwner {
 
   // ---- ejecting
 
-  /** A host is an outlier: counts that, and puts it out if the limits and the dice allow. */
-  detect(host: OutlierHost, type: EjectionType, detail: object): void {
+  /** A host is an outlier: counts that, and puts it out if the limits and the dice allow. `numbers`: for explanations. */
+  detect(host: OutlierHost, type: EjectionType, detail: object, numbers: object = detail): void {
     this.count(detectedName(type), type)
     const { cells } = this.stats
     if (!this.mayEject()) {
@@ -128,7 +136,7 @@ export class OutlierDetector implements TimerOwner {
     const { thread } = this.environment
     const enforced = thread.random() * 100 < this.enforcing(type)
     if (enforced) this.eject(host, type)
-    host.lastDetection = { type, atMs: thread.clock.now, enforced, detail }
+    host.lastDetection = { type, atMs: thread.clock.now, enforced, detail: numbers }
     this.log(host, type, 'EJECT', enforced, detail)
   }
 

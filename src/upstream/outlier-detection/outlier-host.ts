@@ -17,7 +17,7 @@ export interface Detection {
   /** Monotonic ms. */
   readonly atMs: number
   readonly enforced: boolean
-  /** The numbers behind it, as in the event log. */
+  /** The numbers behind it, as in the event log, and of failures in a row how many they were. */
   readonly detail: object
 }
 

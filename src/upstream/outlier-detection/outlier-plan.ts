@@ -59,6 +59,13 @@ export type EjectionType =
   | 'FAILURE_PERCENTAGE_LOCAL_ORIGIN'
   | 'LATENCY'
 
+/** How many failures in a row make an outlier. */
+export const IN_A_ROW = {
+  CONSECUTIVE_5XX: 'consecutive_5xx',
+  CONSECUTIVE_GATEWAY_FAILURE: 'consecutive_gateway_failure',
+  CONSECUTIVE_LOCAL_ORIGIN_FAILURE: 'consecutive_local_origin_failure',
+} as const satisfies Partial<Record<EjectionType, OutlierSetting>>
+
 /** How often, in percent, a detection of each type leads to an ejection. */
 export const ENFORCING: Readonly<Record<Exclude<EjectionType, 'LATENCY'>, OutlierSetting>> = {
   CONSECUTIVE_5XX: 'enforcing_consecutive_5xx',
