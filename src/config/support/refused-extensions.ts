@@ -17,6 +17,8 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.aws_lambda.v3.Config`]: `it calls AWS Lambda functions; use the function's URL or API Gateway as an upstream`,
   [`${HTTP}.aws_request_signing.v3.AwsRequestSigning`]: `it signs requests for AWS; ${AWS}`,
   [`${HTTP}.bandwidth_share.v3.BandwidthShare`]: 'it shares bandwidth among tenants; use bandwidth_limit',
+  [`${HTTP}.body_size_limit.v3.BodySizeLimit`]:
+    'it limits request bodies without keeping them; use buffer, whose max_request_bytes limits them too',
   [`${HTTP}.cache_v2.v3.CacheV2Config`]: 'it is work in progress in Envoy; let a caching server stand upstream',
   [`${HTTP}.checksum.v3alpha.ChecksumConfig`]: 'it compares bodies with checksums; let the client do so',
   [`${HTTP}.dynamic_modules.v3.DynamicModuleFilter`]: `it loads native code into Envoy, whose interface Node.js does not have; ${SCRIPT}`,
@@ -25,6 +27,8 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
     'it serves files; use a web server as an upstream, or direct_response for a few of them',
   [`${HTTP}.file_system_buffer.v3.FileSystemBufferFilterConfig`]:
     'it buffers bodies on disk, which would block; use buffer, or let flow control slow the sender down',
+  [`${HTTP}.filter_chain.v3.FilterChainConfig`]:
+    'it is a chain within the chain; list its filters themselves, or use composite where routes differ',
   [`${HTTP}.gcp_authn.v3.GcpAuthnFilterConfig`]:
     'it fetches identity tokens from the metadata server of Google Cloud; use credential_injector with OAuth client credentials',
   [`${HTTP}.geoip.v3.Geoip`]:
