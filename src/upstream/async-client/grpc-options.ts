@@ -9,7 +9,9 @@ import {
   type RetryPolicyPlan,
   TE,
   X_ENVOY_INTERNAL,
+  X_FORWARDED_FOR,
 } from '../../http/index.ts'
+import { ownAddress } from '../../net/index.ts'
 
 export interface GrpcMetadata {
   readonly name: HeaderName
@@ -42,5 +44,6 @@ export function grpcRequestHeaders(options: GrpcCallOptions, timeoutMs: number):
   headers.append(CONTENT_TYPE, 'application/grpc')
   for (const { name, value } of options.initialMetadata) headers.append(name, value)
   headers.append(X_ENVOY_INTERNAL, 'true')
+  headers.append(X_FORWARDED_FOR, ownAddress())
   return headers
 }

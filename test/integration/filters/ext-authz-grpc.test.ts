@@ -217,6 +217,31 @@ test('a denial is the service own answer, or 403', async () => {
   assert.equal(origin.received, '')
 })
 
+test('a permission may change the first line, but nothing that an origin would take for something else', async () => {
+  const permit = (...headers: readonly object[]): void => {
+    service.answer = () => ({ status: { code: 0 }, httpResponse: { case: 'okResponse', value: { headers } } })
+  }
+  permit(header(':path', '/new?x'), header(':method', 'PUT'))
+  assert.equal((await get(0)).status, 200)
+  assert.match(origin.received, /^PUT \/new\?x HTTP\/1\.1\r\n/)
+  assert.match(service.requests[0]!.headers['x-forwarded-for'] as string, /./)
+  origin.reset()
+  permit(header('x-lf', 'a\nb: c'))
+  const value = await get(0)
+  assert.equal(value.status, 503)
+  assert.equal(value.body, 'invalid header value for: x-lf')
+  permit(header('bad name', 'x'))
+  assert.equal((await get(0)).body, 'invalid header name: bad name')
+  // Envoy lets these pass.
+  if (process.env['PROXY_UNDER_TEST'] === undefined) {
+    permit(header(':path', '/a HTTP/1.1\r\nb: c'))
+    assert.equal((await get(0)).status, 503)
+    permit(header('transfer-encoding', 'chunked'), header('content-length', '3'))
+    assert.equal((await get(0)).status, 200)
+    assert.doesNotMatch(origin.received, /transfer-encoding|content-length|b: c/)
+  }
+})
+
 test('a failed call is an error; a header that cannot be sent is invalid where that is checked', async () => {
   service.answer = () => ({ grpcStatus: 13, grpcMessage: 'broken' })
   assert.equal((await get(0)).status, 403)

@@ -185,6 +185,14 @@ test('over the limit: 429, the headers of the tightest limit, and the counts', a
   await proxy.untilStat('cluster.origin.ratelimit.mine.over_limit', 1)
 })
 
+test('fields of the service that no request may have', async () => {
+  service.answer = () => ({ overallCode: OK, requestHeadersToAdd: [{ key: 'x-lf', value: 'a\nb: c' }] })
+  const response = await get(0)
+  assert.equal(response.status, 503)
+  assert.equal(response.body, 'invalid header value for: x-lf')
+  assert.equal(origin.received, '')
+})
+
 test('another status, no header of Envoy, headers of the configuration', async () => {
   service.answer = () => ({ overallCode: OVER })
   const response = await get(2)

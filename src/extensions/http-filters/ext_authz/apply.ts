@@ -1,5 +1,5 @@
 // What the service wants changed, done to a head.
-import { type HeaderMap, overwriteHeader } from '../../../http/index.ts'
+import { type HeaderMap, overwriteHeader, serviceFieldProblem } from '../../../http/index.ts'
 import {
   AddHeader,
   AddIfAbsent,
@@ -11,10 +11,40 @@ import {
   SetIfPresent,
 } from './check.ts'
 
+/** What keeps the changes of a request from being sent; null: nothing does. */
+export function problemOfChanges(changes: readonly HeaderChange[]): string | null {
+  for (const { name, value } of changes) {
+    const { text } = name
+    const part = FIRST_LINE[text]
+    if (part === undefined) {
+      const problem = serviceFieldProblem(text, value)
+      if (problem !== null) return problem
+    } else if (!part.test(value)) return `invalid header value for: ${text}`
+  }
+  return null
+}
+
+const FIRST_LINE: Readonly<Record<string, RegExp>> = {
+  ':method': /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/,
+  ':path': /^[!-~\x80-\xff]+$/,
+  ':scheme': /^https?$/,
+  ':authority': /^[!-~\x80-\xff]*$/,
+}
+
+/** True: the name is one of the request's first line. */
+function setFirstLine(headers: HeaderMap, name: string, value: string): boolean {
+  if (name === ':method') headers.method = value
+  else if (name === ':path') headers.path = value
+  else if (name === ':scheme') headers.scheme = value
+  else if (name === ':authority') headers.authority = value
+  else return name.startsWith(':')
+  return true
+}
+
 /** Headers that are set make room for what was there once, so that one name may be set to several values. */
 export function applyChanges(headers: HeaderMap, changes: readonly HeaderChange[]): void {
   for (const { name, value, kind } of changes) {
-    if (name.text.startsWith(':')) continue
+    if (name.text.startsWith(':') && setFirstLine(headers, name.text, value)) continue
     switch (kind) {
       case SetHeader:
         overwriteHeader(headers, name, value)

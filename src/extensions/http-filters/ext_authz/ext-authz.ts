@@ -9,11 +9,12 @@ import {
   HeaderName,
   HttpFilter,
   type HttpFilterStatus,
+  refuseServiceField,
   UPGRADE,
 } from '../../../http/index.ts'
 import { ResponseFlag } from '../../../observability/index.ts'
 import type { Cluster, UpstreamThread } from '../../../upstream/index.ts'
-import { applyChanges, changesAreValid, rewriteQuery } from './apply.ts'
+import { applyChanges, changesAreValid, problemOfChanges, rewriteQuery } from './apply.ts'
 import type { CheckCallbacks, CheckResult, CheckService, HeaderChange } from './check.ts'
 import { type BodyPlan, CLUSTER_AUTHZ_STATS, EXT_AUTHZ_STATS, type ExtAuthzPlan, type RoutePlan } from './plan.ts'
 
@@ -27,7 +28,7 @@ const INVALID = slot('invalid')
 const SHADOW_DENIED = slot('shadow_denied')
 const SHADOW_ERROR = slot('shadow_error')
 
-/** Where the four counts that clusters have too stand there, by the filter's slot. */
+/** Where the counts that clusters have too stand there, by the filter's slot. */
 const CLUSTER_SLOTS: Readonly<Record<number, number>> = Object.fromEntries(
   CLUSTER_AUTHZ_STATS.counters.map((name, i) => [slot(name), i]),
 )
@@ -138,17 +139,18 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
     this.call = null
     this.body = null
     const { plan } = this
-    if (result.metadata !== null && plan.ingestsMetadata) this.noteMetadata(result.metadata)
+    if (result.metadata !== null && plan.ingestsMetadata) this.noteMetadata(result.metadata, result.outcome === 'ok')
     if (result.outcome === 'ok') this.permit(result)
     else if (result.outcome === 'denied') this.deny(result)
     else this.fail()
   }
 
-  private noteMetadata(metadata: Record<string, unknown>): void {
+  /** As Envoy: only who is let in learns how long it took. */
+  private noteMetadata(metadata: Record<string, unknown>, isOk: boolean): void {
     const { info, thread } = this.callbacks
     const all = (info.dynamicMetadata ??= new Map())
-    const ms = Math.floor(thread.clock.now - this.askedMs)
-    all.set(METADATA, { ...all.get(METADATA), ...metadata, ext_authz_duration: ms })
+    const duration = isOk ? { ext_authz_duration: Math.floor(thread.clock.now - this.askedMs) } : {}
+    all.set(METADATA, { ...all.get(METADATA), ...metadata, ...duration })
   }
 
   private permit(result: CheckResult): void {
@@ -164,6 +166,11 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
       return
     }
     const { requestChanges, requestRemovals, querySet, queryRemove } = result
+    const problem = problemOfChanges(requestChanges)
+    if (problem !== null) {
+      refuseServiceField(callbacks, problem)
+      return
+    }
     const changes = requestChanges.length + requestRemovals.length + querySet.length + queryRemove.length
     applyChanges(headers, requestChanges)
     for (const name of requestRemovals) headers.remove(name)
@@ -180,12 +187,12 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
 
   private deny(result: CheckResult): void {
     const { plan, callbacks } = this
+    this.count(DENIED)
+    if (plan.chargesCluster) this.routeCluster()?.codeStats.charge(result.status, true, false, '')
     if (plan.validateMutations && !changesAreValid(result)) {
       this.reject()
       return
     }
-    this.count(DENIED)
-    if (plan.chargesCluster) this.routeCluster()?.codeStats.charge(result.status, true, false, '')
     if (plan.shadow) {
       plan.stats.cells[SHADOW_DENIED]! += 1
       this.goOn()
@@ -201,7 +208,8 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
 
   /** The service wants headers that could not be sent. */
   private reject(): void {
-    this.plan.stats.cells[INVALID]! += 1
+    this.count(INVALID)
+    this.callbacks.info.flags |= ResponseFlag.UnauthorizedExternalService
     this.callbacks.sendLocalReply(500, '', 'ext_authz_invalid')
   }
 

@@ -2,7 +2,7 @@
 import type { GrpcServiceJson } from '#api/envoy/config/core/v3/grpc_service_pb.ts'
 import type { ExtAuthzJson } from '#api/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts'
 import { type CompileContext, type ConfigPath, compileListStringMatcher } from '../../../config/index.ts'
-import { HeaderName } from '../../../http/index.ts'
+import { HeaderName, isServiceField } from '../../../http/index.ts'
 import {
   AuthorizationService,
   type CheckResponse,
@@ -92,26 +92,28 @@ const wire = (text: string): string => Buffer.from(text, 'utf8').toString('latin
 /** The parts of the request line, and the host, are not for removal. */
 const isRemovable = (name: string): boolean => name !== '' && !name.startsWith(':') && name.toLowerCase() !== 'host'
 
-/** The length of a body is said by whoever sends it. */
-const isSendable = (key: string): boolean => key !== '' && key.toLowerCase() !== 'content-length'
-
 function textOf({ header }: HeaderOption): string {
   if (header === undefined) return ''
   return header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : wire(header.value)
 }
 
+const FIRST_LINE = new Set([':method', ':path', ':scheme', ':authority'])
+
 /** `append` says whether a header that is there stays; by default it does not. */
 function requestChange(option: HeaderOption): HeaderChange[] {
-  if (option.header === undefined || !isSendable(option.header.key)) return []
+  if (option.header === undefined) return []
   const append = option.append === true
-  return [{ name: HeaderName.of(option.header.key), value: textOf(option), kind: append ? JoinHeader : SetHeader }]
+  if (!isServiceField(option.header.key) && (append || !FIRST_LINE.has(option.header.key))) return []
+  return [
+    { name: HeaderName.of(wire(option.header.key)), value: textOf(option), kind: append ? JoinHeader : SetHeader },
+  ]
 }
 
 const ACTIONS = [AddHeader, AddIfAbsent, SetHeader, SetIfPresent] as const
 
 function responseChange(option: HeaderOption): HeaderChange[] {
-  if (option.header === undefined || !isSendable(option.header.key)) return []
+  if (option.header === undefined || !isServiceField(option.header.key)) return []
   const kind =
     option.append === undefined ? (ACTIONS[option.appendAction] ?? AddHeader) : option.append ? AddHeader : SetHeader
-  return [{ name: HeaderName.of(option.header.key), value: textOf(option), kind }]
+  return [{ name: HeaderName.of(wire(option.header.key)), value: textOf(option), kind }]
 }

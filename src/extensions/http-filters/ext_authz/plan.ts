@@ -22,7 +22,9 @@ export const EXT_AUTHZ_STATS = statTemplate({
   counters: ['ok', 'denied', 'error', 'disabled', 'failure_mode_allowed', 'invalid', 'shadow_denied', 'shadow_error'],
 })
 
-export const CLUSTER_AUTHZ_STATS = statTemplate({ counters: ['ok', 'denied', 'error', 'failure_mode_allowed'] })
+export const CLUSTER_AUTHZ_STATS = statTemplate({
+  counters: ['ok', 'denied', 'error', 'failure_mode_allowed', 'invalid'],
+})
 
 export interface BodyPlan {
   readonly maxBytes: number

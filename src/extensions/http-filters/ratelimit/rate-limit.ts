@@ -1,4 +1,5 @@
 // One request that waits for the rate limit service.
+import { toWireText } from '../../../base/index.ts'
 import {
   FilterContinue,
   FilterStopAndWatermark,
@@ -6,10 +7,13 @@ import {
   HeaderName,
   HttpFilter,
   type HttpFilterStatus,
+  isServiceField,
   overwriteHeader,
   type RateLimitDescriptor,
   type RateLimitPolicy,
   type RateLimitSubject,
+  refuseServiceField,
+  serviceFieldProblem,
   X_ENVOY_INTERNAL,
   X_ENVOY_RATELIMITED,
 } from '../../../http/index.ts'
@@ -148,7 +152,15 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
 
   private pass(answer: RateLimitAnswer | null): void {
     for (const field of answer?.requestHeadersToAdd ?? []) {
-      overwriteHeader(this.headers as HeaderMap, HeaderName.of(field.key), rateLimitHeaderValue(field))
+      const key = toWireText(field.key)
+      if (!isServiceField(key)) continue
+      const value = rateLimitHeaderValue(field)
+      const problem = serviceFieldProblem(key, value)
+      if (problem !== null) {
+        refuseServiceField(this.callbacks, problem)
+        return
+      }
+      overwriteHeader(this.headers as HeaderMap, HeaderName.of(key), value)
     }
     if (!this.inCall) this.callbacks.continueDecoding(this)
   }
@@ -193,8 +205,9 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
   private addResponseHeaders(headers: HeaderMap): void {
     const { answer, plan } = this
     if (answer === null) return
-    for (const field of answer.responseHeadersToAdd)
-      headers.append(HeaderName.of(field.key), rateLimitHeaderValue(field))
+    for (const field of answer.responseHeadersToAdd) {
+      if (isServiceField(field.key)) headers.append(HeaderName.of(toWireText(field.key)), rateLimitHeaderValue(field))
+    }
     if (answer.overallCode === CodeOverLimit && plan.envoyRateLimitedHeader) headers.set(X_ENVOY_RATELIMITED, 'true')
     addRateLimitHeaders(headers, answer.statuses, this.descriptors, plan.xRateLimitHeaders)
   }
