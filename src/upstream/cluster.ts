@@ -19,6 +19,7 @@ import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
 import type { BalancerParts } from './load-balancer/balancer-parts.ts'
 import { makeLoadBalancer } from './load-balancer/factory.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load-balancer/load-balancer.ts'
+import { maglevPlace } from './load-balancer/maglev.ts'
 import { HostsByAddress } from './load-balancer/override-host.ts'
 import { type ResponseObserver, responseObserver } from './load-balancer/response-observer.ts'
 import { countSubsets } from './load-balancer/subset/count-subsets.ts'
@@ -232,6 +233,8 @@ export class Cluster {
     const { now } = thread.clock
     const host = new Host(this.name, key, endpoint, locality, priority, memory.allot(), row, now)
     host.monitor = monitors?.create(this.plan, key, row) ?? null
+    const { balancer } = this.plan
+    if (balancer.kind === 'maglev') maglevPlace(host, balancer.tableSize, balancer.useHostname)
     return host
   }
 

@@ -27,7 +27,11 @@ function hashModulo(key: string, seed: number, divisor: number): number {
   return remainder(halves[1] as number, halves[0] as number, divisor)
 }
 
-function placeOf(host: Host, tableSize: number, useHostname: boolean): MaglevPlace {
+/**
+ * Where tables of this size place the host; kept with it. Hashing is the dear part of a table over hosts that are all new, so
+ * a cluster asks for this host by host, as they come.
+ */
+export function maglevPlace(host: Host, tableSize: number, useHostname: boolean): MaglevPlace {
   const known = host.maglev
   if (known !== null && known.tableSize === tableSize) return known
   const key = hashKeyOf(host, useHostname)
@@ -44,7 +48,11 @@ export class Maglev implements HashPicker {
   private readonly hosts: readonly Host[]
 
   constructor(weighted: readonly WeightedHost[], tableSize: number, useHostname: boolean) {
-    const placed = weighted.map(({ host, share }) => ({ host, share, place: placeOf(host, tableSize, useHostname) }))
+    const placed = weighted.map(({ host, share }) => ({
+      host,
+      share,
+      place: maglevPlace(host, tableSize, useHostname),
+    }))
     // The table depends on the order of filling, which must not depend on the order of configuration.
     placed.sort(({ place: a }, { place: b }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     const entries = placed.map(
