@@ -249,6 +249,8 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (this.ended) return
     const { info, manager } = this
     manager.cells[S.RQ_RX_RESET]! += 1
+    // One that was refused for its head has not got that far.
+    info.protocol ??= manager.codec.protocol
     if (reason !== 'connection_termination') {
       const byPeer = reason === 'remote_reset' || reason === 'remote_refused_stream_reset'
       info.flags |= byPeer ? ResponseFlag.DownstreamRemoteReset : ResponseFlag.DownstreamProtocolError

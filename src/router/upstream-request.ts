@@ -315,7 +315,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   private countReset(reason: ResetReason): void {
     const { cells } = this.cluster.stats
-    if (reason === 'remote_reset' || reason === 'remote_refused_stream_reset') cells[C.upstream_rq_rx_reset]! += 1
+    if (reason === 'remote_reset') cells[C.upstream_rq_rx_reset]! += 1
+    else if (reason === 'protocol_error') cells[C.upstream_rq_tx_reset]! += 1
     else if (reason === 'connection_termination') cells[C.upstream_rq_pending_failure_eject]! += 1
   }
 

@@ -3,23 +3,29 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http2 from 'node:http2'
+import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { WebSocket, WebSocketServer } from 'ws'
-import { bootstrap, freePorts, httpListener, ProxyProcess, staticCluster } from '../harness/index.ts'
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
+import { bootstrap, freePorts, httpListener, ProxyProcess, staticCluster, TestAuthority } from '../harness/index.ts'
+import { downstreamTls, identity, pair, securedListener, upstreamTls } from './tls/kit.ts'
 
 const servers: WebSocketServer[] = []
 after(() => {
   for (const server of servers) server.close()
 })
 
-async function echoServer(): Promise<number> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  servers.push(server)
+function echoing(server: WebSocketServer): WebSocketServer {
   server.on('connection', socket => {
     socket.on('error', () => socket.terminate())
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
+  return server
+}
+
+async function echoServer(): Promise<number> {
+  const server = echoing(new WebSocketServer({ port: 0, host: '127.0.0.1' }))
+  servers.push(server)
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
 }
@@ -36,8 +42,9 @@ const overHttp2 = {
 const to = (cluster: string): object => ({ match: { prefix: '/' }, route: { cluster } })
 
 /** Sends texts and a large message and waits for all of them to come back. */
-async function converse(port: number): Promise<void> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/chat?room=1`)
+async function converse(port: number, options?: ClientOptions): Promise<void> {
+  const scheme = options === undefined ? 'ws' : 'wss'
+  const socket = new WebSocket(`${scheme}://localhost:${port}/chat?room=1`, options)
   await once(socket, 'open')
   for (const text of ['hello', '', 'ünïcödé']) {
     socket.send(text)
@@ -78,6 +85,38 @@ test('HTTP/1.1 all the way, and with HTTP/2 on one or two of the hops', async ()
     assert.equal(stats.get(`http.in_${port}.downstream_cx_upgrades_active`), 0)
     assert.equal(stats.get(`http.in_${port}.downstream_rq_active`), 0)
   }
+})
+
+test('over TLS, with client certificates on both sides', async () => {
+  using authority = new TestAuthority()
+  const own = authority.issue('localhost', { sans: 'DNS:localhost' })
+  const client = authority.issue('client')
+  const trusted = { validation_context: { trusted_ca: { filename: authority.ca } } }
+  const ca = authority.read(authority.ca)
+  const [port] = (await freePorts(1)) as [number]
+  const server = createHttps({ ...identity(own), ca, requestCert: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  servers.push(echoing(new WebSocketServer({ server })))
+  const listener = securedListener({
+    port,
+    hcm: allowing,
+    routes: [to('server')],
+    tls: downstreamTls({
+      require_client_certificate: true,
+      common_tls_context: { tls_certificates: [pair(own)], ...trusted },
+    }),
+  })
+  const upstream = upstreamTls({
+    sni: 'localhost',
+    common_tls_context: { tls_certificates: [pair(client)], ...trusted },
+  })
+  const cluster = staticCluster('server', (server.address() as AddressInfo).port, { transport_socket: upstream })
+  await using proxy = await ProxyProcess.start(bootstrap([listener], [cluster]))
+  await converse(port, { ...identity(client), ca })
+  const stats = await proxy.stats('upgrades|ssl.handshake')
+  assert.equal(stats.get(`http.in_${port}.downstream_cx_upgrades_total`), 1)
+  assert.equal(stats.get('cluster.server.ssl.handshake'), 1)
+  server.close()
 })
 
 test('an HTTP/2 client opens one by extended CONNECT, and is refused where it is not allowed', async () => {

@@ -1,7 +1,8 @@
 // A server made with @connectrpc/connect-node: Connect, gRPC and gRPC-Web on one port, HTTP/1.1 and HTTP/2.
 import { once } from 'node:events'
 import { createServer as createHttp1 } from 'node:http'
-import { createServer, type Http2Server } from 'node:http2'
+import { createSecureServer, createServer, type Http2SecureServer, type Http2Server } from 'node:http2'
+import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import { create, type MessageShape } from '@bufbuild/protobuf'
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
@@ -17,18 +18,26 @@ export class ConnectServer {
   readonly port: number
   cancelled = 0
   onCancel: (() => void) | null = null
-  private readonly servers: readonly (Server | Http2Server)[]
+  private readonly servers: readonly (Server | Http2Server | Http2SecureServer)[]
 
-  private constructor(servers: readonly (Server | Http2Server)[], port: number) {
+  private constructor(servers: readonly (Server | Http2Server | Http2SecureServer)[], port: number) {
     this.servers = servers
     this.port = port
   }
 
-  /** HTTP/2, or HTTP/1.1. */
-  static async start(version: 1 | 2): Promise<ConnectServer> {
+  /** HTTP/2, or HTTP/1.1; `tls`: over TLS, with clients that show certificates of `ca`. */
+  static async start(version: 1 | 2, tls?: { cert: Buffer; key: Buffer; ca: Buffer }): Promise<ConnectServer> {
     let owner: ConnectServer | null = null
     const handler = connectNodeAdapter({ routes: router => routes(router, () => owner as ConnectServer) })
-    const server = version === 2 ? createServer(handler) : createHttp1(handler)
+    const secure = { ...tls, requestCert: true }
+    const server =
+      tls === undefined
+        ? version === 2
+          ? createServer(handler)
+          : createHttp1(handler)
+        : version === 2
+          ? createSecureServer(secure, handler)
+          : createHttps(secure, handler)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     owner = new ConnectServer([server], (server.address() as AddressInfo).port)

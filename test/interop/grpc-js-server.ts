@@ -73,7 +73,7 @@ export class GrpcJsServer {
 
   static async start(
     options: grpc.ServerOptions = {},
-    tls?: { cert: string; key: string },
+    tls?: { cert: string; key: string; clientCa?: string },
     port = 0,
     extend?: (server: grpc.Server) => void,
   ): Promise<GrpcJsServer> {
@@ -82,9 +82,11 @@ export class GrpcJsServer {
     const credentials =
       tls === undefined
         ? grpc.ServerCredentials.createInsecure()
-        : grpc.ServerCredentials.createSsl(null, [
-            { cert_chain: readFileSync(tls.cert), private_key: readFileSync(tls.key) },
-          ])
+        : grpc.ServerCredentials.createSsl(
+            tls.clientCa === undefined ? null : readFileSync(tls.clientCa),
+            [{ cert_chain: readFileSync(tls.cert), private_key: readFileSync(tls.key) }],
+            tls.clientCa !== undefined,
+          )
     made.port = await new Promise<number>((resolve, reject) => {
       made.server.bindAsync(`127.0.0.1:${port}`, credentials, (error, port) =>
         error === null ? resolve(port) : reject(error),

@@ -70,7 +70,7 @@ describe('HTTP/2 client: requests', () => {
     const { client, encoders, decoders } = started(2)
     encoders[0]!.resetStream('local_reset')
     encoders[1]!.resetStream('local_refused_stream_reset')
-    assert.deepEqual(client.frames(), ['RST_STREAM 1 code 0', 'RST_STREAM 3 code 7'])
+    assert.deepEqual(client.frames(), ['RST_STREAM 1 code 2', 'RST_STREAM 3 code 7'])
     const unsent = client.codec.newStream(new RecordingDecoder())
     unsent.resetStream('local_reset')
     assert.deepEqual(client.frames(), [])

@@ -197,7 +197,7 @@ describe('HTTP/2 flow control: watermarks', () => {
     server.memory.time.advance(900)
     assert.equal(server.codec.activeStreams, 1)
     server.memory.time.advance(200)
-    assert.deepEqual(server.frames(), ['RST_STREAM 1 code 0'])
+    assert.deepEqual(server.frames(), ['RST_STREAM 1 code 2'])
     assert.equal(server.stat('tx_flush_timeout'), 1)
     assert.equal(server.codec.activeStreams, 0)
   })

@@ -118,7 +118,7 @@ describe('HTTP/2 server: frames against the rules', () => {
     const server = new TestServer()
     server.feed(START, headers(1, request([], { ':method': 'POST' }), false))
     server.streams[0]!.encoder.resetStream('local_reset')
-    assert.equal(server.frames().at(-1), 'RST_STREAM 1 code 0')
+    assert.equal(server.frames().at(-1), 'RST_STREAM 1 code 2')
     const message = server.messages[0]!
     server.feed(data(1, 'late'), headers(1, [['x-t', '1']]), headers(3, request()))
     assert.equal(server.error, null)

@@ -90,11 +90,13 @@ describe('HTTP/2 server: refused heads', () => {
       server.feed(START, headers(1, request()), headers(3, fields))
       assert.deepEqual(server.error, { status: 0, details })
       assert.equal(server.frames().at(-1), 'GOAWAY 0 last 3 code 1')
-      assert.equal(server.streams.length, 1)
+      // It is counted and logged, but nobody gets its head.
+      assert.equal(server.streams.length, 2)
+      assert.deepEqual(server.messages[1]!.headers, [])
       assert.equal(server.stat('rx_messaging_error'), 1)
       // Nothing is read any more.
       server.feed(headers(5, request()))
-      assert.equal(server.streams.length, 1)
+      assert.equal(server.streams.length, 2)
       assert.deepEqual(server.frames(), [])
     })
 

@@ -160,7 +160,12 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
       this.cells[S.HTTP2_MESSAGING_ERROR]! += 1
       if (this.options.streamErrorOnInvalidMessage || unsupportedConnect) {
         this.rejectRequest(id, H2.ProtocolError, 'protocol_error', details)
-      } else this.fatal(H2.ProtocolError, details)
+      } else {
+        // Counted and logged like a request; it ends with its connection.
+        const stream = this.openStream(id)
+        stream.decoder = this.callbacks.newStream(stream)
+        this.fatal(H2.ProtocolError, details)
+      }
     }
   }
 

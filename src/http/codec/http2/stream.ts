@@ -4,7 +4,7 @@ import { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { HTTP2_FLUSH_TIMEOUT } from '../../http2-stats.ts'
 import type { RequestDecoder, RequestEncoder, ResetReason, ResponseDecoder, ResponseEncoder } from '../codec.ts'
-import { FRAME_HEADER_BYTES, NoError, ProtocolError, RefusedStream } from './constants.ts'
+import { FRAME_HEADER_BYTES, InternalError, NoError, ProtocolError, RefusedStream } from './constants.ts'
 import type { PendingSend } from './pending-send.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -125,8 +125,13 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner,
 
   resetStream(reason: ResetReason): void {
     if (this.closed) return
+    // The code of a message that is cut short: NO_ERROR would let many a client take it for complete.
     const code =
-      reason === 'local_refused_stream_reset' ? RefusedStream : reason === 'protocol_error' ? ProtocolError : NoError
+      reason === 'local_refused_stream_reset'
+        ? RefusedStream
+        : reason === 'protocol_error'
+          ? ProtocolError
+          : InternalError
     this.decoder = null
     this.session.resetStream(this, code)
   }
@@ -162,8 +167,9 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner,
 
   onTimer(kind: number): void {
     if (this.closed) return
-    if (kind === FLUSH_TIMER) this.session.cells[HTTP2_FLUSH_TIMEOUT]! += 1
-    this.session.resetStream(this, NoError)
+    const flushing = kind === FLUSH_TIMER
+    if (flushing) this.session.cells[HTTP2_FLUSH_TIMEOUT]! += 1
+    this.session.resetStream(this, flushing ? InternalError : NoError)
   }
 
   private arm(kind: number, delayMs: number): void {
