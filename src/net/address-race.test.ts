@@ -57,6 +57,7 @@ function race(ports: readonly number[]) {
 test('an address that refuses makes room for the next at once', async t => {
   const port = await listen(t)
   const { connection, begun, connected, closed } = race([1, 1, port])
+  assert.equal(connection.connectStartMs, 0)
   await connected
   assert.deepEqual(begun, [1, 1, port])
   assert.equal(connection.open, true)

@@ -1,6 +1,5 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
 // Longer than 500 lines: reading, writing, closing and holds change one state, and each must see it whole.
-
 import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
@@ -132,7 +131,6 @@ export class Connection {
   startTransport: ((connection: Connection) => void) | null = null
   /** What ALPN agreed on; '' before the handshake, without TLS and without ALPN. */
   nextProtocol = ''
-  private knownLocalAddress: string | null = null
   reader: ConnectionReader | null = null
   watermarkCallbacks: WatermarkCallbacks | null = null
   /** Set by a codec that knows whether a large body follows: next reads may use a private large buffer. */
@@ -150,6 +148,7 @@ export class Connection {
   /** Of an outgoing connection, as Clock.now; -1 until reached. */
   connectStartMs = -1
   connectedMs = -1
+  private knownLocalAddress: string | null = null
   private state: number
   private readDisableCount = 0
   /** One of the holds is its own, until the turn is over. */
@@ -180,6 +179,7 @@ export class Connection {
     this.thread = thread
     this.socket = socket
     this.state = connecting ? Connecting : Open
+    if (connecting) this.connectStartMs = thread.clock.now
   }
 
   get connecting(): boolean {
@@ -664,7 +664,6 @@ export function newSocket(thread: ThreadContext): net.Socket {
 /** Opens a connection over `socket`, which has begun to connect. */
 export function connectingOver(thread: ThreadContext, socket: net.Socket): Connection {
   const connection = connectionOver(thread, socket, true)
-  connection.connectStartMs = thread.clock.now
   socket.once('connect', onConnect)
   return connection
 }
