@@ -143,12 +143,14 @@ export class RetryState {
 
   /** A response's head has arrived. */
   onHeaders(headers: HeaderMap): RetryDecision {
+    return this.decide(this.wantsRetryOf(headers))
+  }
+
+  private decide(wanted: boolean): RetryDecision {
+    // A retry whose end is no case for another one has succeeded, however it ended (Envoy).
+    if (this.holdsRetry && !wanted) this.count(C.upstream_rq_retry_success, RQ_RETRY_SUCCESS)
     this.releaseRetry()
-    if (!this.wantsRetryOf(headers)) {
-      if (this.attempts > 0) this.count(C.upstream_rq_retry_success, RQ_RETRY_SUCCESS)
-      return RetryNo
-    }
-    return this.tryAgain()
+    return wanted ? this.tryAgain() : RetryNo
   }
 
   /** Whether the policy takes this response for a failure. */
@@ -174,9 +176,8 @@ export class RetryState {
 
   /** The attempt ended without a response. `requestSent`: its head had gone out. */
   onReset(reason: ResetReason, requestSent: boolean): RetryDecision {
-    this.releaseRetry()
     // What this proxy's own breaker refused is not tried again: that would be more of the same load.
-    if (reason === 'overflow') return RetryNo
+    if (reason === 'overflow') return this.decide(false)
     const { retryOn } = this
     const connectFailed = reason === 'connection_failure' || reason === 'connection_timeout'
     const wanted =
@@ -185,20 +186,17 @@ export class RetryState {
       ((retryOn & http.RetryOnConnectFailure) !== 0 && connectFailed) ||
       ((retryOn & http.RetryOnResetBeforeRequest) !== 0 && !requestSent) ||
       ((retryOn & http.RetryOnRefusedStream) !== 0 && reason === 'remote_refused_stream_reset')
-    return wanted ? this.tryAgain() : RetryNo
+    return this.decide(wanted)
   }
 
   /** A per-try timeout. */
   onPerTryTimeout(): RetryDecision {
-    this.releaseRetry()
-    const wanted = (this.retryOn & (http.RetryOn5xx | http.RetryOnGatewayError | http.RetryOnReset)) !== 0
-    return wanted ? this.tryAgain() : RetryNo
+    return this.decide((this.retryOn & (http.RetryOn5xx | http.RetryOnGatewayError | http.RetryOnReset)) !== 0)
   }
 
   /** A per-try timeout under a hedge policy: whatever the conditions say, one more attempt while there are any left. */
   onHedge(): RetryDecision {
-    this.releaseRetry()
-    return this.tryAgain()
+    return this.decide(true)
   }
 
   private tryAgain(): RetryDecision {

@@ -19,11 +19,14 @@ export class HashBalancer implements LoadBalancer {
   private readonly random: () => number
   private readonly cells: Float64Array
   private readonly pickers: readonly HashPicker[]
+  /** The priority that every request goes to; -1: several share them. */
+  private readonly only: number
 
   constructor(set: HostSet, plan: HashPlan, parts: BalancerParts) {
     this.random = parts.thread.random
     this.cells = parts.stats.cells
     this.load = loadOf(set, panicThreshold(parts))
+    this.only = Math.max(this.load.healthy.indexOf(100), this.load.degraded.indexOf(100))
     this.pickers = set.priorities.map((priority, index) =>
       makePicker(priority, this.load.panic[index] === true ? 'hosts' : 'healthy', plan, parts),
     )
@@ -37,7 +40,7 @@ export class HashBalancer implements LoadBalancer {
     } else hashWords[0] = hash
     const low = hashHalves[0] as number
     const high = hashHalves[1] as number
-    const priority = this.priorityOf(high, low)
+    const priority = this.only >= 0 ? this.only : this.priorityOf(high, low)
     if (this.load.panic[priority] === true) this.cells[C.lb_healthy_panic]! += 1
     const picker = this.pickers[priority] as HashPicker
     let host = picker.pick(high, low, 0)

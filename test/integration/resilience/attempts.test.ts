@@ -36,6 +36,14 @@ before(async () => {
       hedge_policy: { hedge_on_per_try_timeout: true },
     }),
     route('/per-try', { retry_policy: { ...POLICY, per_try_timeout: '0.1s' } }),
+    route('/codes', {
+      retry_policy: {
+        retry_on: 'retriable-status-codes',
+        retriable_status_codes: [503],
+        num_retries: 2,
+        per_try_timeout: '0.1s',
+      },
+    }),
     route('/idle', { retry_policy: { ...POLICY, per_try_idle_timeout: '0.1s' } }),
     route('/silent', {
       cluster: 'silent',
@@ -124,6 +132,14 @@ test('the time of a try begins when there is a connection', async () => {
   const stats = await proxy.stats('cluster.silent.upstream_rq')
   assert.equal(stats.get('cluster.silent.upstream_rq_per_try_timeout'), 0)
   assert.equal(stats.get('cluster.silent.upstream_rq_timeout'), 1)
+})
+
+test('a retry whose end is no case for another one has succeeded, even when it took too long', async () => {
+  const stat = async () => (await proxy.stats('cluster.origin')).get('cluster.origin.upstream_rq_retry_success') ?? 0
+  const before = await stat()
+  const answer = await ask(loose, '/codes', { 'x-plan': '0:503,900:200' })
+  assert.deepEqual([answer.status, answer.body], [504, 'upstream request timeout'])
+  assert.equal((await stat()) - before, 1)
 })
 
 test('x-envoy-upstream-alt-stat-name: counted under that name too, and not sent on', async () => {
