@@ -26,7 +26,7 @@ export interface SslConnectionInfo {
   /** 'TLSv1.3' */
   readonly version: string
   readonly cipher: string
-  /** The key exchange group; only clients can tell. */
+  /** The group of the key exchange; empty: keys were exchanged without. */
   readonly group: string
   /** Lower-case hex; '' with TLS 1.3. */
   readonly sessionId: string

@@ -215,6 +215,23 @@ test('versions, ciphers and curves', async () => {
   assert.equal(await get(ports.get('only13')!), 'ok')
 })
 
+test('what was agreed on is counted', async () => {
+  const scope = `listener.127.0.0.1_${ports.get('only13')!}.ssl`
+  const before = await proxy.stats(scope)
+  for (const ecdhCurve of ['X25519', 'P-256', 'P-256']) {
+    const ciphers = 'TLS_CHACHA20_POLY1305_SHA256'
+    assert.equal(await get(ports.get('only13')!, { ecdhCurve, ciphers }), 'ok')
+  }
+  const after = await proxy.stats(scope)
+  const gained = (name: string): number => (after.get(`${scope}.${name}`) ?? 0) - (before.get(`${scope}.${name}`) ?? 0)
+  assert.deepEqual(
+    ['handshake', 'versions.TLSv1.3', 'ciphers.TLS_CHACHA20_POLY1305_SHA256', 'curves.X25519', 'curves.P-256'].map(
+      gained,
+    ),
+    [3, 3, 3, 1, 2],
+  )
+})
+
 test('the order of ciphers may be left to the client', async () => {
   const ciphers =
     'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256'

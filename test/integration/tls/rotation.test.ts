@@ -160,6 +160,12 @@ test('a file of secrets, and the files that it names', async () => {
   assert.equal(await shown(secretPort), 'six')
   const updates = `listener.127.0.0.1_${secretPort}.server_ssl_socket_factory.ssl_context_update_by_sds`
   assert.equal((await proxy.stats('update_by_sds')).get(updates), 3)
+  // A pair that does not match, named by the secrets.
+  writeFileSync(secretFile, secretText(of('three')))
+  await untilShown(secretPort, 'three')
+  copyFileSync(of('four').cert, of('three').cert)
+  await proxy.untilStat('sds.served.key_rotation_failed', 1)
+  assert.equal(await shown(secretPort), 'three')
 })
 
 test('authorities that are trusted', async () => {

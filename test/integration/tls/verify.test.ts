@@ -37,11 +37,15 @@ const workload = (uri: string, usage: string): object => ({
   sans: `URI:${uri},DNS:x.test`,
   extensions: `keyUsage=critical,${usage}`,
 })
+/** A DNS name with any bytes, as a subjectAltName in DER. */
+const derName = (name: string): string =>
+  `DER:${Buffer.from([0x30, name.length + 2, 0x82, name.length, ...Buffer.from(name)]).toString('hex')}`
 const peers = {
   good: authority.issue('good', { sans: 'URI:spiffe://mesh/good,DNS:*.good.test,IP:10.0.0.7,email:a@good.test' }),
   other: authority.issue('other', { sans: 'URI:spiffe://mesh/other,DNS:other.test' }),
   foreign: authority.issue('foreign', { sans: 'URI:spiffe://elsewhere/good' }),
   nameless: authority.issue('nameless', { sans: 'DNS:x.test' }),
+  nul: authority.issue('nul', { sans: derName('a.good.test\0.evil.test') }),
   expired: authority.issue('expired', { days: -1, sans: 'URI:spiffe://mesh/good' }),
   stranger: stranger.issue('stranger', { sans: 'URI:spiffe://mesh/good' }),
   revoked: authority.issue('revoked', { sans: 'URI:spiffe://mesh/good' }),
@@ -150,7 +154,8 @@ const cases: readonly Case[] = [
   {
     name: 'DNS exact, covered by a wildcard',
     validation: san('DNS', { exact: 'A.good.test' }),
-    peers: { good: null, other: wrongSan },
+    // A name does not end at its NUL.
+    peers: { good: null, other: wrongSan, nul: wrongSan },
   },
   {
     name: 'DNS exact, two labels below a wildcard',
@@ -160,7 +165,7 @@ const cases: readonly Case[] = [
   {
     name: 'DNS suffix, of the text as it stands',
     validation: san('DNS', { suffix: '.good.test' }),
-    peers: { good: null, other: wrongSan },
+    peers: { good: null, other: wrongSan, nul: wrongSan },
   },
   { name: 'IP', validation: san('IP_ADDRESS', { exact: '10.0.0.7' }), peers: { good: null, other: wrongSan } },
   { name: 'EMAIL', validation: san('EMAIL', { suffix: '@good.test' }), peers: { good: null, other: wrongSan } },

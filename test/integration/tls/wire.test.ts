@@ -9,6 +9,7 @@ import {
   bootstrap,
   exchange,
   freePorts,
+  httpListener,
   ProxyProcess,
   RawClient,
   ScriptedOrigin,
@@ -17,6 +18,7 @@ import {
   TestAuthority,
 } from '../../harness/index.ts'
 import {
+  answer,
   downstreamTls,
   get,
   identity,
@@ -26,6 +28,7 @@ import {
   promptLogs,
   securedListener,
   tlsInspector,
+  upstreamTls,
 } from './kit.ts'
 
 const authority = new TestAuthority()
@@ -45,9 +48,13 @@ const tcpProxy = (cluster: string): object => ({
 let proxy: ProxyProcess
 let origin: ScriptedOrigin
 let tlsOrigin: tls.Server
-let [direct, inspected, byName, terminated, impatient, strange] = [0, 0, 0, 0, 0, 0]
+/** Answers over TLS and ends the TCP connection without a word of TLS. */
+let cuttingOrigin: net.Server
+let cutAnswer = ''
+let [direct, inspected, byName, terminated, impatient, strange, clear] = [0, 0, 0, 0, 0, 0, 0]
 before(async () => {
-  ;[direct, inspected, byName, terminated, impatient, strange] = (await freePorts(6)) as [
+  ;[direct, inspected, byName, terminated, impatient, strange, clear] = (await freePorts(7)) as [
+    number,
     number,
     number,
     number,
@@ -59,6 +66,13 @@ before(async () => {
   tlsOrigin = tls.createServer(identity(inner), socket => socket.end(`inner saw ${String(socket.servername)}`))
   tlsOrigin.listen(0, '127.0.0.1')
   await once(tlsOrigin, 'listening')
+  cuttingOrigin = net.createServer(carrier => {
+    const socket = new tls.TLSSocket(carrier, { isServer: true, ...identity(inner) })
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.write(cutAnswer, () => carrier.end()))
+  })
+  cuttingOrigin.listen(0, '127.0.0.1')
+  await once(cuttingOrigin, 'listening')
   const context = downstreamTls({ common_tls_context: { tls_certificates: [pair(server)] } })
   const access = (port: number): object => ({ access_log: [logged(String(port))] })
   const listeners = [
@@ -90,10 +104,15 @@ before(async () => {
       chain: { transport_socket_connect_timeout: '0.4s' },
       extra: access(impatient),
     }),
+    httpListener({
+      port: clear,
+      routes: [{ match: { prefix: '/cut' }, route: { cluster: 'cutting' } }, answer('in the clear')],
+    }),
   ]
   const clusters = [
     staticCluster('inner', (tlsOrigin.address() as net.AddressInfo).port),
     staticCluster('plain', origin.port),
+    staticCluster('cutting', (cuttingOrigin.address() as net.AddressInfo).port, { transport_socket: upstreamTls({}) }),
   ]
   proxy = await ProxyProcess.start(bootstrap(listeners, clusters), { args: promptLogs })
 })
@@ -101,6 +120,7 @@ after(async () => {
   await proxy[Symbol.asyncDispose]()
   await origin.close()
   tlsOrigin.close()
+  cuttingOrigin.close()
 })
 
 /** The first bytes of a client that asks for server.test. */
@@ -230,6 +250,45 @@ for (const part of [0, 1, 5, 60, 0.5]) {
     assert.equal(await get(direct), 'ok')
   })
 }
+
+test('TLS on a port of plain text is answered 400, and the listener goes on', async () => {
+  using client = await RawClient.connect(clear)
+  client.send(await clientHello())
+  assert.match(await client.untilEnd(), /^HTTP\/1.1 400 Bad Request\r\n/)
+  assert.match(await exchange(clear, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), /in the clear$/)
+})
+
+for (const [what, last] of [
+  ['without close_notify', ''],
+  ['in the middle of a record', '17030300ff010203'],
+] as const) {
+  test(`a client that leaves ${what} is let go, and nobody else notices`, async () => {
+    const gauge = `listener.127.0.0.1_${direct}.downstream_cx_active`
+    const carrier = net.connect({ port: direct, host: '127.0.0.1' })
+    const socket = tls.connect({ socket: carrier, rejectUnauthorized: false })
+    socket.on('error', () => undefined)
+    await once(socket, 'secureConnect')
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    assert.match(String(await once(socket, 'data')), /^HTTP\/1.1 200/)
+    await proxy.untilStat(gauge, 1)
+    carrier.end(Buffer.from(last, 'hex'))
+    await once(carrier, 'close')
+    await proxy.untilStat(gauge, 0)
+    assert.equal(await get(direct), 'ok')
+  })
+}
+
+test('an origin that ends without close_notify: what has a length is whole, what is short of it is cut', async () => {
+  const ask = (): Promise<string> => exchange(clear, 'GET /cut HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  cutAnswer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+  assert.match(await ask(), /^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\nok$/)
+  cutAnswer = 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok'
+  const cut = await ask()
+  assert.match(cut, /content-length: 9\r\n/)
+  assert.match(cut, /\r\n\r\nok$/)
+  cutAnswer = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n'
+  assert.doesNotMatch(await ask(), /\r\n0\r\n\r\n$/)
+})
 
 test('versions that are too old', async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const

@@ -261,6 +261,7 @@ class DownstreamTls implements DownstreamTransportSocketFactory, TlsRole, Secret
     cells[stats.HANDSHAKE]! += 1
     this.stats.count('versions', info.version)
     this.stats.count('ciphers', info.cipher)
+    if (info.group !== '') this.stats.count('curves', info.group)
     if (info.sessionReused) cells[stats.SESSION_REUSED]! += 1
     if (!info.peerCertificatePresented) cells[stats.NO_CERTIFICATE]! += 1
     return null

@@ -194,8 +194,7 @@ class ClientRole implements TlsRole {
     ssl.cells[stats.HANDSHAKE]! += 1
     ssl.count('versions', info.version)
     ssl.count('ciphers', info.cipher)
-    const { group } = info
-    if (group !== '') ssl.count('curves', group)
+    if (info.group !== '') ssl.count('curves', info.group)
     if (info.sessionReused) ssl.cells[stats.SESSION_REUSED]! += 1
     if (!info.peerCertificatePresented) ssl.cells[stats.NO_CERTIFICATE]! += 1
     return null

@@ -1,6 +1,7 @@
 import type { CertificateInfo, SslConnectionInfo } from '../../../observability/index.ts'
 import { Certificate, plainHex } from './certificate.ts'
 import type { NativeCertificate, TlsHandle } from './engine.ts'
+import { groupOfSession, groupOfShare, idOfSession } from './session-facts.ts'
 
 /** The certificate of this side, the same for all connections of one credential. (-6 % of a handshake's CPU) */
 export class OwnCertificate {
@@ -20,28 +21,29 @@ export class OwnCertificate {
 export class TlsInfo implements SslConnectionInfo {
   version = ''
   cipher = ''
+  /** Of the key exchange. */
+  group = ''
   alpn = ''
   sni = ''
   sessionReused = false
   peerCertificatePresented = false
   peerCertificateValidated = false
   private handle: TlsHandle | null = null
-  private isServer = true
   private nativePeer: NativeCertificate | null = null
   private peer: Certificate | null = null
   private chain: readonly Certificate[] | null = null
   private issuer: Pick<CertificateInfo, 'sha256' | 'serialNumber'> | null | undefined = undefined
   private own: OwnCertificate | null = null
-  private closedGroup = ''
 
   /** The handshake is done. `own`: what this side has shown. */
   attach(handle: TlsHandle, isServer: boolean, own: OwnCertificate): void {
     this.own = own
     this.handle = handle
-    this.isServer = isServer
     this.version = handle.getProtocol()
     this.cipher = handle.getCipher()?.name ?? ''
     this.sessionReused = handle.isSessionReused()
+    // Node tells a client only; a server's session has it.
+    this.group = isServer ? groupOfSession(handle.getSession()) : groupOfShare(handle.getEphemeralKeyInfo()?.name)
   }
 
   /** The connection has closed: keeps what may still be asked for, as logs of what came over it are written later. */
@@ -50,18 +52,12 @@ export class TlsInfo implements SslConnectionInfo {
     if (handle === null) return
     if (this.peerCertificatePresented) this.nativePeer ??= handle.getPeerX509Certificate() ?? null
     this.own?.read(handle)
-    if (!this.isServer) this.closedGroup = this.group
     this.handle = null
-  }
-
-  get group(): string {
-    if (this.handle === null || this.isServer) return this.closedGroup
-    return groupName(this.handle.getEphemeralKeyInfo()?.name ?? '')
   }
 
   get sessionId(): string {
     const session = this.version === 'TLSv1.3' ? undefined : this.handle?.getSession()
-    return session === undefined ? '' : sessionIdOf(session)
+    return session === undefined ? '' : idOfSession(session)
   }
 
   get peerCertificate(): Certificate | null {
@@ -95,36 +91,4 @@ export class TlsInfo implements SslConnectionInfo {
     if (this.handle !== null) this.own.read(this.handle)
     return this.own.certificate
   }
-}
-
-/** OpenSSL's own names of groups, and of resumed sessions another spelling, as BoringSSL writes them. */
-const GROUPS: Readonly<Record<string, string>> = {
-  x25519: 'X25519',
-  prime256v1: 'P-256',
-  secp256r1: 'P-256',
-  secp384r1: 'P-384',
-  secp521r1: 'P-521',
-  x25519mlkem768: 'X25519MLKEM768',
-}
-
-function groupName(name: string): string {
-  return GROUPS[name.toLowerCase()] ?? name
-}
-
-/** The id in a serialised session: SEQUENCE { version, protocol, cipher OCTET STRING, id OCTET STRING, ... }. */
-function sessionIdOf(session: Buffer): string {
-  let at = 0
-  const enter = (): number => {
-    const first = session[at + 1] ?? 0
-    const lengthBytes = first < 0x80 ? 0 : first & 0x7f
-    at += 2 + lengthBytes
-    return lengthBytes === 0 ? first : session.readUIntBE(at - lengthBytes, lengthBytes)
-  }
-  enter()
-  for (let field = 0; field < 3; field++) {
-    const size = enter()
-    at += size
-  }
-  const size = enter()
-  return session.toString('hex', at, at + size)
 }
