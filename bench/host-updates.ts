@@ -1,12 +1,67 @@
-// What a worker pays for an update of a cluster's hosts: the longest time it is kept from requests, and the whole time.
-// CPU time of the thread, which other programs on the machine do not lengthen.
-// Run: node scripts/run.mjs bench/host-updates.ts
+// What a worker pays for an update of a cluster's hosts: the longest time it is kept from requests, and the whole time; and
+// what it pays when a tenth of them fail. Wall time, garbage collection and all, so the machine should do nothing else.
+// Run: node scripts/run.mjs --max-semi-space-size=4 --no-allocation-site-pretenuring bench/host-updates.ts
+import { once } from 'node:events'
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import type { ClusterLoadAssignmentJson } from '#api/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { testThread } from '../src/net/testing.ts'
-import { ClusterManager } from '../src/upstream/index.ts'
+import { ClusterManager, type ClusterUpdate, LoadBalancerContext } from '../src/upstream/index.ts'
 import { NO_REPORTS, TestMain, testContext } from '../src/upstream/testing.ts'
 
 const HOSTS = 10_000
+const ROUNDS = 9
+/** Health flag: failed active check. */
+const FAILED = 1
+
+interface Cost {
+  readonly longestMs: number
+  readonly totalMs: number
+}
+
+// ---- the worker
+
+class Prod extends LoadBalancerContext {
+  private readonly wanted = { stage: 'prod' }
+
+  override get metadataMatch(): object | null {
+    return this.wanted
+  }
+}
+
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+/** Applies `update` and serves requests until it has been quiet for a while; the longest turn of the event loop meanwhile. */
+async function watch(manager: ClusterManager, update: ClusterUpdate): Promise<Cost> {
+  const context = new Prod()
+  const started = performance.now()
+  let last = started
+  let longestMs = 0
+  let busyMs = 0
+  let idleTurns = 0
+  manager.apply(update)
+  while (idleTurns < 100) {
+    manager.get('c')?.chooseHost(context)
+    await turn()
+    const now = performance.now()
+    const ms = now - last
+    last = now
+    longestMs = Math.max(longestMs, ms)
+    if (ms < 0.1) idleTurns++
+    else busyMs += ms
+  }
+  return { longestMs, totalMs: busyMs }
+}
+
+function serve(port: NonNullable<typeof parentPort>): void {
+  const manager = new ClusterManager(testThread(), testContext(), () => undefined, NO_REPORTS)
+  port.on('message', async (update: ClusterUpdate) => {
+    const watched = update.kind === 'hosts' || update.kind === 'host_health'
+    if (watched) port.postMessage(await watch(manager, update))
+    else manager.apply(update)
+  })
+}
+
+// ---- main
 
 function assignment(from: number, count: number, weight: (index: number) => number): ClusterLoadAssignmentJson {
   const lbEndpoints = Array.from({ length: count }, (_, at) => {
@@ -15,78 +70,53 @@ function assignment(from: number, count: number, weight: (index: number) => numb
     return {
       endpoint: { address: { socketAddress: { address, portValue: 80 } } },
       loadBalancingWeight: weight(index),
-      metadata: { filterMetadata: { 'envoy.lb': { stage: 'prod', rack: `r${index % 50}` } } },
+      metadata: { filterMetadata: { 'envoy.lb': { stage: index % 4 === 0 ? 'prod' : 'dev', rack: `r${index % 50}` } } },
     }
   })
   return { clusterName: 'c', endpoints: [{ locality: { zone: 'a' }, lbEndpoints }] }
 }
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number
-/** CPU milliseconds of this thread so far. */
-function cpuMs(): number {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
+
+async function measure(name: string, policy: object): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url))
+  const results = new Map<string, (Cost & { readonly mainMs: number })[]>()
+  const main = new TestMain(update => worker.postMessage(update))
+  const costOf = async (what: string, act: () => void): Promise<void> => {
+    const from = performance.now()
+    act()
+    const mainMs = performance.now() - from
+    const [cost] = (await once(worker, 'message')) as [Cost]
+    results.set(what, [...(results.get(what) ?? []), { ...cost, mainMs }])
+  }
+  main.addCluster({ name: 'c', type: 'STRICT_DNS', ...policy } as never)
+  for (let round = 0; round < ROUNDS; round++) {
+    const at = round * HOSTS
+    const weighted = assignment(at + 1, HOSTS, index => 1 + (index & 7))
+    const setHosts = (hosts: ClusterLoadAssignmentJson): void => void main.setHosts('c', hosts)
+    await costOf('all hosts new', () => setHosts(assignment(at, HOSTS, () => 1)))
+    await costOf('one host replaced', () => setHosts(assignment(at + 1, HOSTS, () => 1)))
+    await costOf('every weight changed', () => setHosts(weighted))
+    await costOf('one host fails', () => main.setHealth('c', keyOf(at + 7), FAILED))
+  }
+  for (const [what, costs] of results) {
+    const figures = (['longestMs', 'totalMs', 'mainMs'] as const).map(key => median(costs.map(cost => cost[key])))
+    const worst = Math.max(...costs.map(({ longestMs }) => longestMs))
+    const cells = [...figures, worst].map(value => `${value.toFixed(1).padStart(6)} ms`)
+    console.log(`${name.padEnd(22)} ${what.padEnd(22)} ${cells.join(' ')}`)
+  }
+  await worker.terminate()
 }
 
-const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+const keyOf = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}:80`
 
-/** Runs `act` and whatever goes on behind it; the longest turn of the event loop meanwhile, and the whole time. */
-async function watch(act: () => unknown): Promise<{ longestMs: number; totalMs: number }> {
-  let done = false
-  const started = cpuMs()
-  let last = started
-  let longestMs = 0
-  const result = Promise.resolve(act()).then(() => {
-    done = true
-  })
-  do {
-    await turn()
-    const now = cpuMs()
-    longestMs = Math.max(longestMs, now - last)
-    last = now
-  } while (!done)
-  await result
-  return { longestMs, totalMs: cpuMs() - started }
-}
-
-async function measure(lbPolicy: string): Promise<void> {
-  const manager = new ClusterManager(testThread(), testContext(), () => undefined, NO_REPORTS)
-  let deliver: () => unknown = () => undefined
-  const main = new TestMain(update => {
-    // What main does for an update is not the worker's.
-    deliver = () => manager.apply(update)
-    return update.kind === 'hosts' ? undefined : deliver()
-  })
-  main.addCluster({ name: 'c', type: 'STRICT_DNS', lbPolicy } as never)
-  const cases: [string, ClusterLoadAssignmentJson][] = []
-  for (let round = 0; round < 5; round++) {
-    cases.push(
-      ['all hosts new', assignment(round * HOSTS, HOSTS, () => 1)],
-      ['one host replaced', assignment(round * HOSTS + 1, HOSTS, () => 1)],
-      ['every weight changed', assignment(round * HOSTS + 1, HOSTS, index => 1 + (index & 7))],
-    )
-  }
-  const results = new Map<string, { longest: number[]; total: number[]; main: number[]; snapshot: number[] }>()
-  for (const [name, hosts] of cases) {
-    const from = cpuMs()
-    main.setHosts('c', hosts)
-    const mainMs = cpuMs() - from
-    const { longestMs, totalMs } = await watch(() => deliver())
-    const snapshotFrom = cpuMs()
-    manager.get('c')?.chooseHost(null)
-    const row = results.get(name) ?? { longest: [], total: [], main: [], snapshot: [] }
-    results.set(name, row)
-    row.snapshot.push(cpuMs() - snapshotFrom)
-    row.longest.push(longestMs)
-    row.total.push(totalMs)
-    row.main.push(mainMs)
-  }
-  for (const [name, { longest, total, main: mainMs, snapshot }] of results) {
-    const figures = [longest, total, snapshot, mainMs].map(values => median(values).toFixed(1).padStart(7))
-    console.log(`${lbPolicy.padEnd(13)} ${name.padEnd(22)} ${figures.join(' ms ')} ms`)
-  }
-}
-
-console.log(`${HOSTS} hosts, medians of 5: longest turn, whole time, new snapshot in the worker; time on main`)
-await measure('ROUND_ROBIN')
-await measure('MAGLEV')
+if (isMainThread) {
+  console.log(
+    `${HOSTS} hosts, medians of ${ROUNDS}: longest turn, whole time in the worker; time on main; longest turn of all`,
+  )
+  await measure('round robin', {})
+  await measure('least request', { lbPolicy: 'LEAST_REQUEST' })
+  await measure('ring hash', { lbPolicy: 'RING_HASH' })
+  await measure('maglev', { lbPolicy: 'MAGLEV' })
+  await measure('subset of round robin', { lbSubsetConfig: { subsetSelectors: [{ keys: ['stage'] }] } })
+} else serve(parentPort as NonNullable<typeof parentPort>)

@@ -6,6 +6,7 @@ export { compileSubstitution, type Substitution } from './linear-regex/substitut
 export { type ListMember, MemberList } from './member-list.ts'
 export { packageVersion } from './package-version.ts'
 export { SHARED_CLOCK_OFFSET_MS } from './shared-clock.ts'
+export * from './steps.ts'
 export * from './timer-wheel.ts'
 export { TokenBucket, type TokenBucketSettings } from './token-bucket.ts'
 export { WatchedFiles } from './watched-files.ts'

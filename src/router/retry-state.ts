@@ -181,8 +181,7 @@ export class RetryState {
     const { retryOn } = this
     const connectFailed = reason === 'connection_failure' || reason === 'connection_timeout'
     const wanted =
-      (retryOn & (http.RetryOn5xx | http.RetryOnReset)) !== 0 ||
-      ((retryOn & http.RetryOnGatewayError) !== 0 && !connectFailed) ||
+      (retryOn & (http.RetryOn5xx | http.RetryOnGatewayError | http.RetryOnReset)) !== 0 ||
       ((retryOn & http.RetryOnConnectFailure) !== 0 && connectFailed) ||
       ((retryOn & http.RetryOnResetBeforeRequest) !== 0 && !requestSent) ||
       ((retryOn & http.RetryOnRefusedStream) !== 0 && reason === 'remote_refused_stream_reset')

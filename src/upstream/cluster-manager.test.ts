@@ -155,7 +155,7 @@ test('many hosts come in slices: until the last one is there, the old ones serve
   await loaded
   assert.equal(counted(manager), 2000)
   assert.equal(manager.get('c')?.hosts()[0], one)
-  assert.equal(main.setHosts('c', many(1, 1999)), undefined, 'without new hosts it is done at once')
+  await main.setHosts('c', many(1, 1999))
   assert.equal(counted(manager), 1999)
 })
 
@@ -172,6 +172,39 @@ test('newer hosts overtake those that are still coming; the first request waits 
   manager.apply({ kind: 'cluster_removed', name: 'c' })
   await third
   assert.equal(manager.get('c'), undefined)
+})
+
+test('what has changed of hosts is found out by those that overtake them as well', async () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  await main.setHosts('c', many(1, 2000))
+  assert.equal(counted(manager), 2000)
+  const lbEndpoints = Array.from({ length: 2000 }, (_, at) => endpointJson(at + 1, { loadBalancingWeight: 5 }))
+  const heavier = { clusterName: 'c', endpoints: [{ lbEndpoints }] } as ClusterLoadAssignmentJson
+  await Promise.all([main.setHosts('c', heavier), main.setHosts('c', heavier)])
+  assert.ok(
+    manager
+      .get('c')
+      ?.hosts()
+      .every(({ weight }) => weight === 5),
+  )
+})
+
+test('of many hosts some fail: the old snapshot serves while the new one is made, then they are let go', async () => {
+  const { manager, add, main } = setUp()
+  add({ name: 'c', type: 'STRICT_DNS', loadAssignment: assignment(9) })
+  await main.setHosts('c', many(1, 2000))
+  const cluster = manager.get('c')!
+  const [first, second] = cluster.hosts() as [Host, Host]
+  const [one, two] = [draining(first), draining(second)]
+  const before = cluster.hostSet
+  main.setHealth('c', first.key, FailedActiveHealthCheck)
+  main.setHealth('c', second.key, FailedActiveHealthCheck)
+  assert.equal(cluster.hostSet, before)
+  assert.deepEqual([one.drained, two.drained], [0, 0])
+  while (cluster.hostSet === before || one.drained === 0) await new Promise(resolve => setImmediate(resolve))
+  assert.equal(cluster.hostSet.priorities[0]?.healthy.length, 1998)
+  assert.deepEqual([one.drained, two.drained, first.pools], [1, 1, null])
 })
 
 test('an update changes what a host is like, where it stands and in which order', () => {

@@ -1,5 +1,6 @@
 import { deserialize } from 'node:v8'
 import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
+import { atOnce, inSlices, runSlice, type Steps } from '../base/index.ts'
 import { type CompileContext, ConfigPath } from '../config/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { AsyncClient } from './async-client/async-client.ts'
@@ -8,11 +9,11 @@ import { compileCluster } from './compile/compile-cluster.ts'
 import { DnsCacheViews } from './dns-cache/dns-cache-view.ts'
 import type { DnsCacheNews } from './dns-cache/messages.ts'
 import { HostCellMemory, type HostCellsReport } from './host-cells.ts'
-import type { HostLoader } from './host-loader.ts'
 import { HostMonitors, type HostReports } from './host-monitor.ts'
 import { HostRows } from './host-rows.ts'
 import type { LimitsLocation } from './limits-memory.ts'
 import type { SharedHosts } from './shared-hosts.ts'
+import { LARGE_HOST_COUNT } from './snapshot.ts'
 
 /** A serialised resource (v8.serialize) in memory that all threads share. */
 export interface SharedBytes {
@@ -51,8 +52,7 @@ export interface UpstreamThread extends ThreadContext {
 /** Hosts on their way into a cluster. */
 interface Loading {
   readonly cluster: Cluster
-  readonly hosts: SharedHosts
-  readonly loader: HostLoader
+  readonly steps: Steps
 }
 
 interface Entry {
@@ -65,11 +65,9 @@ interface Entry {
   cluster: Cluster | null
 }
 
-/** New hosts that a worker takes over in one go: about a millisecond. */
-const SLICE = 250
-/** Clusters larger than this are made ready when their hosts come, not at the first request. */
-const LARGE = 2 * SLICE
-/** The same for a cluster that brings its hosts along: about 500 of them. */
+/** Fewer hosts are not worth a second turn of the event loop. */
+const AT_ONCE = 100
+/** A cluster that brings about 500 hosts along is made ready when it comes, not at the first request. */
 const LARGE_RESOURCE_BYTES = 100_000
 
 /** The clusters of one worker. Each stays as received until its first use, so unused ones cost almost nothing. */
@@ -106,6 +104,7 @@ export class ClusterManager {
       rows: this.rows,
       find,
       dnsCache: name => this.dnsCaches.view(name),
+      onRenewed: cluster => this.tellDependents(cluster.name),
       get localCluster() {
         return localClusterName === null ? undefined : find(localClusterName)
       },
@@ -145,40 +144,35 @@ export class ClusterManager {
   private inflate(entry: Entry): Cluster {
     const { hosts, loading } = entry
     const cluster = loading?.cluster ?? this.make(entry)
-    entry.cluster = cluster
-    if (loading !== null) this.finish(entry, loading)
-    else if (hosts !== null) this.finish(entry, { cluster, hosts, loader: cluster.beginHosts(hosts) })
+    if (loading !== null) atOnce(loading.steps)
+    else if (hosts !== null) atOnce(cluster.takeHosts(hosts))
+    finish(entry, cluster)
     return cluster
   }
 
   /** Brings new hosts into a cluster in slices, between which requests are served. */
   private load(name: string, entry: Entry, hosts: SharedHosts): Promise<void> | undefined {
     const cluster = entry.cluster ?? entry.loading?.cluster ?? this.make(entry)
-    const loading: Loading = { cluster, hosts, loader: cluster.beginHosts(hosts) }
+    const loading: Loading = { cluster, steps: cluster.takeHosts(hosts) }
     entry.loading = loading
-    if (cluster.advanceHosts(loading.loader, SLICE)) {
-      this.finish(entry, loading)
+    if (hosts.count <= AT_ONCE) atOnce(loading.steps)
+    if (hosts.count <= AT_ONCE || runSlice(loading.steps)) {
+      finish(entry, cluster)
       return undefined
     }
     const { promise, resolve } = Promise.withResolvers<void>()
-    const goOn = (): void => {
-      // Newer hosts, a first request or the end of the cluster may have overtaken this.
-      if (entry.loading !== loading || this.entries.get(name) !== entry) resolve()
-      else if (!cluster.advanceHosts(loading.loader, SLICE)) setImmediate(goOn)
-      else {
-        this.finish(entry, loading)
-        this.tellDependents(name)
-        resolve()
-      }
+    // Newer hosts, a first request or the end of the cluster may overtake this.
+    const goesOn = (): boolean => {
+      const current = entry.loading === loading && this.entries.get(name) === entry
+      if (!current) resolve()
+      return current
     }
-    setImmediate(goOn)
+    inSlices(loading.steps, goesOn, () => {
+      finish(entry, cluster)
+      this.tellDependents(name)
+      resolve()
+    })
     return promise
-  }
-
-  private finish(entry: Entry, { cluster, hosts, loader }: Loading): void {
-    cluster.finishHosts(hosts, loader)
-    entry.loading = null
-    entry.cluster = cluster
   }
 
   /** Clusters whose balancer looks at the hosts of `name` too. */
@@ -221,7 +215,8 @@ export class ClusterManager {
       case 'hosts':
         if (entry === undefined) break
         entry.hosts = update.hosts
-        if (entry.cluster !== null || update.hosts.count > LARGE) loaded = this.load(name, entry, update.hosts)
+        if (entry.cluster !== null || update.hosts.count > LARGE_HOST_COUNT)
+          loaded = this.load(name, entry, update.hosts)
         break
       case 'host_health':
         entry?.cluster?.onHostHealthChanged()
@@ -236,4 +231,9 @@ export class ClusterManager {
     cluster.drain()
     this.aggregates.delete(cluster)
   }
+}
+
+function finish(entry: Entry, cluster: Cluster): void {
+  entry.loading = null
+  entry.cluster = cluster
 }

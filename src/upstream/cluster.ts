@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): a cluster as one worker uses it.
 
+import { inSlices, type Steps } from '../base/index.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
 import { HTTP2_STATS } from '../http/index.ts'
 import { CloseNoFlush, type ThreadContext } from '../net/index.ts'
@@ -14,18 +15,17 @@ import { HostLimits } from './host-limits.ts'
 import { HostLoader, type HostPlace } from './host-loader.ts'
 import type { HostMonitors } from './host-monitor.ts'
 import type { HostRows } from './host-rows.ts'
-import { type HostGroup, type HostSet, type HostSetPolicy, hostSet } from './host-set/host-set.ts'
+import type { HostGroup, HostSet, HostSetPolicy } from './host-set/host-set.ts'
 import { type LimitsLocation, ledgerPosition } from './limits-memory.ts'
 import type { BalancerParts } from './load-balancer/balancer-parts.ts'
-import { makeLoadBalancer } from './load-balancer/factory.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load-balancer/load-balancer.ts'
 import { maglevPlace } from './load-balancer/maglev.ts'
-import { HostsByAddress } from './load-balancer/override-host.ts'
 import { type ResponseObserver, responseObserver } from './load-balancer/response-observer.ts'
 import { countSubsets } from './load-balancer/subset/count-subsets.ts'
 import { ResourceLimits, type StreamLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
 import type { SharedHosts } from './shared-hosts.ts'
+import { LARGE_HOST_COUNT, prepareSnapshot, type Snapshot, type SnapshotSource, takeSnapshot } from './snapshot.ts'
 import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
 
 const NO_POLICY = { overprovisioningFactor: 140, weightedPriorityHealth: false, dropOverload: 0 }
@@ -45,12 +45,8 @@ export interface ClusterSurroundings {
   dnsCache(name: string): DnsCacheView
   /** The cluster that this proxy is a host of itself. */
   readonly localCluster: Cluster | undefined
-}
-
-interface Snapshot {
-  readonly hostSet: HostSet
-  readonly balancer: LoadBalancer
-  readonly byAddress: HostsByAddress
+  /** A snapshot that was made in steps has taken the place of the old one. */
+  onRenewed(cluster: Cluster): void
 }
 
 function localityOf(thread: ThreadContext): Locality | null {
@@ -85,8 +81,14 @@ export class Cluster {
   private runtime: RuntimeSnapshot | null = null
   private maintained = false
   private groups: readonly HostGroup[] = []
-  /** Null when hosts or their health have changed since it was made. */
+  /** Null: it is made at the next request. That of a large cluster serves on while its successor is made. */
   private snapshot: Snapshot | null = null
+  /** How often what a snapshot is made from has changed. */
+  private changes = 0
+  /** Of the snapshot that is being made; null: none is. */
+  private renewal: Steps | null = null
+  /** Failed hosts that the old snapshot may still choose. */
+  private failing: Host[] = []
 
   /** `rowNumbers`: one per endpoint of the plan's assignment; null where main sends the hosts. */
   constructor(
@@ -126,7 +128,7 @@ export class Cluster {
         // The local cluster itself does not look at zones, as in Envoy.
         return localCluster === undefined || localCluster.name === plan.name ? null : localCluster.hostSet
       },
-      memory: { subsets: new Set(), subsetKeys: new WeakMap() },
+      memory: { subsets: new Set(), subsetKeys: new WeakMap(), usedSubsets: () => [] },
       findCluster: name => surroundings.find(name),
       dnsCache: name => surroundings.dnsCache(name),
     }
@@ -194,10 +196,34 @@ export class Cluster {
   }
 
   private takeSnapshot(): Snapshot {
-    const view = hostSet(this.groups, this.policy, this.here)
-    const balancer = makeLoadBalancer(this.plan.balancer, view, this.parts)
-    this.snapshot = { hostSet: view, balancer, byAddress: new HostsByAddress(view, this.plan.overrideHostStatuses) }
+    this.snapshot = takeSnapshot(this.source(this.groups, this.policy))
     return this.snapshot
+  }
+
+  private source(groups: readonly HostGroup[], policy: HostSetPolicy): SnapshotSource {
+    return { plan: this.plan, groups, policy, here: this.here, parts: this.parts }
+  }
+
+  /** What the snapshot was made from has changed. */
+  private renew(): void {
+    this.changes++
+    if (this.hostsByRow.size <= LARGE_HOST_COUNT) this.snapshot = null
+    if (this.snapshot === null || this.renewal !== null) return
+    const renewal = this.renewInSteps()
+    this.renewal = renewal
+    const ended = (): void => {
+      this.renewal = null
+      this.surroundings.onRenewed(this)
+    }
+    inSlices(renewal, () => this.renewal === renewal, ended)
+  }
+
+  private *renewInSteps(): Steps {
+    for (let changes = -1; changes !== this.changes; ) {
+      changes = this.changes
+      this.snapshot = yield* prepareSnapshot(this.source(this.groups, this.policy))
+    }
+    this.drainFailing()
   }
 
   /** The cluster that a chosen host belongs to: this one, or one that an aggregate cluster consists of. */
@@ -210,20 +236,46 @@ export class Cluster {
     return this.hostSet.priorities.flatMap(priority => priority.hosts)
   }
 
-  /** Takes over new hosts: the loader goes through them, then finishHosts() swaps them in. */
-  beginHosts(shared: SharedHosts): HostLoader {
-    return new HostLoader(shared, this.hostsByRow, (key, endpoint, place, row) =>
+  /**
+   * Takes over new hosts; the last step swaps them in. Hosts that stay keep their connections and stats; those that go are
+   * drained.
+   */
+  *takeHosts(shared: SharedHosts): Steps {
+    const loader = new HostLoader(shared, this.hostsByRow, (key, endpoint, place, row) =>
       this.makeHost(key, endpoint, place, row),
     )
+    while (!this.advance(loader)) yield
+    // What discovery says of a host's health is in its row already; it ends no connection.
+    const groups = yield* loader.finish(host => host.noteHealth(this.surroundings.thread.clock.now))
+    const gone = yield* loader.gone()
+    const { changes } = this
+    const large = shared.count > LARGE_HOST_COUNT
+    const snapshot = large ? yield* prepareSnapshot(this.source(groups, shared)) : null
+    this.groups = groups
+    this.hostsByRow = loader.hosts
+    this.policy = shared
+    this.snapshot = snapshot
+    this.renewal = null
+    this.afterSwap(gone)
+    if (this.changes !== changes) this.renew()
   }
 
-  /** Goes on with new hosts, by a slice of `limit`; true when all have been seen. */
-  advanceHosts(loader: HostLoader, limit: number): boolean {
+  private advance(loader: HostLoader): boolean {
     this.surroundings.thread.clock.update()
-    const done = loader.advance(limit)
+    const done = loader.advance()
     const fresh = loader.takeFresh()
     if (fresh.length > 0) this.surroundings.memory.report(this.name, fresh)
     return done
+  }
+
+  private afterSwap(gone: readonly Host[]): void {
+    drainHosts(this.plan.closeConnectionsOnHostSetChange ? [...this.hostsByRow.values(), ...gone] : gone)
+    this.drainFailing()
+  }
+
+  private drainFailing(): void {
+    drainHosts(this.failing)
+    this.failing = []
   }
 
   private makeHost(key: string, endpoint: EndpointPlan, place: HostPlace, rowNumber: number): Host {
@@ -236,28 +288,6 @@ export class Cluster {
     const { balancer } = this.plan
     if (balancer.kind === 'maglev') maglevPlace(host, balancer.tableSize, balancer.useHostname)
     return host
-  }
-
-  /** Swaps in new hosts. Hosts that stay keep their connections and stats; those that go are drained. */
-  finishHosts(shared: SharedHosts, loader: HostLoader): void {
-    const now = this.surroundings.thread.clock.update()
-    this.advanceHosts(loader, Number.POSITIVE_INFINITY)
-    const before = this.hostsByRow
-    this.groups = loader.finish()
-    this.hostsByRow = loader.hosts
-    this.policy = shared
-    this.snapshot = null
-    const all = this.plan.closeConnectionsOnHostSetChange
-    for (const [rowNumber, host] of before) {
-      // What discovery says of a host's health is in its row already; it ends no connection.
-      if (this.hostsByRow.get(rowNumber) === host) {
-        host.noteHealth(now)
-        if (!all) continue
-      }
-      host.pools?.drain()
-      // A host that stays begins with new connections.
-      host.pools = null
-    }
   }
 
   /** The hosts of a cluster that discovers none. */
@@ -279,19 +309,18 @@ export class Cluster {
     if (hosts.length > 0) this.surroundings.memory.report(this.name, hosts)
   }
 
-  /** Health flags in the rows of hosts have changed: the next request finds a balancer that knows. */
+  /** Health flags in the rows of hosts have changed: the next request finds a balancer that knows, or soon will. */
   onHostHealthChanged(): void {
-    this.snapshot = null
     // What main posts comes outside of the turns that move the clock on.
     const now = this.surroundings.thread.clock.update()
     for (const host of this.hostsByRow.values()) {
       if (!host.noteHealth(now)) continue
-      // Requests under way finish; idle connections to a failed host are not worth keeping.
-      host.pools?.drain()
-      host.pools = null
+      this.failing.push(host)
       if (host.tunnels === null || (host.healthFlags & FAILED_HERE) === 0) continue
       for (const connection of host.tunnels) connection.close(CloseNoFlush)
     }
+    this.renew()
+    if (this.snapshot === null) this.drainFailing()
   }
 
   /** True for an aggregate cluster that `name` is a part of. */
@@ -302,12 +331,21 @@ export class Cluster {
 
   /** Hosts of another cluster, which the balancer looks at too, have changed. */
   onOtherHostsChanged(): void {
-    this.snapshot = null
+    this.renew()
   }
 
   /** The cluster is removed or replaced: what is under way finishes, nothing new begins. */
   drain(): void {
+    this.renewal = null
     countSubsets(this.parts, new Set())
     for (const host of this.hostsByRow.values()) host.pools?.drain()
+  }
+}
+
+/** Requests under way finish; idle connections are not worth keeping, and hosts that stay begin with new ones. */
+function drainHosts(hosts: readonly Host[]): void {
+  for (const host of hosts) {
+    host.pools?.drain()
+    host.pools = null
   }
 }

@@ -28,7 +28,7 @@ export interface DirectoryEntry {
   readonly balancer: BalancerPlan
   readonly healthyPanicThreshold: number
   /** Null where there are no subsets to count. */
-  readonly memory: BalancerMemory | null
+  readonly memory: Pick<BalancerMemory, 'subsets' | 'subsetKeys'> | null
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   /** Null: the hosts stand in the resource. */

@@ -1,5 +1,6 @@
 // Brings the hosts of one cluster in line with what main shares, a slice at a time: 10,000 new hosts at once would keep a
 // worker from its requests.
+import type { Steps } from '../base/index.ts'
 import type { EndpointPlan, Host, Locality } from './host.ts'
 import type { HostGroup } from './host-set/host-set.ts'
 import { HostRecords, type SharedHosts, type SharedLocality } from './shared-hosts.ts'
@@ -15,10 +16,15 @@ export type MakeHost = (key: string, endpoint: EndpointPlan, place: HostPlace, r
 interface Change {
   readonly host: Host
   readonly endpoint: EndpointPlan
+  readonly index: number
 }
 
 /** How many known hosts cost as much as one new one. */
 const KNOWN_PER_NEW = 32
+/** New hosts of one step. */
+const NEW_PER_STEP = 8
+/** Hosts of one step that are only touched. */
+const TOUCHED_PER_STEP = 512
 
 export class HostLoader {
   /** By row number: the hosts that there will be. */
@@ -42,9 +48,9 @@ export class HostLoader {
     this.members = shared.localities.map(() => [])
   }
 
-  /** Goes on for about as long as `limit` new hosts take; true when all have been seen. */
-  advance(limit: number): boolean {
-    for (let left = limit * KNOWN_PER_NEW; this.index < this.shared.count; this.index++) {
+  /** Goes on for one step; true when all have been seen. */
+  advance(): boolean {
+    for (let left = NEW_PER_STEP * KNOWN_PER_NEW; this.index < this.shared.count; this.index++) {
       if (left <= 0) return false
       left -= this.see(this.index)
     }
@@ -70,26 +76,53 @@ export class HostLoader {
       if (host === undefined) {
         host = this.make(key, endpoint, shared.localities[this.locality] as SharedLocality, rowNumber)
         this.fresh.push(host)
-      } else this.changes.push({ host, endpoint })
-      host.stampLow = records.stampLow(index)
-      host.stampHigh = records.stampHigh(index)
+        this.stamp(host, index)
+      } else this.changes.push({ host, endpoint, index })
     }
     this.hosts.set(rowNumber, host)
     ;(this.members[this.locality] as Host[]).push(host)
     return host === known && this.changes.at(-1)?.host !== host ? 1 : KNOWN_PER_NEW
   }
 
+  private stamp(host: Host, index: number): void {
+    host.stampLow = this.records.stampLow(index)
+    host.stampHigh = this.records.stampHigh(index)
+  }
+
   private place(): SharedLocality {
     return this.shared.localities[this.locality] as SharedLocality
   }
 
-  /** All at once: hosts that stay are as they are described now. Until then nobody sees any of it. */
-  finish(): readonly HostGroup[] {
-    for (const { host, endpoint } of this.changes) host.update(endpoint)
-    return this.shared.localities.map(({ locality, weight, priority }, at) => {
+  /** Hosts that stay are from here on as they are described now. `see` is told of each host. */
+  *finish(see: (host: Host) => void): Steps<readonly HostGroup[]> {
+    let touched = 0
+    for (const { host, endpoint, index } of this.changes) {
+      host.update(endpoint)
+      // Not before: newer hosts may overtake these, and must find out for themselves what has changed.
+      this.stamp(host, index)
+      if (++touched % TOUCHED_PER_STEP === 0) yield
+    }
+    const groups: HostGroup[] = []
+    for (const [at, { locality, weight, priority }] of this.shared.localities.entries()) {
       const hosts = this.members[at] as Host[]
-      for (const host of hosts) host.move(locality, priority)
-      return { locality, weight, priority, hosts }
-    })
+      for (const host of hosts) {
+        host.move(locality, priority)
+        see(host)
+        if (++touched % TOUCHED_PER_STEP === 0) yield
+      }
+      groups.push({ locality, weight, priority, hosts })
+    }
+    return groups
+  }
+
+  /** Hosts that there were and that there are no more. */
+  *gone(): Steps<readonly Host[]> {
+    const gone: Host[] = []
+    let touched = 0
+    for (const [rowNumber, host] of this.before) {
+      if (this.hosts.get(rowNumber) !== host) gone.push(host)
+      if (++touched % TOUCHED_PER_STEP === 0) yield
+    }
+    return gone
   }
 }

@@ -124,7 +124,6 @@ export class Host {
     this.weight = endpoint.weight
     this.canary = endpoint.canary
     this.metadata = endpoint.metadata
-    this.maglev = null
   }
 
   move(locality: Locality, priority: number): void {

@@ -121,6 +121,7 @@ export function testCluster(json: ClusterJson, thread: ThreadContext = testThrea
     find: () => undefined,
     dnsCache: () => new DnsCacheView('none', thread, () => undefined),
     localCluster: undefined,
+    onRenewed: () => undefined,
   }
   return new Cluster(plan, new LimitsMemory(2).allot(), surroundings, members.rowNumbers())
 }

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): an aggregate cluster: the priorities of its clusters, one after the other.
+import type { Steps } from '../../base/index.ts'
 import type { AggregatePlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostSet, PriorityHosts } from '../host-set/host-set.ts'
@@ -85,6 +86,9 @@ export class AggregateBalancer implements LoadBalancer {
     }
     this.load = loadOf(this.set, panicThreshold(parts))
   }
+
+  // Its clusters prepare themselves.
+  *prepare(): Steps {}
 
   chooseHost(context: LoadBalancerContext | null): Host | null {
     const load = context === null ? this.load : context.priorityLoad(this.set, this.load)

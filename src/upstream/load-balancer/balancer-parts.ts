@@ -11,6 +11,8 @@ export interface BalancerMemory {
   /** Keys of the subsets that there were. */
   subsets: ReadonlySet<string>
   readonly subsetKeys: KnownKeys
+  /** Those that requests have asked the last snapshot for. */
+  usedSubsets: () => Iterable<string>
 }
 
 /** A cluster that another one sends requests to. */

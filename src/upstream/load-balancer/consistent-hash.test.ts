@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { xxHash64Halves } from '../../base/index.ts'
+import { atOnce, xxHash64Halves } from '../../base/index.ts'
 import type { RingHashPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import { HOST_RQ_ACTIVE } from '../stats.ts'
 import { seededRandom, testHost } from '../testing.ts'
 import { BoundedLoad } from './bounded-load.ts'
-import { hostShares } from './hash-weights.ts'
+import { hostShares, type WeightedHost } from './hash-weights.ts'
 import type { HashPicker } from './load-balancer.ts'
-import { Maglev } from './maglev.ts'
+import { buildMaglev, type Maglev } from './maglev.ts'
 import { MersenneTwister } from './mersenne-twister.ts'
 import { murmurHash2 } from './murmur-hash2.ts'
-import { RingHash } from './ring-hash.ts'
+import { buildRing, type RingHash } from './ring-hash.ts'
 import { sortHashes } from './sort-hashes.ts'
 
 const random = seededRandom(1)
@@ -23,6 +23,10 @@ const RING: RingHashPlan = {
   maximumRingSize: 8_388_608,
   ...COMMON,
 }
+
+const ringOf = (weighted: readonly WeightedHost[], plan: RingHashPlan): RingHash => atOnce(buildRing(weighted, plan))
+const maglevOf = (weighted: readonly WeightedHost[], size: number, byName: boolean): Maglev =>
+  atOnce(buildMaglev(weighted, size, byName))
 
 function hostsOf(prefix: string): Host[] {
   return [1, 2, 3, 4, 5].map(last => testHost({ address: `${prefix}.${last}`, port: 26900 }))
@@ -40,7 +44,7 @@ function mapOf(picker: HashPicker, hosts: readonly Host[], keys = 64): string {
 
 test('the ring places every key where Envoy does', () => {
   const hosts = hostsOf('127.0.90')
-  const ring = new RingHash(hostShares(hosts), RING)
+  const ring = ringOf(hostShares(hosts), RING)
   assert.equal(mapOf(ring, hosts), '0412010044204314430234340201342320243134244013313402010211222224')
   assert.deepEqual(ring.size, { size: 1025, minHashesPerHost: 205, maxHashesPerHost: 205 })
 })
@@ -48,10 +52,10 @@ test('the ring places every key where Envoy does', () => {
 test('the maglev table places every key where Envoy does, whatever the order of the hosts', () => {
   const hosts = hostsOf('127.0.92')
   const expected = '4130014203041133323312122103302410111244011303204033443403313211'
-  const table = new Maglev(hostShares(hosts), 65537, false)
+  const table = maglevOf(hostShares(hosts), 65537, false)
   assert.equal(mapOf(table, hosts), expected)
   assert.deepEqual([table.minEntriesPerHost, table.maxEntriesPerHost], [13107, 13108])
-  assert.equal(mapOf(new Maglev(hostShares([...hosts].reverse()), 65537, false), hosts), expected)
+  assert.equal(mapOf(maglevOf(hostShares([...hosts].reverse()), 65537, false), hosts), expected)
 })
 
 test('weights, murmur and small tables: every key where Envoy 1.40 puts it', () => {
@@ -61,39 +65,39 @@ test('weights, murmur and small tables: every key where Envoy 1.40 puts it', () 
     )
   const ring = weighted(11, 7, index => 1 + 2 * index)
   assert.equal(
-    mapOf(new RingHash(hostShares(ring), RING), ring),
+    mapOf(ringOf(hostShares(ring), RING), ring),
     '4516252366133655351535645146354663326656245454553266132666666343',
   )
   const murmur = weighted(12, 7, index => 1 + index)
   const plan = { ...RING, hashFunction: 'MURMUR_HASH_2', minimumRingSize: 2000 } as const
   assert.equal(
-    mapOf(new RingHash(hostShares(murmur), plan), murmur),
+    mapOf(ringOf(hostShares(murmur), plan), murmur),
     '2252301543524416415356455453363535565222646564664450412453056464',
   )
   const table = weighted(13, 9, index => 1 + 3 * index)
   assert.equal(
-    mapOf(new Maglev(hostShares(table), 65537, false), table),
+    mapOf(maglevOf(hostShares(table), 65537, false), table),
     '4766755628677427358875688785456855784873786673837777484281745875',
   )
   const small = weighted(14, 9, index => 1 + 3 * index)
   assert.equal(
-    mapOf(new Maglev(hostShares(small), 103, false), small),
+    mapOf(maglevOf(hostShares(small), 103, false), small),
     '2652747248758851703638883585727754558322442318846687466335836586',
   )
 })
 
 test('maglev entries follow the weights', () => {
   const hosts = [testHost({ port: 1, weight: 1 }), testHost({ port: 2, weight: 2 })]
-  const table = new Maglev(hostShares(hosts), 65537, false)
+  const table = maglevOf(hostShares(hosts), 65537, false)
   assert.deepEqual([table.minEntriesPerHost, table.maxEntriesPerHost], [21846, 43691])
 })
 
 test('without one host the others keep nearly all of their keys', () => {
   const hosts = hostsOf('127.0.92')
-  const all = new Maglev(hostShares(hosts), 65537, false)
-  const fewer = new Maglev(hostShares(hosts.slice(0, 4)), 65537, false)
-  const ring = new RingHash(hostShares(hosts), RING)
-  const fewerRing = new RingHash(hostShares(hosts.slice(0, 4)), RING)
+  const all = maglevOf(hostShares(hosts), 65537, false)
+  const fewer = maglevOf(hostShares(hosts.slice(0, 4)), 65537, false)
+  const ring = ringOf(hostShares(hosts), RING)
+  const fewerRing = ringOf(hostShares(hosts.slice(0, 4)), RING)
   let moved = 0
   let movedOnRing = 0
   for (let key = 0; key < 1000; key++) {
@@ -110,7 +114,7 @@ test('without one host the others keep nearly all of their keys', () => {
 
 test('a rejected pick goes on, a list without hosts yields none', () => {
   const hosts = hostsOf('127.0.90')
-  const pickers = (list: Host[]) => [new RingHash(hostShares(list), RING), new Maglev(hostShares(list), 65537, false)]
+  const pickers = (list: Host[]) => [ringOf(hostShares(list), RING), maglevOf(hostShares(list), 65537, false)]
   for (const picker of pickers(hosts)) {
     const tried = new Set(Array.from({ length: 20 }, (_, attempt) => pickFor(picker, 'key-0', attempt)))
     assert.ok(tried.size > 1)
@@ -122,7 +126,7 @@ test('many hashes are sorted as few are', () => {
   for (const count of [1, 2, 1000, 20_000]) {
     const hashes = Uint32Array.from({ length: 2 * count }, () => random() * (random() < 0.5 ? 16 : 2 ** 32))
     const key = (index: number): bigint => (BigInt(hashes[2 * index + 1]!) << 32n) | BigInt(hashes[2 * index]!)
-    const order = sortHashes(hashes)
+    const order = atOnce(sortHashes(hashes))
     assert.equal(new Set(order).size, count)
     for (let at = 1; at < count; at++) {
       const [before, after] = [order[at - 1]!, order[at]!]
@@ -133,10 +137,10 @@ test('many hashes are sorted as few are', () => {
 
 test('weights and metadata hash keys shape the ring', () => {
   const named = testHost({ port: 1, weight: 3, metadata: { 'envoy.lb': { hash_key: 'blue' } } })
-  const ring = new RingHash(hostShares([named, testHost({ port: 2 })]), RING)
+  const ring = ringOf(hostShares([named, testHost({ port: 2 })]), RING)
   assert.deepEqual(ring.size, { size: 1024, minHashesPerHost: 256, maxHashesPerHost: 768 })
   const moved = testHost({ port: 9, weight: 3, metadata: { 'envoy.lb': { hash_key: 'blue' } } })
-  const other = new RingHash(hostShares([moved, testHost({ port: 2 })]), RING)
+  const other = ringOf(hostShares([moved, testHost({ port: 2 })]), RING)
   for (let key = 0; key < 100; key++) {
     const text = `key-${key}`
     assert.equal(pickFor(ring, text) === named, pickFor(other, text) === moved)
@@ -167,7 +171,7 @@ test('bounded load: a host that has its part passes requests on, always to the s
   const hosts = hostsOf('127.0.90')
   const weighted = hostShares(hosts)
   let active = 0
-  const bounded = new BoundedLoad(new RingHash(weighted, RING), 150, weighted, () => active)
+  const bounded = new BoundedLoad(ringOf(weighted, RING), 150, weighted, () => active)
   const [home] = [pickFor(bounded, 'key-3')] as [Host]
   active = 10
   // 11 requests times 1.5 over 5 hosts: 4 each.

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): the balancer of a dynamic forward proxy: the host that a request names itself.
+import type { Steps } from '../../base/index.ts'
 import type { DynamicHostPlan } from '../balancer-plan.ts'
 import type { DnsCacheView } from '../dns-cache/dns-cache-view.ts'
 import { hostAndPort } from '../dns-cache/host-key.ts'
@@ -16,6 +17,9 @@ export class DynamicHostBalancer implements LoadBalancer {
     this.plan = plan
     this.view = view
   }
+
+  // Nothing is left to do.
+  *prepare(): Steps {}
 
   chooseHost(context: LoadBalancerContext | null): Host | null {
     const name = context?.dynamicHost ?? null

@@ -22,8 +22,9 @@ export class EdfSchedule {
     const count = weights.length
     this.count = count
     this.weights = weights
+    this.turns = new Float64Array(count)
     // Whole weights come round after a time of 1; this is what a schedule from 0 would look like at `phase`.
-    this.turns = Float64Array.from(weights, weight => Math.floor(phase * weight) + 1)
+    for (let entry = 0; entry < count; entry++) this.turns[entry] = Math.floor(phase * (weights[entry] as number)) + 1
     this.losers = new Int32Array(count)
     this.deadlines = new Float64Array(count)
     this.orders = new Float64Array(count)
@@ -35,8 +36,11 @@ export class EdfSchedule {
   private play(): void {
     const { count, turns, weights, losers, deadlines, orders } = this
     const winners = new Int32Array(2 * count)
-    const due = Float64Array.from(weights, (weight, entry) => (turns[entry] as number) / weight)
-    for (let entry = 0; entry < count; entry++) winners[count + entry] = entry
+    const due = new Float64Array(count)
+    for (let entry = 0; entry < count; entry++) {
+      due[entry] = (turns[entry] as number) / (weights[entry] as number)
+      winners[count + entry] = entry
+    }
     for (let match = count - 1; match > 0; match--) {
       const left = winners[2 * match] as number
       const right = winners[2 * match + 1] as number

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): ring hash and maglev: the hash of a request chooses priority and host.
+import { atOnce, type Steps } from '../../base/index.ts'
 import type { HashPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostSet, PriorityHosts } from '../host-set/host-set.ts'
@@ -8,8 +9,8 @@ import { type BalancerParts, panicThreshold } from './balancer-parts.ts'
 import { BoundedLoad } from './bounded-load.ts'
 import { hostShares, localityShares, type WeightedHost } from './hash-weights.ts'
 import type { HashPicker, LoadBalancer, LoadBalancerContext } from './load-balancer.ts'
-import { Maglev } from './maglev.ts'
-import { RingHash } from './ring-hash.ts'
+import { buildMaglev } from './maglev.ts'
+import { buildRing } from './ring-hash.ts'
 
 const hashWords = new BigUint64Array(1)
 const hashHalves = new Uint32Array(hashWords.buffer)
@@ -18,7 +19,11 @@ export class HashBalancer implements LoadBalancer {
   readonly load: PriorityLoad
   private readonly random: () => number
   private readonly cells: Float64Array
-  private readonly pickers: readonly HashPicker[]
+  private readonly set: HostSet
+  private readonly plan: HashPlan
+  private readonly parts: BalancerParts
+  /** By priority; null until prepared. */
+  private pickers: readonly HashPicker[] | null = null
   /** The priority that every request goes to; -1: several share them. */
   private readonly only: number
 
@@ -27,12 +32,26 @@ export class HashBalancer implements LoadBalancer {
     this.cells = parts.stats.cells
     this.load = loadOf(set, panicThreshold(parts))
     this.only = Math.max(this.load.healthy.indexOf(100), this.load.degraded.indexOf(100))
-    this.pickers = set.priorities.map((priority, index) =>
-      makePicker(priority, this.load.panic[index] === true ? 'hosts' : 'healthy', plan, parts),
-    )
+    this.set = set
+    this.plan = plan
+    this.parts = parts
+  }
+
+  *prepare(): Steps {
+    if (this.pickers === null) this.pickers = yield* this.build()
+  }
+
+  private *build(): Steps<readonly HashPicker[]> {
+    const pickers: HashPicker[] = []
+    for (const [index, priority] of this.set.priorities.entries()) {
+      const use = this.load.panic[index] === true ? 'hosts' : 'healthy'
+      pickers.push(yield* buildPicker(priority, use, this.plan, this.parts))
+    }
+    return pickers
   }
 
   chooseHost(context: LoadBalancerContext | null): Host | null {
+    const pickers = (this.pickers ??= atOnce(this.build()))
     const hash = context === null ? null : context.hash
     if (hash === null) {
       hashHalves[0] = this.random() * 0x1_0000_0000
@@ -42,7 +61,7 @@ export class HashBalancer implements LoadBalancer {
     const high = hashHalves[1] as number
     const priority = this.only >= 0 ? this.only : this.priorityOf(high, low)
     if (this.load.panic[priority] === true) this.cells[C.lb_healthy_panic]! += 1
-    const picker = this.pickers[priority] as HashPicker
+    const picker = pickers[priority] as HashPicker
     let host = picker.pick(high, low, 0)
     if (context === null) return host
     for (let attempt = 1; attempt <= context.hostSelectionAttempts; attempt++) {
@@ -69,21 +88,22 @@ export class HashBalancer implements LoadBalancer {
   }
 }
 
-function makePicker(
+function* buildPicker(
   priority: PriorityHosts,
   use: 'healthy' | 'hosts',
   plan: HashPlan,
   parts: BalancerParts,
-): HashPicker {
+): Steps<HashPicker> {
   const byLocality = plan.localityWeighted && priority.knowsLocalityWeights
   const weighted = byLocality ? localityShares(priority, use) : hostShares(priority[use])
-  const picker = tableOf(weighted, plan, parts)
+  yield
+  const picker = yield* buildTable(weighted, plan, parts)
   if (plan.hashBalanceFactor === 0 || weighted.length === 0) return picker
   const { cells } = parts.stats
   return new BoundedLoad(picker, plan.hashBalanceFactor, weighted, () => cells[C.upstream_rq_active] as number)
 }
 
-function tableOf(weighted: readonly WeightedHost[], plan: HashPlan, parts: BalancerParts): HashPicker {
+function* buildTable(weighted: readonly WeightedHost[], plan: HashPlan, parts: BalancerParts): Steps<HashPicker> {
   // Gauges of all workers are added up, so one speaks for all.
   const report = parts.thread.workerIndex <= 0
   const set = (name: string, value: number): void => {
@@ -91,7 +111,7 @@ function tableOf(weighted: readonly WeightedHost[], plan: HashPlan, parts: Balan
     gauge.cells[gauge.slot] = value
   }
   if (plan.kind === 'ring_hash') {
-    const ring = new RingHash(weighted, plan)
+    const ring = yield* buildRing(weighted, plan)
     if (report) {
       set('ring_hash_lb.size', ring.size.size)
       set('ring_hash_lb.min_hashes_per_host', ring.size.minHashesPerHost)
@@ -99,7 +119,7 @@ function tableOf(weighted: readonly WeightedHost[], plan: HashPlan, parts: Balan
     }
     return ring
   }
-  const table = new Maglev(weighted, plan.tableSize, plan.useHostname)
+  const table = yield* buildMaglev(weighted, plan.tableSize, plan.useHostname)
   if (report) {
     set('maglev_lb.min_entries_per_host', table.minEntriesPerHost)
     set('maglev_lb.max_entries_per_host', table.maxEntriesPerHost)

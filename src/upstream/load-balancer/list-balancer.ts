@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): priority, then zone or locality, then host. The usual cluster has one of the first two.
+import type { Steps } from '../../base/index.ts'
 import type { LocalityRoutingPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
@@ -41,6 +42,20 @@ export class ListBalancer implements LoadBalancer {
     const pickers = this.pickers[all]
     if (pickers === undefined || this.load.panic[all] === true) return null
     return all === 0 && this.zones !== null ? pickers.byLocalityWeight(false) : pickers.usable(false)
+  }
+
+  *prepare(): Steps {
+    for (const [priority, pickers] of this.pickers.entries()) {
+      if (this.load.panic[priority] === true) pickers.all()
+      else if ((this.load.healthy[priority] as number) > 0) pickers.usable(false)
+      yield
+      if ((this.load.degraded[priority] as number) > 0) pickers.usable(true)
+    }
+    if (this.zones === null) return
+    for (const locality of this.set.priorities[0]?.localities.keys() ?? []) {
+      this.pickers[0]?.inLocality(locality, false)
+      yield
+    }
   }
 
   chooseHost(context: LoadBalancerContext | null): Host | null {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/index.ts'
 import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import type { PriorityLoad } from '../host-set/priority-load.ts'
@@ -64,6 +65,8 @@ export class LoadBalancerContext {
 export interface LoadBalancer {
   /** Null when no host may be used. Never waits, never allocates. */
   chooseHost(context: LoadBalancerContext | null): Host | null
+  /** Does in steps what the first choice would otherwise have to do. */
+  prepare(): Steps
 }
 
 /** Chooses within one list of hosts; what a policy such as round robin consists of. */

@@ -1,19 +1,10 @@
 // HOT FILE (docs/hot-path.md): maglev hashing, the same table as Envoy's, entry for entry.
-import { xxHash64Halves } from '../../base/index.ts'
+import { type Steps, sortInSteps, xxHash64Halves } from '../../base/index.ts'
 import type { Host, MaglevPlace } from '../host.ts'
 import { hashKeyOf, type WeightedHost } from './hash-weights.ts'
 import type { HashPicker } from './load-balancer.ts'
 
 const TWO_32 = 0x1_0000_0000
-
-interface TableEntry {
-  readonly skip: number
-  readonly share: number
-  target: number
-  /** Where in its permutation the host has come to. */
-  at: number
-  count: number
-}
 
 const halves = new Uint32Array(2)
 
@@ -42,46 +33,62 @@ function hashModulo(key: string, seed: number, divisor: number): number {
  */
 export function maglevPlace(host: Host, tableSize: number, useHostname: boolean): MaglevPlace {
   const known = host.maglev
-  if (known !== null && known.tableSize === tableSize) return known
   const key = hashKeyOf(host, useHostname)
+  if (known !== null && known.tableSize === tableSize && known.key === key) return known
   const skip = hashModulo(key, 1, tableSize - 1) + 1
   const place = { tableSize, key, offset: hashModulo(key, 0, tableSize), skip }
   host.maglev = place
   return place
 }
 
+interface Placed extends WeightedHost {
+  readonly place: MaglevPlace
+}
+
+const byKey = ({ place: a }: Placed, { place: b }: Placed): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+
+/** How many hosts are looked at, or entries filled, in one step. */
+const STEP = 1024
+
+export function* buildMaglev(
+  weighted: readonly WeightedHost[],
+  tableSize: number,
+  useHostname: boolean,
+): Steps<Maglev> {
+  const placed: Placed[] = []
+  for (const { host, share } of weighted) {
+    placed.push({ host, share, place: maglevPlace(host, tableSize, useHostname) })
+    if (placed.length % STEP === 0) yield
+  }
+  // The table depends on the order of filling, which must not depend on the order of configuration.
+  yield* sortInSteps(placed, byKey)
+  // A single host needs one entry, and its gauges say so, as in Envoy.
+  const filling = new Filling(placed, placed.length > 1 ? tableSize : placed.length)
+  yield
+  while (!filling.advance(STEP)) yield
+  const least = filling.counts.reduce((fewest, count) => Math.min(fewest, count), tableSize)
+  return new Maglev(
+    placed.map(({ host }) => host),
+    filling.table,
+    placed.length === 0 ? 0 : least,
+    filling.counts.reduce((most, count) => Math.max(most, count), 0),
+  )
+}
+
 export class Maglev implements HashPicker {
   readonly minEntriesPerHost: number
   readonly maxEntriesPerHost: number
+  private readonly hosts: readonly Host[]
   private readonly table: Int32Array
   private readonly wrap: number
-  private readonly hosts: readonly Host[]
 
-  constructor(weighted: readonly WeightedHost[], tableSize: number, useHostname: boolean) {
-    const placed = weighted.map(({ host, share }) => ({
-      host,
-      share,
-      place: maglevPlace(host, tableSize, useHostname),
-    }))
-    // The table depends on the order of filling, which must not depend on the order of configuration.
-    placed.sort(({ place: a }, { place: b }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    const entries = placed.map(
-      ({ share, place: { offset, skip } }): TableEntry => ({
-        skip,
-        share,
-        target: 0,
-        at: placed.length > 1 ? offset : 0,
-        count: 0,
-      }),
-    )
-    this.hosts = placed.map(({ host }) => host)
-    // A single host needs one entry, and its gauges say so, as in Envoy.
-    const size = entries.length > 1 ? tableSize : entries.length
-    this.table = entries.length === 0 ? new Int32Array(0) : fillTable(entries, size)
-    this.wrap = TWO_32 % this.table.length
-    const least = entries.reduce((fewest, { count }) => Math.min(fewest, count), tableSize)
-    this.minEntriesPerHost = entries.length === 0 ? 0 : least
-    this.maxEntriesPerHost = entries.reduce((most, { count }) => Math.max(most, count), 0)
+  /** `table`: indexes into `hosts`. */
+  constructor(hosts: readonly Host[], table: Int32Array, minEntriesPerHost: number, maxEntriesPerHost: number) {
+    this.hosts = hosts
+    this.table = table
+    this.wrap = TWO_32 % table.length
+    this.minEntriesPerHost = minEntriesPerHost
+    this.maxEntriesPerHost = maxEntriesPerHost
   }
 
   pick(high: number, low: number, attempt: number): Host | null {
@@ -96,26 +103,79 @@ export class Maglev implements HashPicker {
 }
 
 /** Hosts take turns at claiming the next free entry of their own permutation; light ones skip turns. */
-function fillTable(entries: readonly TableEntry[], tableSize: number): Int32Array {
-  const table = new Int32Array(tableSize).fill(-1)
-  const heaviest = entries.reduce((most, { share }) => Math.max(most, share), 0)
-  let filled = 0
-  for (let iteration = 1; filled < tableSize; iteration++) {
-    for (let index = 0; index < entries.length && filled < tableSize; index++) {
-      const entry = entries[index] as TableEntry
-      if (iteration * entry.share < entry.target) continue
-      entry.target += heaviest
-      let at = entry.at
-      while (table[at] !== -1) {
-        at += entry.skip
-        if (at >= tableSize) at -= tableSize
-      }
-      table[at] = index
-      at += entry.skip
-      entry.at = at >= tableSize ? at - tableSize : at
-      entry.count++
-      filled++
+class Filling {
+  readonly table: Int32Array
+  /** Entries by host. */
+  readonly counts: Int32Array
+  /** One bit per entry: most looks at the table find it taken, and these few bytes stay close to the processor. */
+  private readonly taken: Int32Array
+  private readonly shares: Float64Array
+  private readonly targets: Float64Array
+  private readonly skips: Int32Array
+  /** Where in its permutation a host has come to. */
+  private readonly places: Int32Array
+  private readonly heaviest: number
+  private iteration = 1
+  private index = 0
+  private filled = 0
+
+  constructor(placed: readonly Placed[], tableSize: number) {
+    const count = placed.length
+    this.table = new Int32Array(tableSize)
+    this.counts = new Int32Array(count)
+    this.taken = new Int32Array((tableSize >> 5) + 1)
+    this.shares = new Float64Array(count)
+    this.targets = new Float64Array(count)
+    this.skips = new Int32Array(count)
+    this.places = new Int32Array(count)
+    let heaviest = 0
+    for (let index = 0; index < count; index++) {
+      const { share, place } = placed[index] as Placed
+      this.shares[index] = share
+      this.skips[index] = place.skip
+      this.places[index] = count > 1 ? place.offset : 0
+      heaviest = Math.max(heaviest, share)
     }
+    this.heaviest = heaviest
   }
-  return table
+
+  /** Goes on for `turns` turns of hosts, or fewer where free entries are hard to find; true when the table is full. */
+  advance(turns: number): boolean {
+    const { counts, shares, targets, heaviest, table } = this
+    for (let left = turns * 4; left > 0; left--) {
+      if (this.filled === table.length) return true
+      const { index } = this
+      if (++this.index === counts.length) {
+        this.index = 0
+        this.iteration++
+      }
+      // The turn belongs to the iteration that it began in.
+      const iteration = this.index === 0 ? this.iteration - 1 : this.iteration
+      if (iteration * (shares[index] as number) < (targets[index] as number)) continue
+      targets[index]! += heaviest
+      left -= this.claim(index)
+    }
+    return false
+  }
+
+  /** Returns how many entries it had to look at. */
+  private claim(index: number): number {
+    const { taken, table, counts, places } = this
+    const size = table.length
+    const skip = this.skips[index] as number
+    let at = places[index] as number
+    let looks = 1
+    while ((((taken[at >> 5] as number) >>> (at & 31)) & 1) === 1) {
+      at += skip
+      if (at >= size) at -= size
+      looks++
+    }
+    taken[at >> 5]! |= 1 << (at & 31)
+    table[at] = index
+    at += skip
+    places[index] = at >= size ? at - size : at
+    counts[index]! += 1
+    this.filled++
+    return looks
+  }
 }

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): hosts that a request names itself, in a header or in dynamic metadata, before the policy.
+import type { Steps } from '../../base/index.ts'
 import type { OverrideHostPlan, OverrideHostSource } from '../balancer-plan.ts'
 import { AnyStatus, healthStatusBit } from '../health.ts'
 import type { Host } from '../host.ts'
@@ -38,6 +39,10 @@ export class OverrideHostBalancer implements LoadBalancer {
     // As in Envoy: who names a host gets it, whatever its health.
     this.hosts = new HostsByAddress(set, AnyStatus)
     this.child = child
+  }
+
+  prepare(): Steps {
+    return this.child.prepare()
   }
 
   chooseHost(context: LoadBalancerContext | null): Host | null {

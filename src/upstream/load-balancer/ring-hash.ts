@@ -1,5 +1,5 @@
 // HOT FILE (docs/hot-path.md): consistent hashing on a ring (ketama), the same ring as Envoy's, point for point.
-import { xxHash64Halves } from '../../base/index.ts'
+import { type Steps, xxHash64Halves } from '../../base/index.ts'
 import type { RingHashPlan } from '../balancer-plan.ts'
 import type { Host } from '../host.ts'
 import { hashKeyOf, type WeightedHost } from './hash-weights.ts'
@@ -23,21 +23,22 @@ export class RingHash implements HashPicker {
   private readonly owners: Uint32Array
   private readonly hosts: readonly Host[]
 
-  constructor(weighted: readonly WeightedHost[], plan: RingHashPlan) {
-    const { points, owners, size, min, max } = ringPoints(weighted, plan)
-    const order = sortHashes(points)
-    const count = order.length
-    this.hosts = weighted.map(({ host }) => host)
-    this.highs = new Uint32Array(count)
-    this.lows = new Uint32Array(count)
-    this.owners = new Uint32Array(count)
-    for (let at = 0; at < count; at++) {
+  constructor(hosts: readonly Host[], size: RingSize, points: number) {
+    this.hosts = hosts
+    this.size = size
+    this.highs = new Uint32Array(points)
+    this.lows = new Uint32Array(points)
+    this.owners = new Uint32Array(points)
+  }
+
+  /** Puts in its place what comes at `from` to `end` in `order`. */
+  place({ points, owners }: Points, order: Uint32Array, from: number, end: number): void {
+    for (let at = from; at < end; at++) {
       const point = order[at] as number
       this.lows[at] = points[2 * point] as number
       this.highs[at] = points[2 * point + 1] as number
       this.owners[at] = owners[point] as number
     }
-    this.size = { size, minHashesPerHost: min, maxHashesPerHost: max }
   }
 
   pick(high: number, low: number, attempt: number): Host | null {
@@ -62,16 +63,38 @@ export class RingHash implements HashPicker {
 }
 
 /** Points as pairs of halves, the low one first. */
-interface Points {
+interface Points extends RingSize {
   readonly points: Uint32Array
   readonly owners: Uint32Array
-  readonly size: number
-  readonly min: number
-  readonly max: number
 }
 
-function ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Points {
-  if (weighted.length === 0) return { points: new Uint32Array(0), owners: new Uint32Array(0), size: 0, min: 0, max: 0 }
+/** How many points are made or put in place in one step. */
+const STEP = 4096
+const POINTS_PER_STEP = 128
+
+export function* buildRing(weighted: readonly WeightedHost[], plan: RingHashPlan): Steps<RingHash> {
+  const made = yield* ringPoints(weighted, plan)
+  const order = yield* sortHashes(made.points)
+  const { size, minHashesPerHost, maxHashesPerHost } = made
+  const hosts = weighted.map(({ host }) => host)
+  const ring = new RingHash(hosts, { size, minHashesPerHost, maxHashesPerHost }, order.length)
+  for (let at = 0; at < order.length; at += STEP) {
+    ring.place(made, order, at, Math.min(at + STEP, order.length))
+    yield
+  }
+  return ring
+}
+
+const NO_POINTS = {
+  points: new Uint32Array(0),
+  owners: new Uint32Array(0),
+  size: 0,
+  minHashesPerHost: 0,
+  maxHashesPerHost: 0,
+}
+
+function* ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Steps<Points> {
+  if (weighted.length === 0) return NO_POINTS
   const smallest = weighted.reduce((least, { share }) => Math.min(least, share), 1)
   // The lightest host gets a whole number of points, so that equal weights get equal parts.
   const scale = Math.min(Math.ceil(smallest * plan.minimumRingSize) / smallest, plan.maximumRingSize)
@@ -90,11 +113,18 @@ function ringPoints(weighted: readonly WeightedHost[], plan: RingHashPlan): Poin
     for (; used < target; used++) {
       hash(`${key}_${count++}`, 0, points, 2 * used)
       owners[used] = index
+      if (used % POINTS_PER_STEP === 0) yield
     }
     min = Math.min(min, count)
     max = Math.max(max, count)
   }
-  return { points: points.subarray(0, 2 * used), owners: owners.subarray(0, used), size: Math.ceil(scale), min, max }
+  return {
+    points: points.subarray(0, 2 * used),
+    owners: owners.subarray(0, used),
+    size: Math.ceil(scale),
+    minHashesPerHost: min,
+    maxHashesPerHost: max,
+  }
 }
 
 function murmurHalves(text: string, _seed: number, out: Uint32Array, at: number): void {

@@ -48,7 +48,8 @@ let port = 0
 let proxy: ProxyProcess
 
 before(async () => {
-  ;[port] = (await freePorts(1)) as [number]
+  const [own, closed] = (await freePorts(2)) as [number, number]
+  port = own
   const endpoints = [{ lb_endpoints: [{ endpoint: { address: socketAddress(planned.port) } }] }]
   const dropping = {
     cluster_name: 'dropping',
@@ -60,6 +61,7 @@ before(async () => {
     staticCluster('rude', rude.port),
     staticCluster('refusing', (refusing.address() as AddressInfo).port, HTTP2),
     staticCluster('empty', 0, { load_assignment: { cluster_name: 'empty' } }),
+    staticCluster('closed', closed),
     staticCluster('resting', planned.port),
     staticCluster('dropping', 0, { load_assignment: dropping }),
     staticCluster('storm', planned.port, {
@@ -70,6 +72,8 @@ before(async () => {
     to('/fin', 'rude'),
     to('/rst', 'rude'),
     to('/h2', 'refusing'),
+    to('/closed/gateway', 'closed', { retry_policy: { retry_on: 'gateway-error', num_retries: 2 } }),
+    to('/closed/4xx', 'closed', { retry_policy: { retry_on: 'retriable-4xx', num_retries: 2 } }),
     to('/empty', 'empty'),
     to('/resting', 'resting'),
     to('/dropping', 'dropping'),
@@ -147,6 +151,9 @@ test('E7: what is retried, and what is not', async () => {
   assert.equal(await outcome('/retried/1', { 'x-plan': '0:503,0:200' }), '200 - via_upstream')
   assert.equal(await outcome('/retried/2', { 'x-plan': '0:503' }), '503 URX via_upstream')
   assert.equal(await outcome('/plain', { 'x-plan': '0:503,0:200' }), '503 - via_upstream')
+  const refused = `${RESET}{remote_connection_failure|delayed_connect_error:_Connection_refused}`
+  assert.equal(await outcome('/closed/gateway'), `503 URX,UF ${refused}`)
+  assert.equal(await outcome('/closed/4xx'), `503 UF ${refused}`)
   const before = planned.asked.length
   const body = 'x'.repeat(200)
   const post = `POST /small HTTP/1.1\r\nhost: a\r\nx-plan: 0:503,0:200\r\nconnection: close\r\ncontent-length: 200\r\n\r\n${body}`

@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): a balancer per subset of hosts; the route's metadata says which.
+import { atOnce, type Steps } from '../../../base/index.ts'
 import type { SubsetPlan } from '../../balancer-plan.ts'
 import type { Host } from '../../host.ts'
 import { filterHostSet, type HostSet, type LocalityHosts } from '../../host-set/host-set.ts'
@@ -9,8 +10,26 @@ import { countSubsets } from './count-subsets.ts'
 import { indexSubsets, matchesMetadata, type SubsetMembers } from './subset-index.ts'
 import { type SubsetLookup, subsetLookup } from './subset-lookup.ts'
 
+/** Names of the subsets that no selector makes; keys of the others begin with a quotation mark. */
+const ANY = 'any'
+const BY_DEFAULT = 'default'
+
 /** Makes the balancer of the wrapped policy. */
 export type MakeChild = (set: HostSet) => LoadBalancer
+
+class OneHost implements LoadBalancer {
+  private readonly host: Host | null
+
+  constructor(host: Host | null) {
+    this.host = host
+  }
+
+  chooseHost(): Host | null {
+    return this.host
+  }
+
+  *prepare(): Steps {}
+}
 
 /** Hosts of one subset; its balancer is made at its first use. */
 class Subset {
@@ -32,11 +51,21 @@ class Subset {
     return (this.balancer ??= this.makeBalancer()).chooseHost(context)
   }
 
+  *prepare(): Steps {
+    this.balancer ??= this.makeBalancer()
+    yield
+    yield* this.balancer.prepare()
+  }
+
+  get used(): boolean {
+    return this.balancer !== null
+  }
+
   private makeBalancer(): LoadBalancer {
     const { hosts, single } = this.members()
     const [only] = hosts
     // A single host is taken whatever its health: who asks for it means this one.
-    if (single) return { chooseHost: () => only ?? null }
+    if (single) return new OneHost(only ?? null)
     const { plan } = this
     const weightOf = (locality: LocalityHosts, left: number): number => localityWeight(plan, locality, left)
     return this.make(filterHostSet(this.set, hosts, plan.localityWeightAware ? weightOf : null))
@@ -51,7 +80,12 @@ function localityWeight(plan: SubsetPlan, { weight, hosts }: LocalityHosts, left
 export class SubsetBalancer implements LoadBalancer {
   private readonly plan: SubsetPlan
   private readonly cells: Float64Array
-  private readonly subsets: ReadonlyMap<string, Subset>
+  private readonly set: HostSet
+  private readonly all: readonly Host[]
+  private readonly make: MakeChild
+  private readonly parts: BalancerParts
+  /** Null until prepared. */
+  private bySubset: ReadonlyMap<string, Subset> | null = null
   private readonly any: Subset
   private readonly byDefault: Subset
   /** By the metadata of routes, which are few and live as long as their route. */
@@ -59,22 +93,53 @@ export class SubsetBalancer implements LoadBalancer {
 
   constructor(set: HostSet, plan: SubsetPlan, make: MakeChild, parts: BalancerParts) {
     const all = set.priorities.flatMap(({ hosts }) => hosts)
-    const index = indexSubsets(all, plan, parts.memory.subsetKeys)
-    const subset = (members: () => SubsetMembers): Subset => new Subset(set, members, plan, make)
     this.plan = plan
     this.cells = parts.stats.cells
+    this.set = set
+    this.all = all
+    this.make = make
+    this.parts = parts
     const matches = (host: Host): boolean => matchesMetadata(host, plan.defaultSubset, plan.listAsAny)
-    this.any = subset(() => ({ hosts: new Set(all), single: false }))
-    this.byDefault = subset(() => ({ hosts: new Set(all.filter(matches)), single: false }))
-    this.subsets = new Map([...index.subsets].map(([key, members]) => [key, subset(() => members)]))
-    countSubsets(parts, new Set(this.subsets.keys()))
+    this.any = this.subset(() => ({ hosts: new Set(all), single: false }))
+    this.byDefault = this.subset(() => ({ hosts: new Set(all.filter(matches)), single: false }))
+  }
+
+  private subset(members: () => SubsetMembers): Subset {
+    return new Subset(this.set, members, this.plan, this.make)
+  }
+
+  /** The subsets that requests have asked for are made ready with it. */
+  *prepare(): Steps {
+    const { memory } = this.parts
+    const wanted = [...memory.usedSubsets()]
+    const subsets = (this.bySubset ??= yield* this.build())
+    for (const key of wanted) {
+      const subset = key === ANY ? this.any : key === BY_DEFAULT ? this.byDefault : subsets.get(key)
+      if (subset !== undefined) yield* subset.prepare()
+    }
+  }
+
+  private *build(): Steps<ReadonlyMap<string, Subset>> {
+    const { parts, plan } = this
+    const index = yield* indexSubsets(this.all, plan, parts.memory.subsetKeys)
+    const subsets = new Map([...index.subsets].map(([key, members]) => [key, this.subset(() => members)]))
+    countSubsets(parts, new Set(subsets.keys()))
     if (plan.selectors.some(({ singleHostPerSubset }) => singleHostPerSubset)) {
       const gauge = parts.thread.stats.gauge(`${parts.stats.prefix}lb_subsets_single_host_per_subset_duplicate`)
       if (parts.thread.workerIndex <= 0) gauge.cells[gauge.slot] = index.duplicates
     }
+    parts.memory.usedSubsets = () => this.used()
+    return subsets
+  }
+
+  private *used(): Iterable<string> {
+    if (this.any.used) yield ANY
+    if (this.byDefault.used) yield BY_DEFAULT
+    for (const [key, subset] of this.bySubset ?? []) if (subset.used) yield key
   }
 
   chooseHost(context: LoadBalancerContext | null): Host | null {
+    this.bySubset ??= atOnce(this.build())
     const match = context === null ? null : context.metadataMatch
     return match === null ? this.fallBack(context) : this.choose(this.lookup(match), context)
   }
@@ -82,7 +147,7 @@ export class SubsetBalancer implements LoadBalancer {
   private lookup(match: object): SubsetLookup {
     let known = this.lookups.get(match)
     if (known === undefined) {
-      known = subsetLookup(match, this.plan, key => this.subsets.has(key))
+      known = subsetLookup(match, this.plan, key => this.bySubset?.has(key) === true)
       this.lookups.set(match, known)
     }
     return known
@@ -92,7 +157,7 @@ export class SubsetBalancer implements LoadBalancer {
     if (lookup.alternatives !== null) return this.firstOf(lookup.alternatives, context)
     if (lookup.subset !== null) {
       this.cells[C.lb_subsets_selected]! += 1
-      return (this.subsets.get(lookup.subset) as Subset).chooseHost(context)
+      return this.bySubset?.get(lookup.subset)?.chooseHost(context) ?? null
     }
     if (lookup.fewerKeys !== null) return this.choose(lookup.fewerKeys, context)
     switch (lookup.fallback) {

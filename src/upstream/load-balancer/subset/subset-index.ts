@@ -1,4 +1,5 @@
 // Which hosts belong to which subset: by the values that their envoy.lb metadata has under a selector's keys.
+import type { Steps } from '../../../base/index.ts'
 import type { SubsetPlan, SubsetSelectorPlan } from '../../balancer-plan.ts'
 import type { Host } from '../../host.ts'
 
@@ -77,10 +78,14 @@ export function subsetKeysOf(hosts: Iterable<Described>, plan: SubsetPlan, known
   return keys
 }
 
-export function indexSubsets(hosts: Iterable<Host>, plan: SubsetPlan, known: KnownKeys): SubsetIndex {
+/** How many hosts are looked at in one step. */
+const STEP = 256
+
+export function* indexSubsets(hosts: readonly Host[], plan: SubsetPlan, known: KnownKeys): Steps<SubsetIndex> {
   const subsets = new Map<string, SubsetMembers>()
   let duplicates = 0
-  for (const host of hosts) {
+  for (const [at, host] of hosts.entries()) {
+    if (at % STEP === STEP - 1) yield
     for (const [index, keys] of keysBySelector(host, plan, known).entries()) {
       for (const key of keys) {
         let members = subsets.get(key)
