@@ -164,6 +164,16 @@ class SectionBuilder {
       entry[`${dumped.phase}_state`] = this.state(dumped, 'listener', 'envoy.config.listener.v3.Listener')
       byName.set(name, entry)
     }
+    for (const [name, { resource, lastAttemptMs, details }] of source.listenerErrors()) {
+      if (!this.wanted(name)) continue
+      const entry = byName.get(name) ?? { name }
+      entry['error_state'] = {
+        failed_configuration: this.toSnake.any(resource, 'envoy.config.listener.v3.Listener'),
+        last_update_attempt: timestamp(lastAttemptMs),
+        details,
+      }
+      byName.set(name, entry)
+    }
     yield* byName.values()
   }
 }

@@ -31,6 +31,14 @@ export interface DumpedResource {
   readonly phase: 'static' | 'active' | 'warming' | 'draining'
 }
 
+/** Why the newest version of a resource is not in force. */
+export interface FailedUpdate {
+  readonly resource: object
+  /** Unix ms. */
+  readonly lastAttemptMs: number
+  readonly details: string
+}
+
 export interface ConfigDumpSource {
   readonly bootstrap: { readonly resource: BootstrapJson; readonly lastUpdatedMs: number }
   /** Version of the last CDS and LDS answer; '' when there was none. */
@@ -38,6 +46,8 @@ export interface ConfigDumpSource {
   readonly listenersVersion: string
   clusters(): Iterable<DumpedResource>
   listeners(): Iterable<DumpedResource>
+  /** Of discovered listeners, by name. */
+  listenerErrors(): ReadonlyMap<string, FailedUpdate>
   routes(): Iterable<DumpedResource>
   /** ClusterLoadAssignment resources, asked for with include_eds only. */
   endpoints(): Iterable<DumpedResource>

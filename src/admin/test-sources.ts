@@ -227,6 +227,7 @@ export class TestSources implements AdminSources {
       listenersVersion: '',
       clusters: () => this.clusterResources.map(dumped),
       listeners: () => [dumped({ name: 'l1' })],
+      listenerErrors: () => new Map(),
       routes: () => [],
       endpoints: () => [dumped({ clusterName: 'c' })],
     }

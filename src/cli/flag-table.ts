@@ -66,6 +66,7 @@ export const SERVE_FLAGS: readonly Flag[] = [
   { name: 'allow-unknown-static-fields', kind: 'switch', help: 'Unknown fields are warnings, not errors.' },
   { name: 'allow-unknown-fields', kind: 'switch', help: 'The older name of --allow-unknown-static-fields.' },
   { name: 'reject-unknown-dynamic-fields', kind: 'switch', help: 'Unknown fields of discovered resources are errors.' },
+  { name: 'ignore-unknown-dynamic-fields', kind: 'switch', help: 'Nor are they told of or counted.' },
   { name: 'base-id', kind: 'number', help: 'Told apart by Envoy.', noEffect: NO_SHARED_MEMORY },
   { name: 'use-dynamic-base-id', kind: 'switch', help: '', noEffect: NO_SHARED_MEMORY },
   { name: 'base-id-path', kind: 'text', help: '', noEffect: NO_SHARED_MEMORY },
@@ -84,7 +85,6 @@ export const SERVE_FLAGS: readonly Flag[] = [
     help: '',
     noEffect: 'the address of this host is not used by anything in this release',
   },
-  { name: 'ignore-unknown-dynamic-fields', kind: 'switch', help: '', noEffect: 'there is no dynamic configuration' },
   {
     name: 'skip-deprecated-logs',
     kind: 'switch',

@@ -34,6 +34,7 @@ export function serverOptions(flags: ParsedFlags): ServerOptions {
     concurrency: number(flags, 'concurrency') ?? null,
     allowUnknownStaticFields: values.has('allow-unknown-static-fields') || values.has('allow-unknown-fields'),
     rejectUnknownDynamicFields: values.has('reject-unknown-dynamic-fields'),
+    ignoreUnknownDynamicFields: values.has('ignore-unknown-dynamic-fields'),
     serviceCluster: values.get('service-cluster') ?? null,
     serviceNode: values.get('service-node') ?? null,
     serviceZone: values.get('service-zone') ?? null,

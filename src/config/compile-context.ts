@@ -5,6 +5,13 @@ import type { ExtensionRegistry } from './extension-registry.ts'
 import type { RuntimeSnapshot } from './runtime-snapshot.ts'
 import type { Secrets } from './secrets.ts'
 
+export interface DiscoverySupport {
+  /** There is a dynamic_resources.ads_config. */
+  readonly ads: boolean
+  /** Whether a cluster stands in static_resources and finds its hosts without xDS. */
+  isPrimaryCluster(name: string): boolean
+}
+
 /** What a compile function may ask for besides its resource. */
 export interface CompileContext {
   readonly diagnostics: Diagnostics
@@ -23,6 +30,8 @@ export interface CompileContext {
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>
+  /** What a source of resources may rest on; absent on workers, where main has looked already. */
+  readonly discovery?: DiscoverySupport
   /** For data sources; what it throws becomes a diagnostic. */
   readonly readFile: (path: string) => Buffer
 }

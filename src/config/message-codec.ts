@@ -13,6 +13,9 @@ export interface MessageCodec {
   encode(fields: object): Uint8Array
   /** Null: the bytes are no such message. */
   decode(bytes: Uint8Array): object | null
+  /** A checked message as a value for `encode`, whole or as a field of another. */
+  fromJson(json: object): object
+  toJson(message: object): unknown
 }
 
 interface Protobuf {
@@ -54,6 +57,14 @@ class TypeCodec implements MessageCodec {
     } catch {
       return null
     }
+  }
+
+  fromJson(json: object): object {
+    return this.core.fromJson(this.type, json as never)
+  }
+
+  toJson(message: object): unknown {
+    return this.core.toJson(this.type, message as never, { useProtoFieldName: true })
   }
 }
 

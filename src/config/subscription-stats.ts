@@ -1,5 +1,5 @@
 import { xxHash64Halves } from '../base/index.ts'
-import { type StatStore, statTemplate } from '../observability/index.ts'
+import { type StatStore, type StatText, statTemplate } from '../observability/index.ts'
 
 const SUBSCRIPTION = statTemplate({
   counters: ['init_fetch_timeout', 'update_attempt', 'update_failure', 'update_rejected', 'update_success'],
@@ -18,8 +18,10 @@ export function versionGauge(version: string): number {
 /** Stats of one subscription, under `prefix`. */
 export class SubscriptionStats {
   private readonly cells: Float64Array
+  private readonly text: StatText
 
   constructor(store: StatStore, prefix: string) {
+    this.text = store.text(`${prefix}version_text`)
     this.cells = store.block(prefix, SUBSCRIPTION).cells
   }
 
@@ -35,6 +37,7 @@ export class SubscriptionStats {
     this.add('update_success')
     this.cells[SUBSCRIPTION.slot('update_time')] = Date.now()
     this.cells[SUBSCRIPTION.slot('version')] = versionGauge(version)
+    this.text.value = version
   }
 
   onRejected(): void {
@@ -43,5 +46,9 @@ export class SubscriptionStats {
 
   onFailure(): void {
     this.add('update_failure')
+  }
+
+  onFetchTimeout(): void {
+    this.add('init_fetch_timeout')
   }
 }

@@ -1,28 +1,5 @@
 // The contract between those who need resources that come at run time and whoever brings them.
-import type { ConfigSourceJson } from '#api/envoy/config/core/v3/config_source_pb.ts'
-import type { CompileContext } from './compile-context.ts'
-import type { ConfigPath } from './config-path.ts'
-
-/** Where resources come from: envoy.config.core.v3.ConfigSource. */
-export interface ConfigSourcePlan {
-  readonly file: string
-  /** Where a move may bring a new version besides the file's own folder; null: nowhere. */
-  readonly watchedFolder: string | null
-}
-
-/** Null where `json` names no file. */
-export function compileConfigSource(
-  json: ConfigSourceJson | undefined,
-  context: CompileContext,
-  path: ConfigPath,
-): ConfigSourcePlan | null {
-  const file = json?.pathConfigSource?.path ?? json?.path ?? ''
-  if (file === '') {
-    context.diagnostics.error(path, 'names no source', { expected: 'path_config_source: {path: <a file>}' })
-    return null
-  }
-  return { file, watchedFolder: json?.pathConfigSource?.watchedDirectory?.path ?? null }
-}
+import type { ConfigSourcePlan } from './config-source.ts'
 
 export interface DiscoveredResource {
   readonly name: string
@@ -35,6 +12,10 @@ export interface DiscoveredResource {
 export interface DiscoveredSet {
   readonly version: string
   readonly resources: readonly DiscoveredResource[]
+  /** Names of what is no longer there; null: what is not among the resources is not there. */
+  readonly removed: readonly string[] | null
+  /** They were given for a time that is over: whoever holds on to what a server takes away lets go of it now. */
+  readonly expired?: boolean
 }
 
 /** Why a set, or a part of it, is not in force; null: it is. */
@@ -48,19 +29,25 @@ export interface SubscriptionOwner {
   /** What came has been taken over. */
   onAccepted(version: string): void
   onRejected(): void
-  /** There was nothing that could be read. */
+  /** There was nothing that could be read, or nobody to ask. */
   onFailure(): void
+  /** The first answer has not come in time (initial_fetch_timeout). */
+  onFetchTimeout(): void
 }
 
 export interface SubscriptionRequest {
   readonly source: ConfigSourcePlan
   /** Full name of the message. */
   readonly typeName: string
+  /** Null: all there are. */
+  readonly names: readonly string[] | null
+  /** Of the owner's stats, for those of a server that is asked for it alone. */
+  readonly statPrefix: string
   readonly owner: SubscriptionOwner
 }
 
 export interface Subscription {
-  /** Settles once the first answer has been taken over or refused. Null: it is already. */
+  /** Settles once the first answer has been taken over or refused, or has not come in time. Null: it is already. */
   start(): Promise<void> | null
   stop(): void
 }

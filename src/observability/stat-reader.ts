@@ -1,6 +1,6 @@
 import { HistogramSnapshot } from './histogram.ts'
 import { type KnownTemplate, orderStats, type StatGroup } from './stat-order.ts'
-import type { StatDefinition } from './stat-store.ts'
+import type { StatDefinition, StatText } from './stat-store.ts'
 import type { TemplateNames } from './stat-template.ts'
 
 /** A number that several threads keep parts of. */
@@ -53,6 +53,7 @@ export class StatReader {
   private readonly blocks = new Map<string, BlockEntry>()
   private readonly singles = new Map<string, SingleEntry>()
   private readonly histograms = new Map<string, HistogramEntry>()
+  private readonly texts = new Map<string, StatText>()
   private readonly templates = new Map<string, KnownTemplate>()
   /** Everything in order; made when asked for after something was defined. */
   private ordered: StatGroup<BlockEntry | SingleEntry>[] | null = null
@@ -62,6 +63,7 @@ export class StatReader {
     for (const definition of definitions) {
       if (definition.kind === 'block') this.defineBlock(thread, definition)
       else if (definition.kind === 'page') this.definePage(thread, definition)
+      else if (definition.kind === 'text') this.texts.set(definition.name, definition.text)
       else this.defineSingle(thread, definition)
     }
   }
@@ -134,7 +136,13 @@ export class StatReader {
     for (const [key, entry] of this.blocks) if (entry.prefix.startsWith(prefix)) this.blocks.delete(key)
     for (const name of this.singles.keys()) if (name.startsWith(prefix)) this.singles.delete(name)
     for (const name of this.histograms.keys()) if (name.startsWith(prefix)) this.histograms.delete(name)
+    for (const name of this.texts.keys()) if (name.startsWith(prefix)) this.texts.delete(name)
     this.ordered = null
+  }
+
+  /** Texts by name. */
+  *allTexts(): Generator<{ readonly name: string; readonly value: string }> {
+    for (const name of [...this.texts.keys()].sort()) yield { name, value: this.texts.get(name)!.value }
   }
 
   /** Counters and gauges of all threads, by name. */

@@ -7,6 +7,12 @@ export type StatDefinition =
   | { readonly kind: 'block'; readonly prefix: string; readonly template: TemplateNames; readonly cells: Float64Array }
   | { readonly kind: 'counter' | 'gauge'; readonly name: string; readonly cells: Float64Array }
   | { readonly kind: 'page'; readonly name: string; readonly page: number; readonly cells: Float64Array }
+  | { readonly kind: 'text'; readonly name: string; readonly text: StatText }
+
+/** A stat that is a text (Envoy: text readout). Only main has such. */
+export interface StatText {
+  value: string
+}
 
 /** Where a single stat lives: `cells[slot]! += 1`. */
 export interface StatCell {
@@ -45,6 +51,7 @@ export class StatStore {
   private readonly blocks = new Map<string, Map<string, StatBlock>>()
   private readonly singles = new Map<string, StatCell>()
   private readonly histograms = new Map<string, Histogram>()
+  private readonly texts = new Map<string, StatText>()
   private readonly report: (definitions: StatDefinition[]) => void
   private pending: StatDefinition[] = []
   private scheduled = false
@@ -92,6 +99,17 @@ export class StatStore {
       this.define({ kind, name, cells: cell.cells })
     }
     return cell
+  }
+
+  /** The same object for the same name. */
+  text(name: string): StatText {
+    let text = this.texts.get(name)
+    if (text === undefined) {
+      text = { value: '' }
+      this.texts.set(name, text)
+      this.define({ kind: 'text', name, text })
+    }
+    return text
   }
 
   histogram(name: string): Histogram {

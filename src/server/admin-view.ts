@@ -87,11 +87,11 @@ export class AdminView implements AdminSources {
 
   configDump(): ConfigDumpSource {
     const { server, loadedMs } = this
-    const dumped = (resource: object, lastUpdatedMs: number, isStatic: boolean, version = '') => ({
+    const dumped = (resource: object, lastUpdatedMs: number, isStatic: boolean, version = '', warming = false) => ({
       resource,
       lastUpdatedMs,
       versionInfo: isStatic ? null : version,
-      phase: isStatic ? ('static' as const) : ('active' as const),
+      phase: isStatic ? ('static' as const) : warming ? ('warming' as const) : ('active' as const),
     })
     return {
       bootstrap: { resource: server.configuration!.bootstrap, lastUpdatedMs: loadedMs },
@@ -101,12 +101,19 @@ export class AdminView implements AdminSources {
         for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.clusters.values()) {
           yield dumped(resource, lastUpdatedMs, isStatic, version)
         }
+        for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.warmingClusters.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic, version, true)
+        }
       },
       *listeners() {
         for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.listeners.values()) {
           yield dumped(resource, lastUpdatedMs, isStatic, version)
         }
+        for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.warmingListeners.values()) {
+          yield dumped(resource, lastUpdatedMs, isStatic, version, true)
+        }
       },
+      listenerErrors: () => server.resources.listenerErrors,
       *routes() {
         for (const { resource, lastUpdatedMs, isStatic, version } of server.resources.routeTables()) {
           yield dumped(resource, lastUpdatedMs, isStatic, version)

@@ -12,6 +12,7 @@ export function commandLineOptions(options: ServerOptions, concurrency: number):
     config_yaml: options.configYaml ?? '',
     allow_unknown_static_fields: options.allowUnknownStaticFields,
     reject_unknown_dynamic_fields: options.rejectUnknownDynamicFields,
+    ignore_unknown_dynamic_fields: options.ignoreUnknownDynamicFields,
     admin_address_path: options.adminAddressPath ?? '',
     local_address_ip_version: 'v4',
     log_level: logging.level,

@@ -3,6 +3,7 @@ import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import {
   type CompileContext,
   Diagnostics,
+  type DiscoverySupport,
   type ExtensionRegistry,
   type RuntimeSnapshot,
   type Secrets,
@@ -21,6 +22,8 @@ export interface CompileContextParts {
   readonly clusters: KnownClusters
   readonly diagnostics?: Diagnostics
   readonly secrets: Secrets
+  /** Absent on workers. */
+  readonly discovery?: DiscoverySupport
   /** Absent where nothing will run. */
   readonly concurrency?: number
 }
@@ -37,6 +40,7 @@ export function compileContext(parts: CompileContextParts): CompileContext {
     clusterNames: () => clusters.names(),
     secrets: parts.secrets,
     ...(parts.concurrency === undefined ? {} : { concurrency: parts.concurrency }),
+    ...(parts.discovery === undefined ? {} : { discovery: parts.discovery }),
     readFile: path => readFileSync(path),
   }
 }

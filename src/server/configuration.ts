@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
+import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { type AdminPlan, compileAdmin } from '../admin/index.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type ConfigSourcePlan,
   type ConfigSources,
   checkBootstrap,
+  compileApiSource,
   compileConfigSource,
   type Diagnostic,
   Diagnostics,
@@ -40,6 +42,8 @@ export interface Configuration {
   readonly statsSettings: StatsSettings
   /** Of static_resources.clusters, in that order. */
   readonly clusterPlans: readonly ClusterPlan[]
+  /** Names of static clusters that find their hosts without xDS: servers of resources may be in them. */
+  readonly primaryClusters: ReadonlySet<string>
   /** dynamic_resources.cds_config; null: none. */
   readonly cds: ConfigSourcePlan | null
   /** dynamic_resources.lds_config; null: none. */
@@ -97,7 +101,7 @@ function nodeOf({ node = {} }: BootstrapJson, options: ServerOptions): NodeJson 
 function compileAll(
   bootstrap: BootstrapJson,
   context: CompileContext,
-): Omit<Configuration, 'bootstrap' | 'node' | 'secrets'> {
+): Omit<Configuration, 'bootstrap' | 'node' | 'secrets' | 'primaryClusters'> {
   const { listeners = [], clusters = [] } = bootstrap.staticResources ?? {}
   const path = ConfigPath.root.field('static_resources')
   const [clustersPath, listenersPath] = [path.field('clusters'), path.field('listeners')]
@@ -107,6 +111,7 @@ function compileAll(
     return plan
   })
   checkOutlierLog(bootstrap, context)
+  checkAds(bootstrap, context)
   listeners.forEach((listener, i) => {
     compileListener(listener, context, listenersPath.index(i))
     checkListenerSources(listener, context.diagnostics, listenersPath.index(i))
@@ -134,6 +139,16 @@ function checkOutlierLog({ clusterManager }: BootstrapJson, { diagnostics }: Com
   diagnostics.error(at, `cannot write ${file}: ${problem}`, { code: 'unwritable' })
 }
 
+/** Where ADS is: checked here, used when somebody asks for resources over it. */
+function checkAds({ dynamicResources }: BootstrapJson, context: CompileContext): void {
+  const api = dynamicResources?.adsConfig
+  if (api === undefined) return
+  const path = ConfigPath.root.field('dynamic_resources').field('ads_config')
+  if (compileApiSource(api, context, path) === 'rest') {
+    context.diagnostics.error(path.field('api_type'), 'is a stream', { expected: 'GRPC or DELTA_GRPC', found: 'REST' })
+  }
+}
+
 /** Where all clusters or all listeners come from besides static ones; null: from nowhere. */
 function compileDynamicSource(
   { dynamicResources }: BootstrapJson,
@@ -148,6 +163,12 @@ function compileDynamicSource(
   return source
 }
 
+/** EDS clusters over files need no server either. */
+function isPrimary({ type, edsClusterConfig }: ClusterJson): boolean {
+  const { edsConfig } = edsClusterConfig ?? {}
+  return type !== 'EDS' || edsConfig?.path !== undefined || edsConfig?.pathConfigSource !== undefined
+}
+
 interface Diagnosis {
   /** Absent when there is any error. */
   readonly configuration?: Configuration
@@ -160,7 +181,9 @@ export function diagnose(options: ServerOptions): Diagnosis {
   const { bootstrap, diagnostics, sources } = readConfiguration(options)
   if (bootstrap === undefined) return { diagnostics: diagnostics.list, sources }
   const node = nodeOf(bootstrap, options)
-  const names = new Set((bootstrap.staticResources?.clusters ?? []).map(cluster => cluster.name ?? ''))
+  const clusters = bootstrap.staticResources?.clusters ?? []
+  const names = new Set(clusters.map(cluster => cluster.name ?? ''))
+  const primaries = new Set(clusters.filter(isPrimary).map(cluster => cluster.name ?? ''))
   const secrets = new SecretHub(bootstrap.staticResources?.secrets ?? [])
   const context = compileContext({
     secrets,
@@ -170,12 +193,17 @@ export function diagnose(options: ServerOptions): Diagnosis {
     clusters: { has: name => names.has(name), names: () => names },
     diagnostics,
     concurrency: options.concurrency ?? availableParallelism(),
+    discovery: {
+      ads: bootstrap.dynamicResources?.adsConfig !== undefined,
+      isPrimaryCluster: name => primaries.has(name),
+    },
   })
   checkBootstrap(bootstrap, diagnostics)
   checkRuntimeFolders(bootstrap, diagnostics)
   const compiled = compileAll(bootstrap, context)
   const outcome = { diagnostics: diagnostics.list, sources }
-  return diagnostics.failed ? outcome : { ...outcome, configuration: { bootstrap, node, secrets, ...compiled } }
+  const configuration = { bootstrap, node, secrets, primaryClusters: primaries, ...compiled }
+  return diagnostics.failed ? outcome : { ...outcome, configuration }
 }
 
 /** The configuration that `options` name, with its findings ready to print. */

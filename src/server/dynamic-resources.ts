@@ -1,4 +1,4 @@
-import { type CompileContext, ConfigPath, type Diagnostic, loadResource } from '../config/index.ts'
+import { type CompileContext, ConfigPath, type Diagnostic, Diagnostics, loadResource } from '../config/index.ts'
 import { compileListener } from '../downstream/index.ts'
 import { compileRouteConfiguration } from '../router/index.ts'
 import { compileCluster } from '../upstream/index.ts'
@@ -65,8 +65,9 @@ export class DynamicResources {
   async applyEach(updates: readonly DynamicUpdate[]): Promise<EachOutcome> {
     const changes: ResourceChange[] = []
     const failed = new Map<string, string>()
+    const base = this.target.context()
     for (const { kind, name, resource, version = '' } of updates) {
-      const context = this.target.context()
+      const context = { ...base, diagnostics: new Diagnostics() }
       const change = resource === null ? removal(kind, name) : compiled(kind, name, resource as object, context)
       const { list, failed: wrong } = context.diagnostics
       if (wrong) failed.set(name, list.map(({ path, message }) => `${path}: ${message}`).join('; '))

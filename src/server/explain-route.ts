@@ -70,7 +70,7 @@ function compile(listener: ListenerJson, at: ConfigPath, configuration: Explaina
     source?: ConfigSourcePlan,
   ): CompiledRouteTable => {
     const { name = '' } = config as RouteConfigurationJson
-    const current = configuration.routeTable(name, source?.file ?? null) ?? (config as RouteConfigurationJson)
+    const current = configuration.routeTable(name, source?.key ?? null) ?? (config as RouteConfigurationJson)
     const table = compileRouteConfiguration(current, context, path)
     tables.set(table, { table, config: current, path: source === undefined ? path : ConfigPath.root })
     return table

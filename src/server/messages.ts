@@ -23,7 +23,7 @@ export type ListenerUpdate =
 export interface RouteUpdate {
   readonly kind: 'route_configuration'
   readonly name: string
-  /** The file it comes from; null: it takes the place of one that stands in a listener. */
+  /** The key of where it comes from; null: it takes the place of one that stands in a listener. */
   readonly source: string | null
   readonly resource: RouteConfigurationJson
 }

@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly allowUnknownStaticFields: boolean
   /** Fields that the API does not have are refused in resources that come at run time, too. */
   readonly rejectUnknownDynamicFields: boolean
+  /** Such fields are neither told nor counted. */
+  readonly ignoreUnknownDynamicFields: boolean
   readonly serviceCluster: string | null
   readonly serviceNode: string | null
   readonly serviceZone: string | null

@@ -2,6 +2,7 @@ import type { ClusterJson } from '#api/envoy/config/cluster/v3/cluster_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
 import type { HttpConnectionManagerJson } from '#api/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
+import type { FailedUpdate } from '../admin/index.ts'
 import { ConfigPath, typeName } from '../config/index.ts'
 import type { ClusterPlan } from '../upstream/index.ts'
 import type { ResourceUpdate, RouteUpdate } from './messages.ts'
@@ -40,11 +41,30 @@ export class ResourceStore {
   /** For dumps only: workers get theirs from the cluster directory. */
   readonly clusters = new Map<string, StoredResource<ClusterJson>>()
   readonly listeners = new Map<string, StoredResource<ListenerJson>>()
+  /** Those that have come and are not in use yet. */
+  readonly warmingClusters = new Map<string, StoredResource<ClusterJson>>()
+  /** Discovered listeners whose newest version is refused, by name. */
+  readonly listenerErrors = new Map<string, FailedUpdate>()
+  readonly warmingListeners = new Map<string, StoredResource<ListenerJson>>()
   readonly routes = new Map<string, StoredResource<RouteConfigurationJson> & { readonly source: string | null }>()
 
-  noteCluster({ name, cluster, version = '' }: ClusterChange, isStatic: boolean): void {
-    if (cluster === null) this.clusters.delete(name)
-    else this.clusters.set(name, { resource: cluster.resource, isStatic, version, lastUpdatedMs: Date.now() })
+  noteCluster({ name, cluster, version = '' }: ClusterChange, isStatic: boolean, inUse = true): void {
+    this.warmingClusters.delete(name)
+    if (cluster === null) {
+      this.clusters.delete(name)
+      return
+    }
+    const stored = { resource: cluster.resource, isStatic, version, lastUpdatedMs: Date.now() }
+    if (inUse) this.clusters.set(name, stored)
+    else this.warmingClusters.set(name, stored)
+  }
+
+  /** A cluster has been warm enough to be used. */
+  clusterActivated(name: string): void {
+    const stored = this.warmingClusters.get(name)
+    if (stored === undefined) return
+    this.warmingClusters.delete(name)
+    this.clusters.set(name, stored)
   }
 
   note(change: Exclude<ResourceChange, ClusterChange>, isStatic: boolean): ResourceUpdate {
@@ -55,6 +75,7 @@ export class ResourceStore {
       this.routes.set(routeTableKey(name, source), { ...stored, source, resource })
       return { kind, name, source, resource }
     }
+    this.warmingListeners.delete(name)
     if (change.resource === null) {
       this.listeners.delete(name)
       return { kind: 'listener_removed', name }
@@ -65,6 +86,12 @@ export class ResourceStore {
 
   *listenerResources(): Iterable<ListenerJson> {
     for (const { resource } of this.listeners.values()) yield resource
+  }
+
+  /** Those in use and those that are to be. */
+  *knownListeners(): Iterable<ListenerJson> {
+    yield* this.listenerResources()
+    for (const { resource } of this.warmingListeners.values()) yield resource
   }
 
   /** Route tables by their own updates, and those that stand inside listeners. */

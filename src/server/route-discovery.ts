@@ -67,7 +67,7 @@ export class RouteDiscovery {
   begin(listeners: Iterable<ListenerJson>): void {
     for (const listener of listeners) {
       for (const wanted of wantedTables(listener, ConfigPath.root)) {
-        const key = routeTableKey(wanted.name, wanted.source.file)
+        const key = routeTableKey(wanted.name, wanted.source.key)
         if (this.tables.has(key)) continue
         const table = new DiscoveredTable(wanted, this.owner)
         this.tables.set(key, table)
@@ -76,13 +76,23 @@ export class RouteDiscovery {
     }
   }
 
+  /** Settles when all tables that a listener asks for have come, or not in time; null: they are there. */
+  whenReady(listener: ListenerJson): Promise<unknown> | null {
+    const waits: Promise<void>[] = []
+    for (const { name, source } of wantedTables(listener, ConfigPath.root)) {
+      const ready = this.tables.get(routeTableKey(name, source.key))?.ready ?? null
+      if (ready !== null) waits.push(ready)
+    }
+    return waits.length === 0 ? null : Promise.all(waits)
+  }
+
   /** Ends what none of all listeners asks for any more, and says so to workers. */
   end(listeners: Iterable<ListenerJson>): readonly ResourceUpdate[] {
     if (this.tables.size === 0) return []
     const wanted = new Set<string>()
     for (const listener of listeners) {
       for (const { name, source } of wantedTables(listener, ConfigPath.root))
-        wanted.add(routeTableKey(name, source.file))
+        wanted.add(routeTableKey(name, source.key))
     }
     const gone: ResourceUpdate[] = []
     for (const [key, table] of this.tables) {
@@ -99,6 +109,8 @@ export class RouteDiscovery {
 class DiscoveredTable implements SubscriptionOwner {
   readonly name: string
   readonly source: string
+  /** Settles with the first answer; null: it has come, or was waited for long enough. */
+  ready: Promise<void> | null = null
   private readonly owner: RouteDiscoveryOwner
   private readonly subscription: Subscription
   private readonly stats: SubscriptionStats
@@ -107,16 +119,26 @@ class DiscoveredTable implements SubscriptionOwner {
 
   constructor({ name, source, statPrefix }: Wanted, owner: RouteDiscoveryOwner) {
     this.name = name
-    this.source = source.file
+    this.source = source.key
     this.owner = owner
     const prefix = `http.${statPrefix}.rds.${name}.`
     this.stats = new SubscriptionStats(owner.stats, prefix)
     this.cells = owner.stats.block(prefix, RDS).cells
-    this.subscription = owner.subscriptions.subscribe({ source, typeName: TYPE, owner: this })
+    this.subscription = owner.subscriptions.subscribe({
+      source,
+      typeName: TYPE,
+      names: [name],
+      statPrefix: prefix,
+      owner: this,
+    })
   }
 
   start(): void {
-    void this.subscription.start()
+    const first = this.subscription.start()
+    if (first === null) return
+    this.ready = first.then(() => {
+      this.ready = null
+    })
   }
 
   stop(): void {
@@ -139,7 +161,12 @@ class DiscoveredTable implements SubscriptionOwner {
     this.stats.onFailure()
   }
 
-  onResources({ resources }: DiscoveredSet): Refusal {
+  onFetchTimeout(): void {
+    this.stats.onFetchTimeout()
+  }
+
+  onResources({ resources, version, expired }: DiscoveredSet): Refusal {
+    if (expired === true) this.replace({ name: this.name, validateClusters: false }, version)
     if (resources.length === 0) {
       this.cells[RDS.slot('update_empty')]! += 1
       return null

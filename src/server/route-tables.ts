@@ -25,7 +25,7 @@ class CurrentRouteTable implements RouteTable {
   }
 }
 
-/** `source`: the file it comes from; null: it stands in a listener. */
+/** `source`: the key of where it comes from; null: it stands in a listener. */
 export function routeTableKey(name: string, source: string | null): string {
   return source === null ? name : `${name}\n${source}`
 }
@@ -45,7 +45,7 @@ export class RouteTables {
   /** Compiles a table that later updates reach. With a source, the table that it has brought, empty before it has. */
   compile(config: object, context: CompileContext, path: ConfigPath, source?: ConfigSourcePlan): RouteTable {
     const { name = '' } = config as { readonly name?: string }
-    const key = routeTableKey(name, source?.file ?? null)
+    const key = routeTableKey(name, source?.key ?? null)
     const table = new CurrentRouteTable(this.discovered.get(key) ?? this.compileTable(config, context, path))
     const others = this.inUse.get(key) ?? []
     this.inUse.set(key, [...others.filter(ref => ref.deref() !== undefined), new WeakRef(table)])

@@ -1,7 +1,7 @@
 // What a running server discovers besides hosts: clusters (CDS), listeners (LDS) and route tables (RDS).
 import { type CompileContext, type ConfigSourcePlan, SubscriptionStats, type Subscriptions } from '../config/index.ts'
 import type { StatStore } from '../observability/index.ts'
-import { DiscoveredResourceSet } from './discovered-set.ts'
+import { DiscoveredResourceSet, type RefusedResource } from './discovered-set.ts'
 import { DynamicResources, type DynamicTarget } from './dynamic-resources.ts'
 import type { RouteUpdate } from './messages.ts'
 import type { ResourceStore } from './resource-store.ts'
@@ -49,9 +49,11 @@ export class ServerDiscovery {
     const stored = kind === 'cluster' ? resources.clusters : resources.listeners
     return new DiscoveredResourceSet({
       kind,
+      statPrefix,
       stats: () => new SubscriptionStats(stats, statPrefix),
       isStatic: name => stored.get(name)?.isStatic === true,
       applyEach: updates => this.dynamic.applyEach(updates),
+      onRefused: kind === 'cluster' ? () => {} : (named, refused) => noteErrors(resources, named, refused),
     })
   }
 
@@ -70,6 +72,18 @@ export class ServerDiscovery {
     source: ConfigSourcePlan,
     owner: DiscoveredResourceSet,
   ): Promise<void> {
-    await this.server.subscriptions.subscribe({ source, typeName: TYPES[kind], owner }).start()
+    const typeName = TYPES[kind]
+    const { statPrefix } = owner
+    await this.server.subscriptions.subscribe({ source, typeName, names: null, statPrefix, owner }).start()
   }
+}
+
+/** What /config_dump shows of listeners whose newest version is not in force. */
+function noteErrors(
+  { listenerErrors }: ResourceStore,
+  named: Iterable<string> | null,
+  refused: ReadonlyMap<string, RefusedResource>,
+): void {
+  for (const name of named ?? listenerErrors.keys()) listenerErrors.delete(name)
+  for (const [name, one] of refused) listenerErrors.set(name, { ...one, lastAttemptMs: Date.now() })
 }

@@ -71,6 +71,7 @@ export interface ServerGauges {
   readonly live: boolean
   readonly totalConnections: number
   readonly activeListeners: number
+  readonly warmingListeners: number
   /** Null: no certificate is in use. */
   readonly daysUntilFirstCertExpiring: number | null
 }
@@ -129,6 +130,7 @@ export class ServerStats {
     if (days !== null) set(server, S('days_until_first_cert_expiring'), days)
     this.updateMemory()
     set(this.listenerManager, L('total_listeners_active'), gauges.activeListeners)
+    set(this.listenerManager, L('total_listeners_warming'), gauges.warmingListeners)
   }
 
   private updateMemory(): void {

@@ -21,6 +21,7 @@ const OPTIONS: ServerOptions = {
   concurrency: WORKERS,
   allowUnknownStaticFields: false,
   rejectUnknownDynamicFields: false,
+  ignoreUnknownDynamicFields: false,
   serviceCluster: null,
   serviceNode: null,
   serviceZone: null,

@@ -22,26 +22,27 @@ import {
   StatStore,
   type StatsView,
 } from '../observability/index.ts'
-import { ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
-import { FileSubscriptions } from '../xds/index.ts'
+import { type AsyncClient, ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
+import { DiscoverySubscriptions, FileSubscriptions, nodeMessage } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { AdminTap } from './admin-tap.ts'
+import { ChangeApplier } from './apply-changes.ts'
 import { compileContext } from './compile-context.ts'
 import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
+import { MainClusters } from './main-clusters.ts'
 import { mainThread } from './main-thread.ts'
-import type { ResourceUpdate, RouteUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
+import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { OverloadManager } from './overload/overload-manager.ts'
-import { type ClusterChange, listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
+import { listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
-import type { SecretUpdate } from './secrets/worker-secrets.ts'
+import { secretUpdates } from './secrets/worker-secrets.ts'
 import { ServerDiscovery } from './server-discovery.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
-import { shareResources } from './shared-resources.ts'
 import { startWorkers } from './start-workers.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -61,7 +62,7 @@ export class Server {
   readonly stats: StatStore
   readonly clusters: ClusterDirectory
   readonly resources = new ResourceStore()
-  readonly subscriptions: FileSubscriptions
+  readonly subscriptions: DiscoverySubscriptions
   readonly discovery: ServerDiscovery
   /** Resolves when the process may end. */
   readonly stopped: Promise<void>
@@ -82,7 +83,10 @@ export class Server {
   private overload: OverloadManager | null = null
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
-  private batch: ResourceUpdate[] | null = null
+  private readonly changes: ChangeApplier
+  private mainClusters: MainClusters | null = null
+  private node: object | null = null
+  private resumeClusters: (() => void) | null = null
   private readonly runtimeFiles = new WatchedFiles()
   private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
   private ownThread: ThreadContext | null = null
@@ -102,23 +106,32 @@ export class Server {
         return currentRuntime()
       },
     }
-    this.subscriptions = new FileSubscriptions({
-      rejectUnknownFields: options.rejectUnknownDynamicFields,
-      onUnknownField: () => this.serverStats.unknownDynamicField(),
-    })
+    this.subscriptions = this.makeSubscriptions()
     this.clusters = new ClusterDirectory({
       subscriptions: this.subscriptions,
       workers: this.concurrency,
       stats: this.stats,
       runtime,
-      publish: update => this.publish(update),
+      publish: (...updates) => this.changes.publishClusters(updates),
+      onActivated: name => this.resources.clusterActivated(name),
+      onWarming: count => this.onWarmingClusters(count),
       thread: () => this.thread(),
       outlierLog: () => this.outlierLog(),
       count: name => this.counters.counter(name).total(),
     })
     this.discovery = new ServerDiscovery(this, {
-      onRoutes: (update, version) => this.publishRoutes(update, version),
+      onRoutes: (update, version) => this.changes.publishRoutes(update, version),
     })
+    this.changes = new ChangeApplier(() => ({
+      pool: this.pool,
+      clusters: this.clusters,
+      resources: this.resources,
+      serverStats: this.serverStats,
+      concurrency: this.concurrency,
+      routes: this.discovery.routes,
+      secrets: this.configuration!.secrets,
+      onClusterUpdates: updates => this.mainClusters?.apply(updates),
+    }))
     this.runtimeView = runtime
     const { promise, resolve } = Promise.withResolvers<void>()
     this.stopped = promise
@@ -155,6 +168,54 @@ export class Server {
       setLogFlushInterval(this.ownThread, this.options.fileFlushIntervalMs)
     }
     return this.ownThread
+  }
+
+  private makeSubscriptions(): DiscoverySubscriptions {
+    const { rejectUnknownDynamicFields: reject, ignoreUnknownDynamicFields: ignore } = this.options
+    const onUnknownField = (finding: string): void => {
+      if (ignore) return
+      log('config').warn(`a field without meaning: ${finding}`)
+      this.serverStats.unknownDynamicField()
+    }
+    return new DiscoverySubscriptions({
+      files: new FileSubscriptions({ rejectUnknownFields: reject, onUnknownField }),
+      stats: this.stats,
+      environment: {
+        client: () => this.client(),
+        schedule: (ms, callback) => {
+          const timer = setTimeout(callback, ms)
+          return () => clearTimeout(timer)
+        },
+        random: Math.random,
+        unknownFields: { reject, onUnknownField },
+        node: () => (this.node ??= nodeMessage(this.configuration!.node)),
+      },
+      ads: () => this.configuration!.bootstrap.dynamicResources?.adsConfig,
+    })
+  }
+
+  /** Main's own way to static clusters. */
+  private client(): AsyncClient {
+    this.mainClusters ??= new MainClusters(this.thread(), this.context(), this.clusters, name =>
+      this.isPrimaryCluster(name),
+    )
+    return this.mainClusters.client
+  }
+
+  private isPrimaryCluster(name: string): boolean {
+    return this.configuration!.primaryClusters.has(name)
+  }
+
+  /** As in Envoy, the server of clusters hears nothing more before those that it has sent are in use. */
+  private onWarmingClusters(count: number): void {
+    if (count === 0) {
+      const resume = this.resumeClusters
+      this.resumeClusters = null
+      // Workers take things in the order in which they are told.
+      if (resume !== null) void this.pool.apply([]).then(resume)
+    } else if (this.state === 'LIVE') {
+      this.resumeClusters ??= this.subscriptions.pause('envoy.config.cluster.v3.Cluster')
+    }
   }
 
   /** cluster_manager.outlier_detection.event_log_path. */
@@ -217,17 +278,11 @@ export class Server {
     )
     this.pool.configure()
     this.state = 'INITIALIZING'
-    const problem = await this.startAdmin(configuration)
+    const adminProblem = await this.startAdmin(configuration)
+    if (adminProblem !== null) return adminProblem
+    const problem = await this.startResources(configuration)
     if (problem !== null) return problem
-    const changes = staticChanges(configuration)
-    const clusters = configuration.cds === null ? [] : changes.filter(({ kind }) => kind === 'cluster')
-    if (configuration.cds !== null) {
-      await this.applyChanges(clusters, true)
-      await this.discovery.startClusters(configuration.cds)
-    }
-    const failures = await this.applyChanges(changes.slice(clusters.length), true)
-    if (failures.length > 0) return failureText(failures)
-    if (configuration.lds !== null) await this.discovery.startListeners(configuration.lds)
+    this.changes.goLive()
     this.state = this.healthChecksFail ? 'DRAINING' : 'LIVE'
     this.serverStats.started(performance.now() - this.startedMs)
     const interval = durationMs(bootstrap.statsFlushInterval, DEFAULT_FLUSH_INTERVAL_MS)
@@ -236,6 +291,27 @@ export class Server {
       concurrency: this.concurrency,
       startMs: Math.round(performance.now() - this.startedMs),
     })
+    return null
+  }
+
+  /** Clusters first: those that others are asked for from, then what they tell of, then listeners. */
+  private async startResources(configuration: Configuration): Promise<string | null> {
+    const changes = staticChanges(configuration)
+    const isPrimary = ({ kind, name }: ResourceChange): boolean => kind === 'cluster' && this.isPrimaryCluster(name)
+    const isEds = ({ kind, name }: ResourceChange): boolean => kind === 'cluster' && !this.isPrimaryCluster(name)
+    const isListener = ({ kind }: ResourceChange): boolean => kind === 'listener'
+    if (changes.some(isEds) || configuration.cds !== null) {
+      await this.applyChanges(changes.filter(isPrimary), true)
+      await this.clusters.ready()
+      await this.applyChanges(changes.filter(isEds), true)
+      if (configuration.cds !== null) await this.discovery.startClusters(configuration.cds)
+    }
+    await this.clusters.ready()
+    const started = changes.some(isEds) || configuration.cds !== null
+    const failures = await this.applyChanges(started ? changes.filter(isListener) : changes, true)
+    if (failures.length > 0) return failureText(failures)
+    if (configuration.lds !== null) await this.discovery.startListeners(configuration.lds)
+    await this.changes.listenersOpen()
     return null
   }
 
@@ -277,71 +353,16 @@ export class Server {
       clusters: this.clusters,
       secrets: this.configuration!.secrets,
       concurrency: this.concurrency,
+      discovery: {
+        ads: this.configuration!.bootstrap.dynamicResources?.adsConfig !== undefined,
+        isPrimaryCluster: name => this.isPrimaryCluster(name),
+      },
     })
   }
 
   /** Applies resources that have passed every check, on all workers; what failed where. */
-  async applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]> {
-    const clusters = changes.filter(change => change.kind === 'cluster')
-    const before = this.collect(() => this.addClusters(clusters, isStatic))
-    await this.pool.apply([...secretUpdates(this.configuration!.secrets.takeFresh()), ...before])
-    // Listeners open once the clusters behind them have hosts.
-    await this.clusters.ready()
-    const others = changes.flatMap(change => (change.kind === 'cluster' ? [] : [this.noteChange(change, isStatic)]))
-    const listeners = changes.flatMap(change => (change.kind === 'listener' ? (change.resource ?? []) : []))
-    const routes = this.collect(() => this.discovery.routes.begin(listeners))
-    const gone = this.discovery.routes.end(this.resources.listenerResources())
-    // Last, so that what names a cluster is gone before it is.
-    const after = this.collect(() => this.removeClusters(clusters))
-    const failures = await this.pool.apply([...routes, ...others, ...gone, ...after])
-    for (const { name } of failures) {
-      if (this.resources.listeners.has(name)) this.serverStats.listenerEvent('create_failure')
-    }
-    return failures
-  }
-
-  private addClusters(changes: readonly ClusterChange[], isStatic: boolean): void {
-    const added = changes.flatMap(({ cluster }) => cluster ?? [])
-    const shared = shareResources(added.map(({ resource }) => resource))
-    added.forEach(({ plan, resource }, i) => void this.clusters.add(plan, resource, shared[i]!, !isStatic))
-    for (const change of changes) if (change.cluster !== null) this.resources.noteCluster(change, isStatic)
-  }
-
-  private removeClusters(changes: readonly ClusterChange[]): void {
-    for (const change of changes) {
-      if (change.cluster !== null) continue
-      this.clusters.remove(change.name)
-      this.resources.noteCluster(change, false)
-    }
-  }
-
-  /** Updates that `act` brings about, to be posted as one. */
-  private collect(act: () => void): readonly ResourceUpdate[] {
-    const batch: ResourceUpdate[] = []
-    this.batch = batch
-    act()
-    this.batch = null
-    return batch
-  }
-
-  private publishRoutes(update: RouteUpdate, version: string): void {
-    this.publish(this.resources.note({ ...update, version }, false))
-  }
-
-  private publish(update: ResourceUpdate): void {
-    if (this.batch === null) void this.pool.apply([update])
-    else this.batch.push(update)
-  }
-
-  private noteChange(change: Exclude<ResourceChange, ClusterChange>, isStatic: boolean): ResourceUpdate {
-    if (change.kind === 'listener') {
-      const known = this.resources.listeners.has(change.name)
-      this.serverStats.listenerEvent(change.resource === null ? 'removed' : known ? 'modified' : 'added')
-      if (change.resource !== null) {
-        for (let i = 0; i < this.concurrency; i++) this.serverStats.listenerEvent('create_success')
-      }
-    }
-    return this.resources.note(change, isStatic)
+  applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]> {
+    return this.changes.apply(changes, isStatic)
   }
 
   private onWorkerDied(index: number): void {
@@ -373,10 +394,18 @@ export class Server {
       uptimeS: (performance.now() - this.startedMs) / 1000,
       live: this.state === 'LIVE',
       totalConnections: this.counters.counter(ALL_LISTENERS).total(),
-      activeListeners: this.resources.listeners.size,
+      ...this.listenerCounts(),
       daysUntilFirstCertExpiring:
         this.configuration === null ? null : daysUntilFirstExpiry(this.configuration.secrets, Date.now()),
     })
+  }
+
+  /** As in Envoy, before the server is live those that wait count as active. */
+  private listenerCounts(): { readonly activeListeners: number; readonly warmingListeners: number } {
+    const { listeners, warmingListeners } = this.resources
+    return this.state === 'INITIALIZING'
+      ? { activeListeners: listeners.size + warmingListeners.size, warmingListeners: 0 }
+      : { activeListeners: listeners.size, warmingListeners: warmingListeners.size }
   }
 
   /** Ends before anything is served. */
@@ -462,10 +491,6 @@ export class Server {
 function localClusterName({ clusterManager }: BootstrapJson): string | null {
   const name = clusterManager?.localClusterName ?? ''
   return name === '' ? null : name
-}
-
-function secretUpdates(updates: readonly SecretUpdate[]): readonly ResourceUpdate[] {
-  return updates.map(update => ({ kind: 'secret' as const, ...update }))
 }
 
 function staticChanges({ bootstrap, clusterPlans }: Configuration): readonly ResourceChange[] {

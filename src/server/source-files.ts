@@ -8,6 +8,7 @@ import { wantedTables } from './route-discovery.ts'
 
 /** A file that resources come from must be there when it is named, though it may go later. Main checks this, workers do not. */
 export function checkSourceFile(source: ConfigSourcePlan, diagnostics: Diagnostics, path: ConfigPath): void {
+  if (source.kind !== 'file') return
   for (const found of [source.file, source.watchedFolder]) {
     if (found === null || existsSync(found)) continue
     diagnostics.error(path, `paths must refer to an existing path in the system: '${found}' does not exist`, { found })

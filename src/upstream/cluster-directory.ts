@@ -9,6 +9,7 @@ import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import { ClusterMembers, type Member } from './cluster-members.ts'
 import type { AssignmentPlan, ClusterPlan, DnsPlan, EdsPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
+import { ClusterWarming, type WarmingStep } from './cluster-warming.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { assignmentOf, countSubsetsOf, type DirectoryEntry, resourceOf } from './directory-entry.ts'
 import { DnsCluster } from './dns/dns-cluster.ts'
@@ -50,8 +51,12 @@ export interface ClusterDirectoryOptions {
   /** Main's own store. */
   readonly stats: StatStore
   readonly runtime: { readonly snapshot: RuntimeSnapshot }
-  /** Sends an update to every worker. */
-  readonly publish: (update: ClusterUpdate) => void
+  /** Sends updates to every worker, which takes them over as one. */
+  readonly publish: (...updates: readonly ClusterUpdate[]) => void
+  /** A cluster that came while the server was live is warm, and in use now. */
+  readonly onActivated?: (name: string) => void
+  /** How many clusters are not warm yet. */
+  readonly onWarming?: (count: number) => void
   /** For health checks, which main makes by itself. */
   readonly thread: () => ThreadContext
   /** Where ejections are logged; null: nowhere. */
@@ -67,9 +72,6 @@ export interface ClusterDirectoryOptions {
 }
 
 const NONE: ReadonlySet<string> = new Set()
-
-/** What a new cluster still waits for. */
-type WarmingStep = 'discovery' | 'health'
 
 const PANIC_KEY = 'upstream.healthy_panic_threshold'
 
@@ -88,9 +90,11 @@ export class ClusterDirectory implements HostReports {
   private readonly entries = new Map<string, DirectoryEntry>()
   private readonly dnsCaches: DnsCaches
   private readonly manager: StatBlock
-  private readonly warming = new Map<string, Set<WarmingStep>>()
+  private readonly warming: ClusterWarming
+  /** Clusters that take the place of others, or come into use at all, when they are warm. */
+  private readonly pending = new Map<string, DirectoryEntry>()
   private longestCheckMs = 0
-  private readonly warmed = Promise.withResolvers<void>()
+  private live = false
 
   constructor(options: ClusterDirectoryOptions) {
     this.options = options
@@ -99,6 +103,10 @@ export class ClusterDirectory implements HostReports {
     this.limits = new LimitsMemory(options.workers)
     this.rows = new HostRowAllotment((index, memory) => options.publish({ kind: 'host_rows', name: '', index, memory }))
     this.manager = options.stats.block('cluster_manager.', CLUSTER_MANAGER_STATS)
+    this.warming = new ClusterWarming(this.schedule, count => {
+      this.manager.cells[WARMING] = count
+      options.onWarming?.(count)
+    })
     this.dnsCaches = new DnsCaches({
       environment: plan => ({
         plan,
@@ -116,19 +124,49 @@ export class ClusterDirectory implements HostReports {
   }
 
   has(name: string): boolean {
-    return this.entries.has(name)
+    return this.entries.has(name) || this.pending.has(name)
   }
 
   names(): Iterable<string> {
-    return this.entries.keys()
+    return new Set([...this.entries.keys(), ...this.pending.keys()])
   }
 
-  /** Adds or replaces a cluster whose resource `plan` was compiled from, and tells the workers. */
-  add(plan: ClusterPlan, cluster: ClusterJson, resource: SharedBytes, addedViaApi = false): void {
-    const before = this.entries.get(plan.name)
-    if (before !== undefined) this.close(before)
-    const stats = this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS)
-    const members = new ClusterMembers(this.rows)
+  /** From now on the server serves: clusters that come are warmed beside those in use. */
+  goLive(): void {
+    this.live = true
+  }
+
+  /**
+   * Adds or replaces a cluster whose resource `plan` was compiled from, and tells the workers. False: it has to be warmed
+   * first, and until then nobody hears of it.
+   */
+  add(plan: ClusterPlan, cluster: ClusterJson, resource: SharedBytes, addedViaApi = false): boolean {
+    const { name } = plan
+    this.manager.cells[this.entries.has(name) ? MODIFIED : ADDED]! += 1
+    this.close(this.pending.get(name))
+    this.pending.delete(name)
+    const steps = warmingSteps(plan)
+    if (this.live && addedViaApi && steps.length > 0) {
+      this.warmAside(this.newEntry(plan, cluster, resource, addedViaApi), plan, steps)
+      return !this.pending.has(name)
+    }
+    this.close(this.entries.get(name))
+    const entry = this.newEntry(plan, cluster, resource, addedViaApi)
+    this.use(entry)
+    if (steps.length > 0) this.beginWarming(entry, plan, steps, () => {})
+    if (entry.discovery === null) this.setMembership(entry, plan.assignment)
+    else this.countMembers(entry)
+    this.options.publish(clusterUpdate(entry))
+    entry.discovery?.start()
+    return true
+  }
+
+  private newEntry(
+    plan: ClusterPlan,
+    cluster: ClusterJson,
+    resource: SharedBytes,
+    addedViaApi: boolean,
+  ): DirectoryEntry {
     const entry: DirectoryEntry = {
       name: plan.name,
       resource,
@@ -139,37 +177,53 @@ export class ClusterDirectory implements HostReports {
       healthyPanicThreshold: plan.healthyPanicThreshold,
       memory: plan.balancer.kind === 'subset' ? { subsets: new Set(), subsetKeys: new WeakMap() } : null,
       limits: this.limits.allot(),
-      stats,
-      discovery: this.discoveryOf(plan, cluster, stats),
-      members,
-      watch: this.watchHosts(plan, members),
+      stats: this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS),
+      discovery: null,
+      members: new ClusterMembers(this.rows),
+      watch: null,
       retains: plan.discovery !== 'LOGICAL_DNS' && plan.healthChecks.length > 0 && !plan.ignoreHealthOnHostRemoval,
       assignment: null,
       hosts: null,
       breakers: null,
     }
-    this.entries.set(plan.name, entry)
-    this.manager.cells[before === undefined ? ADDED : MODIFIED]! += 1
-    this.manager.cells[ACTIVE] = this.entries.size
-    stats.cells[C.warming_state] = 0
-    if (plan.limits.some(({ trackRemaining }) => trackRemaining)) {
+    entry.discovery = this.discoveryOf(entry, plan, cluster)
+    entry.watch = this.watchHosts(entry, plan)
+    return entry
+  }
+
+  private warmAside(entry: DirectoryEntry, plan: ClusterPlan, steps: readonly WarmingStep[]): void {
+    this.pending.set(entry.name, entry)
+    entry.stats.cells[C.warming_state] = 1
+    this.beginWarming(entry, plan, steps, () => this.activate(entry))
+    if (entry.discovery === null) this.setMembership(entry, plan.assignment)
+    else entry.discovery.start()
+  }
+
+  private use(entry: DirectoryEntry): void {
+    this.entries.set(entry.name, entry)
+    if (entry.limitsPlan.some(({ trackRemaining }) => trackRemaining)) {
       entry.breakers = breakerGauges(entry, this.options.stats, this.options.runtime)
       entry.breakers.refresh()
     }
-    this.beginWarming(entry, plan)
-    if (entry.discovery === null) this.setMembership(entry, plan.assignment)
-    else this.countMembers(entry)
-    this.options.publish({
-      kind: 'cluster',
-      name: entry.name,
-      resource,
-      limits: entry.limits,
-      rows: entry.discovery === null ? entry.members.rowNumbers() : null,
-    })
-    entry.discovery?.start()
+    this.manager.cells[ACTIVE] = this.entries.size
+    entry.stats.cells[C.warming_state] = 0
+  }
+
+  /** A cluster that was warmed aside comes into use, with its hosts, between two events of each worker. */
+  private activate(entry: DirectoryEntry): void {
+    const { name } = entry
+    this.pending.delete(name)
+    this.close(this.entries.get(name))
+    this.use(entry)
+    this.countMembers(entry)
+    const hosts = entry.hosts === null ? [] : [{ kind: 'hosts' as const, name, hosts: entry.hosts }]
+    this.options.publish(clusterUpdate(entry), ...hosts)
+    this.options.onActivated?.(name)
   }
 
   remove(name: string): void {
+    this.close(this.pending.get(name))
+    this.pending.delete(name)
     const entry = this.entries.get(name)
     if (entry === undefined) return
     this.close(entry)
@@ -180,18 +234,27 @@ export class ClusterDirectory implements HostReports {
     this.options.publish({ kind: 'cluster_removed', name })
   }
 
-  private close(entry: DirectoryEntry): void {
+  private close(entry: DirectoryEntry | undefined): void {
+    if (entry === undefined) return
     entry.discovery?.stop()
     entry.watch?.close()
-    this.endWarming(entry.name)
+    this.warming.drop(entry)
     this.limits.giveBack(entry.limits)
     entry.members.close()
-    this.cells.retain(entry.name, null)
+    if (this.isActive(entry)) this.cells.retain(entry.name, null)
+  }
+
+  private isActive(entry: DirectoryEntry): boolean {
+    return this.entries.get(entry.name) === entry
+  }
+
+  private isKnown(entry: DirectoryEntry): boolean {
+    return this.isActive(entry) || this.pending.get(entry.name) === entry
   }
 
   /** Stops all lookups and checks. */
   stop(): void {
-    for (const entry of this.entries.values()) {
+    for (const entry of [...this.entries.values(), ...this.pending.values()]) {
       entry.discovery?.stop()
       entry.watch?.close()
     }
@@ -200,78 +263,67 @@ export class ClusterDirectory implements HostReports {
   /** Everything that a worker which starts now has to know. */
   *updates(): Iterable<ClusterUpdate> {
     for (const [index, memory] of this.rows.rows.allBlocks()) yield { kind: 'host_rows', name: '', index, memory }
-    for (const { name, resource, limits, hosts, discovery, members } of this.entries.values()) {
-      yield { kind: 'cluster', name, resource, limits, rows: discovery === null ? members.rowNumbers() : null }
-      if (hosts !== null) yield { kind: 'hosts', name, hosts }
+    for (const entry of this.entries.values()) {
+      yield clusterUpdate(entry)
+      if (entry.hosts !== null) yield { kind: 'hosts', name: entry.name, hosts: entry.hosts }
     }
     for (const news of this.dnsCaches.news()) yield { kind: 'dns_cache', name: news.cache, news }
   }
 
   // ---- discovery
 
-  /** Settles when every name has been answered and every host been checked once, or after the init timeout. */
+  /** Settles when every cluster knows its hosts and each host has been checked once, or has not come in time. */
   ready(): Promise<void> {
-    if (this.warming.size === 0) return Promise.resolve()
-    const timeoutMs = this.options.initTimeoutMs ?? DEFAULT_INIT_TIMEOUT_MS + this.longestCheckMs
-    const cancel = this.schedule(timeoutMs, () => this.warmed.resolve())
-    return this.warmed.promise.then(cancel)
+    return this.warming.ready(this.options.initTimeoutMs ?? DEFAULT_INIT_TIMEOUT_MS + this.longestCheckMs)
   }
 
-  private beginWarming({ name, discovery }: DirectoryEntry, plan: ClusterPlan): void {
-    if (!plan.waitForWarmOnInit) return
-    const steps = new Set<WarmingStep>()
-    if (discovery !== null) steps.add('discovery')
-    if (plan.healthChecks.length > 0) steps.add('health')
-    if (steps.size === 0) return
+  private beginWarming(
+    entry: DirectoryEntry,
+    plan: ClusterPlan,
+    steps: readonly WarmingStep[],
+    onWarm: () => void,
+  ): void {
     for (const { timeoutMs, intervals } of plan.healthChecks) {
       this.longestCheckMs = Math.max(this.longestCheckMs, timeoutMs + intervals.initialJitterMs)
     }
-    this.warming.set(name, steps)
-    this.manager.cells[WARMING] = this.warming.size
+    this.warming.begin(entry, steps, plan.eds !== null, onWarm)
   }
 
-  /** Without a step: the cluster goes. */
-  private endWarming(name: string, step?: WarmingStep): void {
-    const steps = this.warming.get(name)
-    if (steps === undefined) return
-    if (step !== undefined) steps.delete(step)
-    if (step !== undefined && steps.size > 0) return
-    this.warming.delete(name)
-    this.manager.cells[WARMING] = this.warming.size
-    if (this.warming.size === 0) this.warmed.resolve()
-  }
-
-  private discoveryOf(plan: ClusterPlan, cluster: ClusterJson, stats: StatBlock): HostDiscovery | null {
+  private discoveryOf(entry: DirectoryEntry, plan: ClusterPlan, cluster: ClusterJson): HostDiscovery | null {
     const { balancer, name } = plan
     if (balancer.kind === 'dynamic_host') {
       return this.dnsCaches.discovery(balancer.cache, name, {
-        onHostsChanged: () => this.setHosts(name),
-        onReady: () => this.onDiscovered(name),
+        onHostsChanged: () => this.setHosts(entry),
+        onReady: () => this.onDiscovered(entry),
       })
     }
-    if (plan.eds !== null) return this.edsCluster(plan, plan.eds)
-    return plan.dns === null ? null : this.dnsCluster(plan, plan.dns, cluster, stats)
+    if (plan.eds !== null) return this.edsCluster(entry, plan, plan.eds)
+    return plan.dns === null ? null : this.dnsCluster(entry, plan, plan.dns, cluster)
   }
 
-  private edsCluster({ name, observabilityName }: ClusterPlan, eds: EdsPlan): EdsCluster {
+  private edsCluster(entry: DirectoryEntry, { name, observabilityName }: ClusterPlan, eds: EdsPlan): EdsCluster {
     const environment = {
       subscriptions: this.options.subscriptions,
       schedule: this.schedule,
       stats: new EdsStats(this.options.stats, clusterStatPrefix(observabilityName)),
     }
     return new EdsCluster(eds, environment, {
-      onChanged: () => this.setHosts(name),
-      onReady: () => this.onDiscovered(name),
+      onChanged: () => this.setHosts(entry),
+      onReady: () => this.onDiscovered(entry),
+      knownBefore: () => {
+        const before = this.entries.get(name)?.discovery
+        return before instanceof EdsCluster ? before : null
+      },
     })
   }
 
-  private dnsCluster(plan: ClusterPlan, dns: DnsPlan, cluster: ClusterJson, stats: StatBlock): DnsCluster {
+  private dnsCluster(entry: DirectoryEntry, plan: ClusterPlan, dns: DnsPlan, cluster: ClusterJson): DnsCluster {
     const environment = {
       resolver: this.resolvers(dns.resolver),
       schedule: this.schedule,
       random: this.options.random ?? Math.random,
     }
-    const { cells } = stats
+    const { cells } = entry.stats
     return new DnsCluster(cluster.loadAssignment ?? {}, plan.discovery === 'LOGICAL_DNS', dns, environment, {
       onAttempt: () => {
         cells[C.update_attempt]! += 1
@@ -279,26 +331,24 @@ export class ClusterDirectory implements HostReports {
       onUpdate: (kind, changed) => {
         if (kind === 'failure') cells[C.update_failure]! += 1
         else cells[C.update_success]! += 1
-        if (changed) this.setHosts(plan.name)
+        if (changed) this.setHosts(entry)
         else if (kind !== 'failure') cells[C.update_no_rebuild]! += 1
       },
-      onReady: () => this.onDiscovered(plan.name),
+      onReady: () => this.onDiscovered(entry),
     })
   }
 
-  private onDiscovered(name: string): void {
-    const entry = this.entries.get(name)
+  private onDiscovered(entry: DirectoryEntry): void {
     // No name has hosts: there is nobody to check.
-    if (entry?.assignment === null) entry.watch?.update(compileAssignment(undefined), new Set())
-    this.endWarming(name, 'discovery')
+    if (entry.assignment === null) entry.watch?.update(compileAssignment(undefined), new Set())
+    this.warming.end(entry, 'discovery')
   }
 
-  private watchHosts(plan: ClusterPlan, members: ClusterMembers): HostWatch | null {
+  private watchHosts(entry: DirectoryEntry, plan: ClusterPlan): HostWatch | null {
     if (plan.healthChecks.length === 0 && plan.outlierDetection === null) return null
-    const { name } = plan
-    const change = (act: (entry: DirectoryEntry) => void) => () => {
-      const entry = this.entries.get(name)
-      if (entry?.members === members) act(entry)
+    const { name, members } = entry
+    const change = (act: () => void) => () => {
+      if (this.isKnown(entry)) act()
     }
     return new HostWatch(plan, {
       thread: this.options.thread,
@@ -306,26 +356,30 @@ export class ClusterDirectory implements HostReports {
       managerStats: this.manager,
       members,
       outlierLog: this.options.outlierLog ?? (() => null),
-      publishHealth: change(() => this.options.publish({ kind: 'host_health', name })),
-      setHealth: (key, set, clear) => change(() => this.setHostHealth(name, key, set, clear))(),
-      hasTraffic: () => this.entries.get(name)?.breakers !== null && this.cells.hasTraffic(name),
-      onRetainedHostFailed: change(() => this.setHosts(name)),
-      onReady: change(() => this.endWarming(name, 'health')),
+      publishHealth: change(() => {
+        if (this.isActive(entry)) this.options.publish({ kind: 'host_health', name })
+      }),
+      setHealth: (key, set, clear) => change(() => this.setHealthOf(entry, key, set, clear))(),
+      hasTraffic: () => entry.breakers !== null && this.cells.hasTraffic(name),
+      onRetainedHostFailed: change(() => this.setHosts(entry)),
+      onReady: change(() => this.warming.end(entry, 'health')),
     })
   }
 
-  private setHosts(name: string): void {
-    const entry = this.entries.get(name)
-    if (entry === undefined || entry.discovery === null) return
+  private setHosts(entry: DirectoryEntry): void {
+    if (!this.isKnown(entry) || entry.discovery === null) return
+    const { name } = entry
     const discovered = entry.discovery.assignment()
     const { assignment, retained } = entry.retains
       ? retainHosts(entry.assignment ?? {}, discovered, key => entry.watch?.isChecked(key) === true)
       : { assignment: discovered, retained: NONE }
     entry.assignment = assignment
     this.setMembership(entry, compileAssignment(assignment), retained)
-    this.cells.retain(name, entry.members.keys())
     entry.hosts = shareHosts(assignment, entry.members.list())
-    this.options.publish({ kind: 'hosts', name, hosts: entry.hosts })
+    if (this.isActive(entry)) {
+      this.cells.retain(name, entry.members.keys())
+      this.options.publish({ kind: 'hosts', name, hosts: entry.hosts })
+    }
     if (entry.watch === null) this.manager.cells[UPDATED]! += 1
     else entry.watch.window.onHostsPublished()
   }
@@ -371,10 +425,14 @@ export class ClusterDirectory implements HostReports {
   /** Sets and clears health flags of a host; gauges and workers follow. */
   setHostHealth(name: string, key: string, set: number, clear: number): void {
     const entry = this.entries.get(name)
-    if (entry === undefined || !entry.members.setHealth(key, set, clear)) return
+    if (entry !== undefined) this.setHealthOf(entry, key, set, clear)
+  }
+
+  private setHealthOf(entry: DirectoryEntry, key: string, set: number, clear: number): void {
+    if (!entry.members.setHealth(key, set, clear)) return
     this.countMembers(entry)
-    if (entry.watch === null) this.options.publish({ kind: 'host_health', name })
-    else entry.watch.window.onChange()
+    if (entry.watch !== null) entry.watch.window.onChange()
+    else if (this.isActive(entry)) this.options.publish({ kind: 'host_health', name: entry.name })
   }
 
   // ---- what workers report
@@ -461,4 +519,17 @@ export class ClusterDirectory implements HostReports {
     if (entry === undefined) return null
     return hostSetOnMain(name, assignmentOf(entry, resourceOf(entry)), entry.members, here)
   }
+}
+
+/** What has to come before a cluster can be used. */
+function warmingSteps({ waitForWarmOnInit, balancer, eds, dns, healthChecks }: ClusterPlan): readonly WarmingStep[] {
+  if (!waitForWarmOnInit) return []
+  const steps: WarmingStep[] = []
+  if (balancer.kind === 'dynamic_host' || eds !== null || dns !== null) steps.push('discovery')
+  if (healthChecks.length > 0) steps.push('health')
+  return steps
+}
+
+function clusterUpdate({ name, resource, limits, discovery, members }: DirectoryEntry): ClusterUpdate {
+  return { kind: 'cluster', name, resource, limits, rows: discovery === null ? members.rowNumbers() : null }
 }

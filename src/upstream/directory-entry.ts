@@ -32,10 +32,10 @@ export interface DirectoryEntry {
   readonly limits: LimitsLocation
   readonly stats: StatBlock
   /** Null: the hosts stand in the resource. */
-  readonly discovery: HostDiscovery | null
+  discovery: HostDiscovery | null
   readonly members: ClusterMembers
   /** Null where neither checks nor traffic say how hosts are. */
-  readonly watch: HostWatch | null
+  watch: HostWatch | null
   /** Hosts that discovery drops stay while they pass their health checks. */
   readonly retains: boolean
   /** Discovered hosts, and those that stay without it; null before the first answer. */

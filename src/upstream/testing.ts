@@ -189,6 +189,6 @@ export function countPicks(cluster: Cluster, count: number): Record<string, numb
 /** For tests without EDS clusters. */
 export const NO_SUBSCRIPTIONS: Subscriptions = {
   subscribe: ({ source }) => {
-    throw new Error(`nobody brings ${source.file}`)
+    throw new Error(`nobody brings ${source.key}`)
   },
 }

@@ -8,6 +8,8 @@ import {
   parseResourceText,
   typeName,
 } from '../config/index.ts'
+import { lineOf } from './findings.ts'
+import { resourceName } from './resource-types.ts'
 
 const RESPONSE = 'envoy.service.discovery.v3.DiscoveryResponse'
 const WRAPPER = 'envoy.service.discovery.v3.Resource'
@@ -68,7 +70,8 @@ function judged(
 ): DiscoveryFile {
   const shown = located(file, text, added, findings)
   const errors = shown.filter(({ severity }) => severity === 'error')
-  if (response === undefined || errors.length > 0) return { kind: 'invalid', problem: errors.map(lineOf).join('; ') }
+  if (response === undefined || errors.length > 0)
+    return { kind: 'invalid', problem: errors.map(finding => lineOf(finding)).join('; ') }
   const { versionInfo: version = '', resources = [] } = response as { versionInfo?: string; resources?: Json[] }
   const found: DiscoveredResource[] = []
   for (const item of resources) {
@@ -78,10 +81,13 @@ function judged(
       return { kind: 'invalid', problem }
     }
     const { '@type': _, ...json } = resource.json
-    const name = (json['name'] ?? json['clusterName'] ?? '') as string
-    found.push({ name, resource: json, version: resource.version })
+    found.push({ name: resourceName(json), resource: json, version: resource.version })
   }
-  return { kind: 'set', set: { version, resources: found }, unknownFields: shown.map(lineOf) }
+  return {
+    kind: 'set',
+    set: { version, resources: found, removed: null },
+    unknownFields: shown.map(finding => lineOf(finding)),
+  }
 }
 
 function unwrapped(item: Json, version: string): { readonly json: Json & { '@type'?: string }; version: string } {
@@ -98,16 +104,4 @@ function located(file: string, text: string, added: string, findings: readonly D
 
 function withoutPrefix(path: string, prefix: string): string {
   return prefix !== '' && path.startsWith(prefix) ? path.slice(prefix.length).replace(/^\./, '') : path
-}
-
-/** A finding on one line of a log. */
-function lineOf({ file, line, column, path, message, expected, suggestion }: Diagnostic): string {
-  const where = line === undefined ? `${file}` : `${file}:${line}:${column}`
-  const more =
-    suggestion !== undefined
-      ? `, did you mean '${suggestion}'?`
-      : expected !== undefined
-        ? `, expected ${expected}`
-        : ''
-  return `${where}: ${path === '' ? '' : `${path}: `}${message}${more}`
 }

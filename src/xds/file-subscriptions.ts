@@ -1,5 +1,5 @@
 import { WatchedFiles } from '../base/index.ts'
-import type { Refusal, Subscription, SubscriptionRequest, Subscriptions } from '../config/index.ts'
+import type { FileSourcePlan, Refusal, Subscription, SubscriptionRequest } from '../config/index.ts'
 import { log } from '../observability/index.ts'
 import { type DiscoveryFileOptions, readDiscoveryFile } from './discovery-file.ts'
 
@@ -7,14 +7,14 @@ const logger = log('config')
 
 export interface FileSubscriptionsOptions extends DiscoveryFileOptions {
   /** A field that the API does not have; it is passed over. */
-  onUnknownField(): void
+  onUnknownField(finding: string): void
 }
 
 /**
  * Resources from files. A file is read when its subscription starts and whenever it was replaced, of which moves are
  * noticed at once. What cannot be used is refused, and what was accepted before stays in force.
  */
-export class FileSubscriptions implements Subscriptions {
+export class FileSubscriptions {
   private readonly options: FileSubscriptionsOptions
   private readonly watched = new WatchedFiles()
   private readonly byFile = new Map<string, Set<FileSubscription>>()
@@ -23,9 +23,9 @@ export class FileSubscriptions implements Subscriptions {
     this.options = options
   }
 
-  subscribe(request: SubscriptionRequest): Subscription {
-    const { file, watchedFolder } = request.source
-    const subscription = new FileSubscription(request, this.options, () => this.leave(file, subscription))
+  subscribe(request: SubscriptionRequest, source: FileSourcePlan): Subscription {
+    const { file, watchedFolder } = source
+    const subscription = new FileSubscription(request, file, this.options, () => this.leave(file, subscription))
     let others = this.byFile.get(file)
     if (others === undefined) this.byFile.set(file, (others = new Set()))
     others.add(subscription)
@@ -52,6 +52,7 @@ export class FileSubscriptions implements Subscriptions {
 
 class FileSubscription implements Subscription {
   private readonly request: SubscriptionRequest
+  private readonly file: string
   private readonly options: FileSubscriptionsOptions
   private readonly leave: () => void
   private stopped = false
@@ -59,8 +60,9 @@ class FileSubscription implements Subscription {
   /** The file has changed while an earlier version of it was being taken over. */
   private stale = false
 
-  constructor(request: SubscriptionRequest, options: FileSubscriptionsOptions, leave: () => void) {
+  constructor(request: SubscriptionRequest, file: string, options: FileSubscriptionsOptions, leave: () => void) {
     this.request = request
+    this.file = file
     this.options = options
     this.leave = leave
   }
@@ -80,9 +82,9 @@ class FileSubscription implements Subscription {
       this.stale = true
       return null
     }
-    const { owner, source, typeName } = this.request
+    const { owner, typeName } = this.request
     owner.onAttempt()
-    const read = readDiscoveryFile(source.file, typeName, this.options)
+    const read = readDiscoveryFile(this.file, typeName, this.options)
     if (read.kind === 'unreadable') {
       logger.warn('a file of resources cannot be used', { problem: read.problem })
       owner.onFailure()
@@ -92,10 +94,7 @@ class FileSubscription implements Subscription {
       this.settle(read.problem, '')
       return null
     }
-    for (const field of read.unknownFields) {
-      logger.warn(`a field without meaning: ${field}`)
-      this.options.onUnknownField()
-    }
+    for (const field of read.unknownFields) this.options.onUnknownField(field)
     const refusal = owner.onResources(read.set)
     if (refusal === null || typeof refusal === 'string') {
       this.settle(refusal, read.set.version)
@@ -114,13 +113,13 @@ class FileSubscription implements Subscription {
   }
 
   private settle(refusal: Refusal, version: string): void {
-    const { owner, source } = this.request
+    const { owner } = this.request
     if (refusal === null) {
       owner.onAccepted(version)
-      logger.debug('a file of resources is in force', { file: source.file, version })
+      logger.debug('a file of resources is in force', { file: this.file, version })
       return
     }
-    logger.warn('a file of resources is refused', { file: source.file, problem: refusal })
+    logger.warn('a file of resources is refused', { file: this.file, problem: refusal })
     owner.onRejected()
   }
 }

@@ -1,2 +1,5 @@
 export { readDiscoveryFile } from './discovery-file.ts'
 export { FileSubscriptions, type FileSubscriptionsOptions } from './file-subscriptions.ts'
+export { nodeMessage } from './messages.ts'
+export type { UnknownFields } from './resource-decoder.ts'
+export { DiscoverySubscriptions, type DiscoverySubscriptionsOptions } from './subscriptions.ts'

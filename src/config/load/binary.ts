@@ -27,18 +27,26 @@ function protobuf(): Protobuf {
 }
 
 /** JSON form of a serialized message; undefined, with a diagnostic, when it does not decode. */
-export function decodeBinary(typeName: string, bytes: Uint8Array, file: string, diagnostics: Diagnostics): unknown {
+export function decodeBinary(
+  typeName: string,
+  bytes: Uint8Array,
+  file: string,
+  diagnostics: Diagnostics,
+  unknownFields: 'error' | 'warning' = 'error',
+): unknown {
   const { core, types } = protobuf()
   const type = types.getMessage(typeName)
-  const report = (path: string, message: string, code: string) =>
-    diagnostics.list.push({ severity: 'error', path, message, file, code })
+  const report = (path: string, message: string, code: string, severity: 'error' | 'warning' = 'error') =>
+    diagnostics.list.push({ severity, path, message, file, code })
   if (type === undefined) {
     report('', `no message type ${typeName} in the Envoy API`, 'any')
     return undefined
   }
   try {
     const message = core.fromBinary(type, bytes)
-    reportUnknown(message, '', (path, number) => report(path, `field number ${number} is unknown`, 'unknown-field'))
+    reportUnknown(message, '', (path, number) =>
+      report(path, `field number ${number} is unknown`, 'unknown-field', unknownFields),
+    )
     return core.toJson(type, message, { registry: types, useProtoFieldName: true })
   } catch (error) {
     report(

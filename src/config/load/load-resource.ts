@@ -22,7 +22,16 @@ export function loadResource(
     diagnostics.add('error', '', `no message type ${typeName} in the Envoy API`, { code: 'any' })
     return { diagnostics, notes: [], sources }
   }
-  const value = 'json' in payload ? payload.json : decodeBinary(typeName, payload.binary, typeName, diagnostics)
+  const value =
+    'json' in payload
+      ? payload.json
+      : decodeBinary(
+          typeName,
+          payload.binary,
+          typeName,
+          diagnostics,
+          options.allowUnknownStaticFields === true ? 'warning' : 'error',
+        )
   const checker = new ResourceChecker(table, diagnostics, {
     allowUnknownFields: options.allowUnknownStaticFields === true,
     checkSupport: options.checkSupport !== false,

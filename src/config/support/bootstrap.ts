@@ -54,11 +54,10 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
 })
 
 declareSupport(`${BOOTSTRAP}.Bootstrap.DynamicResources`, {
-  supported: ['cds_config', 'lds_config'],
+  supported: ['cds_config', 'lds_config', 'ads_config'],
   refused: {
-    ads_config: 'subscriptions over gRPC are not supported by this release; give cds_config and lds_config a file',
-    cds_resources_locator: 'collections come over gRPC, which this release does not; use cds_config',
-    lds_resources_locator: 'collections come over gRPC, which this release does not; use lds_config',
+    cds_resources_locator: 'collections with xdstp names are not supported by this release; use cds_config',
+    lds_resources_locator: 'collections with xdstp names are not supported by this release; use lds_config',
   },
 })
 

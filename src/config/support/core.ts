@@ -35,15 +35,17 @@ declareSupport(`${CORE}.Node`, {
     'user_agent_name',
     'user_agent_version',
     'user_agent_build_version',
+    'dynamic_parameters',
+    'extensions',
+    'client_features',
+    'listening_addresses',
   ],
-  accepted: {
-    dynamic_parameters: 'only xDS requests carry it',
-    extensions: 'only xDS requests carry it',
-    client_features: 'only xDS requests carry it',
-    listening_addresses: 'only xDS requests carry it',
-  },
 })
 
+declareSupport(`${CORE}.Extension`, {
+  supported: ['name', 'category', 'type_descriptor', 'version', 'disabled', 'type_urls'],
+})
+declareSupport('xds.core.v3.ContextParams', { supported: ['params'] })
 declareSupport(`${CORE}.BuildVersion`, { supported: ['version', 'metadata'] })
 declareSupport(`${CORE}.Locality`, { supported: ['region', 'zone', 'sub_zone'] })
 
@@ -67,16 +69,44 @@ declareSupport('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', { s
 
 declareSupport(`${CORE}.BackoffStrategy`, { supported: ['base_interval', 'max_interval'] })
 
-const NO_SUBSCRIPTION = 'only files (path_config_source) are read; subscriptions over gRPC and REST come with xDS'
 declareSupport(`${CORE}.ConfigSource`, {
-  supported: ['path', 'path_config_source', 'resource_api_version'],
+  supported: [
+    'path',
+    'path_config_source',
+    'api_config_source',
+    'ads',
+    'initial_fetch_timeout',
+    'resource_api_version',
+  ],
   values: { resource_api_version: { V2: 'there is one version of the API, V3' } },
-  refused: { api_config_source: NO_SUBSCRIPTION, ads: NO_SUBSCRIPTION, self: NO_SUBSCRIPTION },
-  accepted: {
-    authorities: 'only xDS subscriptions have them',
-    initial_fetch_timeout: 'a file is read when it is named, so nobody waits for it',
+  refused: {
+    self: 'say where the resources come from: ads, api_config_source or path_config_source',
+    authorities: 'authorities belong to xdstp names, which are not supported by this release',
   },
 })
+declareSupport(`${CORE}.AggregatedConfigSource`, { supported: [] })
+const NO_COLLECTIONS = 'collections with xdstp names are not supported by this release; use GRPC or DELTA_GRPC with ads'
+declareSupport(`${CORE}.ApiConfigSource`, {
+  supported: [
+    'api_type',
+    'transport_api_version',
+    'cluster_names',
+    'grpc_services',
+    'refresh_delay',
+    'request_timeout',
+    'rate_limit_settings',
+    'set_node_on_first_message_only',
+  ],
+  values: {
+    api_type: {
+      DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE: 'there is one version of the API, V3; use GRPC',
+      AGGREGATED_GRPC: NO_COLLECTIONS,
+      AGGREGATED_DELTA_GRPC: NO_COLLECTIONS,
+    },
+  },
+  refused: { config_validators: 'there are no validators besides the ones every resource passes' },
+})
+declareSupport(`${CORE}.RateLimitSettings`, { supported: ['max_tokens', 'fill_rate'] })
 declareSupport(`${CORE}.PathConfigSource`, {
   supported: ['path'],
   accepted: {

@@ -1,12 +1,16 @@
 import type { HistogramBucket } from '../histogram.ts'
 import type { NamedHistogram, StatReader } from '../stat-reader.ts'
 import { countsBetween, countsUpTo, PERCENTS, percentiles } from './histogram-figures.ts'
-import { type StatsSettings, type StatsView, wantedHistograms, wantedNumbers } from './stats-view.ts'
+import { type StatsSettings, type StatsView, wantedHistograms, wantedNumbers, wantedTexts } from './stats-view.ts'
 
 /** `{"stats":[{"name":...,"value":...},...,{"histograms":...}]}`; the last entry only where there are histograms. */
 export function* jsonTexts(reader: StatReader, view: StatsView, settings: StatsSettings): Generator<string> {
   yield '{"stats":['
   let between = ''
+  for (const { name, value } of wantedTexts(reader, view, settings)) {
+    yield `${between}{"name":${JSON.stringify(name)},"value":${JSON.stringify(value)}}`
+    between = ','
+  }
   for (const { name, value } of wantedNumbers(reader, view, settings)) {
     yield `${between}{"name":${JSON.stringify(name)},"value":${value}}`
     between = ','

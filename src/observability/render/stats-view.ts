@@ -23,6 +23,19 @@ export interface StatsSettings {
   readonly keeps: ((name: string) => boolean) | null
 }
 
+/** Texts to print, by name. */
+export function* wantedTexts(
+  reader: StatReader,
+  view: StatsView,
+  settings: StatsSettings,
+): Generator<{ readonly name: string; readonly value: string }> {
+  if (view.hidden === 'only' || (view.type !== 'All' && view.type !== 'TextReadouts')) return
+  for (const text of reader.allTexts()) {
+    if (view.usedOnly && text.value === '') continue
+    if (isWanted(text.name, view, settings)) yield text
+  }
+}
+
 /** Counters and gauges to print, by name. */
 export function* wantedNumbers(reader: StatReader, view: StatsView, settings: StatsSettings): Generator<NamedStat> {
   if (view.hidden === 'only' || view.type === 'Histograms' || view.type === 'TextReadouts') return

@@ -1,10 +1,11 @@
 import type { HistogramBucket } from '../histogram.ts'
 import type { NamedHistogram, StatReader } from '../stat-reader.ts'
 import { countsBetween, countsUpTo, PERCENTS, percentiles } from './histogram-figures.ts'
-import { type StatsSettings, type StatsView, wantedHistograms, wantedNumbers } from './stats-view.ts'
+import { type StatsSettings, type StatsView, wantedHistograms, wantedNumbers, wantedTexts } from './stats-view.ts'
 
-/** `name: value` lines: counters and gauges by name, then histograms by name. */
+/** `name: value` lines, each kind by name: texts, counters and gauges, histograms. */
 export function* textLines(reader: StatReader, view: StatsView, settings: StatsSettings): Generator<string> {
+  for (const { name, value } of wantedTexts(reader, view, settings)) yield `${name}: "${value}"\n`
   for (const { name, value } of wantedNumbers(reader, view, settings)) yield `${name}: ${value}\n`
   for (const histogram of wantedHistograms(reader, view, settings)) {
     yield `${histogram.name}:${figures(histogram, view, settings)}\n`

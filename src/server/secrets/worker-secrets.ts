@@ -36,3 +36,9 @@ export class WorkerSecrets implements Secrets {
 
   noteGroup(): void {}
 }
+
+export function secretUpdates(
+  updates: readonly SecretUpdate[],
+): readonly ({ readonly kind: 'secret' } & SecretUpdate)[] {
+  return updates.map(update => ({ kind: 'secret' as const, ...update }))
+}

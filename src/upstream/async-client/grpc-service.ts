@@ -6,17 +6,19 @@ import { type CompileContext, type ConfigPath, declareSupport, durationMs, neare
 import { HeaderName } from '../../http/index.ts'
 import type { GrpcCallOptions, GrpcMetadata } from './grpc-options.ts'
 
+/** Streams of resources are: their retry_policy says how long to wait. */
+const NOT_RETRIED = 'calls of filters are not retried; raise the timeout or the outlier detection of their cluster'
+
 declareSupport('envoy.config.core.v3.GrpcService', {
   supported: ['envoy_grpc', 'timeout', 'initial_metadata'],
   refused: {
     google_grpc: 'there is one gRPC client here: use envoy_grpc with a cluster',
-    retry_policy: 'calls of filters are not retried; raise the timeout or the outlier detection of their cluster',
+    retry_policy: NOT_RETRIED,
   },
 })
 declareSupport('envoy.config.core.v3.GrpcService.EnvoyGrpc', {
-  supported: ['cluster_name', 'authority', 'max_receive_message_length'],
+  supported: ['cluster_name', 'authority', 'max_receive_message_length', 'retry_policy'],
   refused: {
-    retry_policy: 'calls of filters are not retried; raise the timeout or the outlier detection of their cluster',
     skip_envoy_headers: 'the x-envoy headers of calls are always sent',
   },
 })
@@ -33,6 +35,9 @@ export function compileGrpcService(
 ): GrpcCallOptions {
   const cluster = json.envoyGrpc?.clusterName ?? ''
   checkServiceCluster(cluster, context, path.field('envoy_grpc').field('cluster_name'))
+  if (json.envoyGrpc?.retryPolicy !== undefined) {
+    context.diagnostics.error(path.field('envoy_grpc').field('retry_policy'), `is not supported: ${NOT_RETRIED}`)
+  }
   return {
     cluster,
     authority: json.envoyGrpc?.authority ?? '',

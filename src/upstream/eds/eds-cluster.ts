@@ -27,8 +27,10 @@ export interface EdsEnvironment {
 export interface EdsClusterOwner {
   /** The assignment is another one now. */
   onChanged(): void
-  /** The first answer has come, good or bad. */
+  /** The first answer has come, good or bad, or not in time. */
   onReady(): void
+  /** The cluster that this one takes the place of; null: none, or none of this kind. */
+  knownBefore(): EdsCluster | null
 }
 
 /** The assignment of one EDS cluster: the last that was accepted. */
@@ -48,13 +50,20 @@ export class EdsCluster implements HostDiscovery, SubscriptionOwner {
     this.stats = stats
     this.schedule = schedule
     this.owner = owner
-    this.subscription = subscriptions.subscribe({ source: plan.source, typeName: TYPE, owner: this })
+    this.subscription = subscriptions.subscribe({
+      source: plan.source,
+      typeName: TYPE,
+      names: [plan.serviceName],
+      statPrefix: stats.prefix,
+      owner: this,
+    })
   }
 
-  /** What the first answer says is in force before this returns. */
+  /** What a file says is in force before this returns. */
   start(): void {
-    void this.subscription.start()
-    this.owner.onReady()
+    const first = this.subscription.start()
+    if (first === null) this.owner.onReady()
+    else void first.then(() => this.owner.onReady())
   }
 
   stop(): void {
@@ -82,8 +91,20 @@ export class EdsCluster implements HostDiscovery, SubscriptionOwner {
     this.stats.count('update_failure')
   }
 
-  onResources({ resources }: DiscoveredSet): Refusal {
+  /** Hosts that are known are better than none. */
+  onFetchTimeout(): void {
+    this.stats.count('init_fetch_timeout')
+    const before = this.owner.knownBefore()
+    if (before === null || this.text !== null || before.plan.serviceName !== this.plan.serviceName) return
+    this.replace(before.current)
+  }
+
+  onResources({ resources, expired }: DiscoveredSet): Refusal {
     const { serviceName } = this.plan
+    if (expired === true) {
+      this.replace({ clusterName: serviceName })
+      return null
+    }
     if (resources.length === 0) {
       this.stats.count('update_empty')
       return null

@@ -93,7 +93,10 @@ test('listeners open, change and close; their routes and the hosts of their clus
   const dumped = await dump(proxy, 'resource=dynamic_listeners')
   assert.deepEqual(
     dumped.map(item => [item['name'], item['active_state']?.['version_info']]),
-    [[`http_${second}`, '2']],
+    [
+      [`http_${second}`, '2'],
+      [`http_${third}`, undefined],
+    ],
   )
   // The table goes with the last listener that asks for it.
   moveOver(lds, response('listener', '4', httpListener({ port: third })))
@@ -101,8 +104,8 @@ test('listeners open, change and close; their routes and the hosts of their clus
   assert.deepEqual(await dump(proxy, 'resource=dynamic_route_configs&name_regex=web'), [])
 })
 
-test('a file that is not there, and sources other than files, are refused at the start', async () => {
+test('a file that is not there, and ADS that is nowhere, are refused at the start', async () => {
   const start = (dynamic_resources: object) => ProxyProcess.start(bootstrap([], [], { dynamic_resources }))
   await assert.rejects(start({ cds_config: fromFile('/nowhere/cds.yaml') }), /'\/nowhere\/cds\.yaml' does not exist/)
-  await assert.rejects(start({ lds_config: { ads: {} } }), /lds_config\.ads: .*only files/)
+  await assert.rejects(start({ lds_config: { ads: {} } }), /lds_config\.ads: nothing says where ADS is/)
 })
