@@ -138,6 +138,7 @@ export const REDIRECT_TOO_MANY = slot('passthrough_internal_redirect_too_many_re
 export const REDIRECT_UNSAFE_SCHEME = slot('passthrough_internal_redirect_unsafe_scheme')
 export const TRACING_HEALTH_CHECK = slot('tracing.health_check')
 export const ROUTER_RQ_TOTAL = slot('rq_total')
+export const RQ_RESET_AFTER_DOWNSTREAM_RESPONSE_STARTED = slot('rq_reset_after_downstream_response_started')
 export const CX_ACTIVE = slot('downstream_cx_active')
 export const CX_SSL_TOTAL = slot('downstream_cx_ssl_total')
 export const CX_SSL_ACTIVE = slot('downstream_cx_ssl_active')

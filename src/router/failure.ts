@@ -2,6 +2,7 @@
 import type { ResetReason } from '../http/index.ts'
 import { connectFailureText } from '../net/index.ts'
 import { type ResponseCause, ResponseFlag } from '../observability/index.ts'
+import { type Host, LIMIT_NAMES, Requests } from '../upstream/index.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 
 export interface Failure {
@@ -15,6 +16,8 @@ export interface Failure {
   /** %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
   readonly transportReason: string | null
   readonly cause: ResponseCause
+  /** Whose failure it is; null: the breaker refused before there was a connection. */
+  readonly host: Host | null
 }
 
 const WORDS: Readonly<Record<ResetReason, readonly [text: string, flag: number, status: number]>> = {
@@ -28,6 +31,8 @@ const WORDS: Readonly<Record<ResetReason, readonly [text: string, flag: number, 
   local_refused_stream_reset: ['local refused stream reset', ResponseFlag.LocalReset, 503],
   remote_refused_stream_reset: ['remote refused stream reset', ResponseFlag.UpstreamRemoteReset, 503],
 }
+
+const REQUESTS = `.${LIMIT_NAMES[Requests]}`
 
 export function failureOf(request: UpstreamRequest, reason: ResetReason, detail: string | null): Failure {
   const [words, flag, status] = WORDS[reason]
@@ -47,5 +52,7 @@ export function failureOf(request: UpstreamRequest, reason: ResetReason, detail:
   // The details are Envoy's; the cause says which limit it was as well.
   const overflow = request.failure === 'overflow' && detail !== null
   const cause = overflow ? request.cause(phase, `${words}{${detail}}`, null) : request.cause(phase, words, detail)
-  return { reason, flag, status, text, reasonText: words, transportReason, cause }
+  // The limit of requests is asked last, for a connection that is ready.
+  const host = reason !== 'overflow' || detail?.endsWith(REQUESTS) === true ? request.host : null
+  return { reason, flag, status, text, reasonText: words, transportReason, cause, host }
 }

@@ -22,8 +22,13 @@ export class HedgedAttempts {
     if (index >= 0) this.attempts.splice(index, 1)
   }
 
-  /** One has won, or time is up. */
+  /** All of them; from here on there are none. */
+  takeAll(): UpstreamRequest[] {
+    return this.attempts.splice(0)
+  }
+
+  /** One has won, or nobody waits any more. */
   abandonAll(): void {
-    for (const attempt of this.attempts.splice(0)) attempt.abandon()
+    for (const attempt of this.takeAll()) attempt.abandon()
   }
 }

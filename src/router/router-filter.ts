@@ -319,7 +319,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   // ---- response
 
-  onUpstream1xx(_request: UpstreamRequest, headers: HeaderMap): void {
+  onUpstream1xx(request: UpstreamRequest, headers: HeaderMap): void {
+    // From here on nothing is tried again (Envoy).
+    this.retry?.destroy()
+    this.retry = null
+    if (this.hedged !== null) this.settleHedges(request)
     // The first one only (Envoy).
     if (!this.interim && http.isKnownInterim(headers.status)) {
       this.interim = true
@@ -332,8 +336,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const { status } = headers
     if (this.retry !== null && this.goesAgain(this.retry, request, headers)) return
     if (this.hedged !== null) this.settleHedges(request)
-    this.grpcHost = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     if (this.route.internalRedirect !== null && this.redirect(this.route.internalRedirect, headers)) return
+    this.grpcHost = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     const asked = this.headers as HeaderMap
     if (status < 300 && status !== 101 && asked.has(http.UPGRADE) && this.refuseHandshake(headers)) return
     this.responseStarted = true
@@ -381,8 +385,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     return true
   }
 
+  /** Whatever its status, an answer that is not wanted is the host's error. */
   private discard(request: UpstreamRequest, headers: HeaderMap): void {
-    chargeHost(request.host, headers, this.headers as HeaderMap, request.over)
+    request.host.cells[HOST_RQ_ERROR]! += 1
     HeaderMap.release(headers)
     request.abandon()
   }
@@ -461,38 +466,49 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
 
   onUpstreamReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void {
     if (this.done) return
-    if (this.upstream !== request) {
-      this.onHedgedReset(request, reason, detail)
-      return
-    }
+    const retried = this.hedged?.has(request) === true
+    if (this.upstream !== request && !retried) return
     const failure = failureOf(request, reason, detail)
     this.info.cause = failure.cause
     this.info.upstreamTransportFailureReason = failure.transportReason
-    this.upstream = null
-    request.host.cells[HOST_RQ_ERROR]! += request.encoder === null && reason !== 'overflow' ? 0 : 1
+    this.hedged?.remove(request)
+    if (this.upstream === request) this.upstream = null
     const { method } = this.headers as HeaderMap
-    const goesAgain = this.copy?.lost !== true && mayGoAgain(request, reason, detail, method, this.requestEnd)
+    const goesAgain =
+      !retried && this.copy?.lost !== true && mayGoAgain(request, reason, detail, method, this.requestEnd)
     if (reason !== 'overflow' && !goesAgain) request.host.monitor?.outlier?.putConnectFailure()
     if (this.responseStarted) {
-      this.info.flags |= failure.flag
-      this.info.responseCodeDetails = `upstream_reset_after_response_started{${failure.text}}`
-      this.callbacks.resetStream()
+      this.cutResponse(failure)
       return
     }
     if (goesAgain) {
+      request.host.cells[HOST_RQ_ERROR]! += 1
       this.attempt(true, request.host)
       return
     }
-    if (this.retry !== null) {
+    // An attempt that timed out has had its retry.
+    if (this.retry !== null && !retried) {
       const decision = this.retry.onReset(reason, request.encoder !== null)
       if (decision === RetryYes) {
+        request.host.cells[HOST_RQ_ERROR]! += 1
         this.scheduleRetry(this.retry.backOffMs(null))
         return
       }
       this.flagDecision(decision, request)
     }
+    this.charge(failure.status, failure.host, false)
     // One that timed out may still be answered: the client waits for it.
-    if (!this.awaitsAnother(request)) this.fail(failure, request.host)
+    if (!this.awaitsAnother(request)) this.fail(failure)
+  }
+
+  private cutResponse({ flag, text }: Failure): void {
+    if (this.grpcHost !== null) {
+      this.grpcHost.cells[HOST_RQ_ERROR]! += 1
+      this.callbacks.httpStats.cells[HttpStats.RQ_RESET_AFTER_DOWNSTREAM_RESPONSE_STARTED]! += 1
+    }
+    this.info.flags |= flag
+    this.info.responseCodeDetails = `upstream_reset_after_response_started{${text}}`
+    this.callbacks.resetStream()
   }
 
   // ---- hedging: attempts that timed out run on beside the next one
@@ -518,15 +534,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     }
   }
 
-  private onHedgedReset(request: UpstreamRequest, reason: ResetReason, detail: string | null): void {
-    const { hedged } = this
-    if (hedged === null || !hedged.has(request)) return
-    hedged.remove(request)
-    request.host.cells[HOST_RQ_ERROR]! += 1
-    if (!this.awaitsAnother(request)) this.fail(failureOf(request, reason, detail), request.host)
-  }
-
   private hedge(request: UpstreamRequest): void {
+    request.noteTimeout(this.timeoutStatus)
     const decision = this.retry === null ? RetryNo : this.retry.onHedge()
     if (decision !== RetryYes) {
       this.flagDecision(decision, request)
@@ -538,15 +547,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     this.scheduleRetry((this.retry as RetryState).backOffMs(null))
   }
 
-  private fail(failure: Failure, host: Host): void {
+  /** Answers for the last attempt, which is charged already. */
+  private fail(failure: Failure): void {
     const { info } = this
     info.flags |= failure.flag
     const retried = this.attempts > 1
     const prefix = 'upstream connect error or disconnect/reset before headers. '
     const body = `${prefix}${retried ? 'retried and the latest ' : ''}reset reason: ${failure.reasonText}`
-    const overloaded = failure.reason === 'overflow'
-    // The host had no part in what the breaker refused.
-    this.charge(failure.status, overloaded ? null : host, false)
+    const overloaded = failure.reason === 'overflow' && !this.plan.suppressEnvoyHeaders
     this.replyFromRouter(failure.status, body, `upstream_reset_before_response_started{${failure.text}}`, reply => {
       if (overloaded) reply.append(http.X_ENVOY_OVERLOADED, 'true')
     })
@@ -563,6 +571,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
    */
   private charge(status: number, host: Host | null, saysCanary: boolean): void {
     if (this.callbacks.info.healthCheck) return
+    if (host !== null && status >= 500 && status < 600) host.cells[HOST_RQ_ERROR]! += 1
     const canary = saysCanary || host?.canary === true
     const zone = host === null ? '' : host.locality.zone
     this.cluster.codeStats.charge(status, this.isInternal(), canary, zone, this.hidesStatus())
@@ -627,38 +636,47 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   }
 
   private onGlobalTimeout(): void {
-    const { cells } = this.cluster.stats
-    cells[C.upstream_rq_timeout]! += 1
-    countSlices(this.slices, RQ_TIMEOUT)
-    const { upstream, info } = this
+    const { upstream, info, hedged } = this
     this.upstream = null
-    if (upstream !== null) {
-      upstream.host.cells[HOST_RQ_TIMEOUT]! += 1
-      upstream.noteTimeout(this.timeoutStatus)
-      info.cause = upstream.cause(
-        upstream.responseStarted ? 'response_body' : 'response_headers',
-        'response_timeout',
-        null,
-      )
-      upstream.abandon()
-    }
-    this.hedged?.abandonAll()
     info.flags |= ResponseFlag.UpstreamRequestTimeout
-    if (this.responseStarted) {
-      info.responseCodeDetails = 'response_timeout'
-      this.callbacks.resetStream()
-      return
+    if (upstream !== null) {
+      const phase = upstream.responseStarted ? 'response_body' : 'response_headers'
+      info.cause = upstream.cause(phase, 'response_timeout', null)
+      this.timeOutAttempt(upstream)
     }
-    this.timeOut('response_timeout', upstream?.host ?? null)
+    // As in Envoy each of them is counted, and none while a retry waits for its time.
+    for (const attempt of hedged?.takeAll() ?? []) this.timeOutAttempt(attempt)
+    this.replyTimeout('response_timeout')
+  }
+
+  private timeOutAttempt(attempt: UpstreamRequest): void {
+    this.cluster.stats.cells[C.upstream_rq_timeout]! += 1
+    countSlices(this.slices, RQ_TIMEOUT)
+    attempt.host.cells[HOST_RQ_TIMEOUT]! += 1
+    if (!attempt.responseStarted) {
+      attempt.noteTimeout(this.timeoutStatus)
+      this.chargeTimeout(attempt.host)
+    }
+    attempt.abandon()
   }
 
   private get timeoutStatus(): 204 | 504 {
     return this.alternativeOnTimeout ? 204 : 504
   }
 
-  private timeOut(details: string, host: Host | null): void {
+  private chargeTimeout(host: Host): void {
     const status = this.timeoutStatus
     this.charge(status, host, false)
+    if (status < 500) host.cells[HOST_RQ_ERROR]! += 1
+  }
+
+  private replyTimeout(details: string): void {
+    if (this.responseStarted) {
+      this.info.responseCodeDetails = details
+      this.callbacks.resetStream()
+      return
+    }
+    const status = this.timeoutStatus
     this.replyFromRouter(status, status === 204 ? '' : 'upstream request timeout', details)
   }
 
@@ -692,15 +710,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     request.abandon()
     const decision = this.retry === null || this.responseStarted ? RetryNo : this.retry.onPerTryTimeout()
     if (decision === RetryYes) {
+      request.host.cells[HOST_RQ_ERROR]! += 1
       this.timedOut = true
       this.scheduleRetry((this.retry as RetryState).backOffMs(null))
     } else {
       this.flagDecision(decision, request)
       info.flags |= ResponseFlag.UpstreamRequestTimeout
-      if (this.responseStarted) {
-        info.responseCodeDetails = details
-        this.callbacks.resetStream()
-      } else this.timeOut(details, request.host)
+      if (!this.responseStarted) this.chargeTimeout(request.host)
+      this.replyTimeout(details)
     }
     this.thread.buffers.leave()
   }

@@ -81,6 +81,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private perTryIdleTimer: Timer | null = null
   /** Nothing more is heard of this attempt. */
   over = false
+  private timeoutNoted = false
   /** The bytes of an upgrade or CONNECT wait until the origin has agreed to it (CVE-2026-73548 is what comes otherwise). */
   private holdsBody = false
   /** CONNECT ends here: the origin gets plain TCP. */
@@ -141,8 +142,16 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   onTimer(kind: number): void {
     if (this.over) return
-    if (kind === PER_TRY_TIMER) this.owner.onPerTryTimeout(this)
-    else this.owner.onPerTryIdleTimeout(this)
+    const { timers } = this.owner.thread
+    // Each of the two ends the other: an attempt takes too long only once.
+    if (kind === PER_TRY_TIMER) {
+      if (this.perTryIdleTimer !== null) timers.disarm(this.perTryIdleTimer)
+      this.perTryIdleTimer = null
+      this.owner.onPerTryTimeout(this)
+    } else {
+      if (this.perTryTimer !== null) timers.disarm(this.perTryTimer)
+      this.owner.onPerTryIdleTimeout(this)
+    }
   }
 
   // ---- pool
@@ -305,10 +314,11 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.owner.onUpstreamReset(this, reason, detail)
   }
 
-  /** The host was waited for in vain; the client is told `status`. */
+  /** The host was waited for in vain; the client is told `status`. Counts once. */
   noteTimeout(status: number): void {
     const outlier = this.host.monitor?.outlier ?? null
-    if (outlier === null || this.responseStarted) return
+    if (outlier === null || this.responseStarted || this.timeoutNoted) return
+    this.timeoutNoted = true
     outlier.putTimeout(status)
     if (outlier.watchesLatency && this.encoder !== null) outlier.putLatency(this.owner.thread.clock.now - this.sentMs)
   }

@@ -6,20 +6,8 @@ import { cluster, type Dice, endpoint, type Seen, type Variation } from './varia
 const HOSTS = 4
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Flags that /clusters shows of a host. */
-async function flagsOf(side: Side, index: number): Promise<readonly string[]> {
-  const { cluster_statuses: all } = (await (await side.proxy.admin('/clusters?format=json')).json()) as {
-    cluster_statuses: { name: string; host_statuses?: { health_status: Record<string, unknown> }[] }[]
-  }
-  const hosts = all.find(({ name }) => name === `c${index}`)?.host_statuses ?? []
-  return hosts.map(({ health_status: status }) => {
-    return Object.entries(status)
-      .filter(([, value]) => value === true)
-      .map(([name]) => name)
-      .sort()
-      .join()
-  })
-}
+const flagsOf = async (side: Side, index: number): Promise<readonly string[]> =>
+  (await side.hosts(index)).map(({ flags }) => flags)
 
 const UNSTEADY = /^upstream_cx|pending_total|health_check\.attempt|lb_healthy_panic/
 
@@ -77,7 +65,9 @@ export function outliers(dice: Dice): Variation {
       const { rows, stats } = { rows: await flagsOf(side, index), stats: await steadyStats(side, index) }
       // Once one is out, the rotation gives the others more: what the interval then finds may differ by a request.
       const names = Object.keys(stats).filter(name => /ejections_enforced_total|ejections_active/.test(name))
-      return { exact: { ejected: rows, enforced: names.map(name => [name, Reflect.get(stats, name)]) } }
+      // Where not all may go, it goes by who was asked first.
+      const ejected = detection.max_ejection_percent === 100 ? rows : rows.toSorted()
+      return { exact: { ejected, enforced: names.map(name => [name, Reflect.get(stats, name)]) } }
     },
   }
 }

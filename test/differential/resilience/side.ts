@@ -26,6 +26,21 @@ export interface Ask {
   readonly path?: string
 }
 
+export interface HostRow {
+  readonly stats: Readonly<Record<string, string | undefined>>
+  readonly flags: string
+}
+
+interface Clusters {
+  readonly cluster_statuses: readonly {
+    readonly name: string
+    readonly host_statuses?: readonly {
+      readonly stats: readonly { readonly name: string; readonly value?: string }[]
+      readonly health_status: Readonly<Record<string, unknown>>
+    }[]
+  }[]
+}
+
 /** Stats that say how fast, how much or for how long, which is nobody's rule. */
 const OWN_NOISE =
   /bytes|length_ms|\.external\.|\.internal\.|_time$|assignment|bind_errors|init_fetch|http1\.|http2\.|cx_http1|lb_recalculate|update_|upstream_cx_max_requests|original_dst/
@@ -140,6 +155,22 @@ export class Side {
     const all = await this.proxy.stats(`^cluster\\.c${index}\\.`)
     const named = [...all].map(([name, value]) => [name.slice(name.indexOf('.', 8) + 1), value] as const)
     return Object.fromEntries(named.filter(([name, value]) => value !== 0 && !OWN_NOISE.test(name)).sort())
+  }
+
+  /** What /clusters says of each host: its stats that are not 0, and its flags. */
+  async hosts(index: number): Promise<readonly HostRow[]> {
+    const { cluster_statuses: all } = (await (await this.proxy.admin('/clusters?format=json')).json()) as Clusters
+    const rows = all.find(({ name }) => name === `c${index}`)?.host_statuses ?? []
+    return rows.map(({ stats, health_status: status }) => ({
+      stats: Object.fromEntries(
+        stats.filter(({ value = '0' }) => value !== '0').map(({ name, value }) => [name, value]),
+      ),
+      flags: Object.entries(status)
+        .filter(([, value]) => value === true)
+        .map(([name]) => name)
+        .sort()
+        .join(),
+    }))
   }
 
   async stop(): Promise<void> {

@@ -10,8 +10,8 @@ const RESET = HeaderName.of('x-ratelimit-reset')
 const WINDOW_SECONDS = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800]
 
 /**
- * Of the descriptors that want these headers the one with the least left speaks; the limits of all of them follow the first
- * number. `byDefault`: whether those want them that do not say.
+ * The descriptor with the least left speaks, and only where it wants these headers; the limits of all that want them follow the
+ * first number. `byDefault`: whether those want them that do not say.
  */
 export function addRateLimitHeaders(
   headers: HeaderMap,
@@ -20,19 +20,23 @@ export function addRateLimitHeaders(
   byDefault: boolean,
 ): void {
   let tightest: RateLimitStatus | null = null
+  let speaks = false
   let policy = ''
   for (const [at, status] of statuses.entries()) {
-    const option = descriptors[at]?.xRateLimitOption ?? 'UNSPECIFIED'
-    if (option === 'UNSPECIFIED' ? !byDefault : option === 'OFF') continue
     const limit = status.currentLimit
     if (limit === undefined) continue
-    if (tightest === null || status.limitRemaining < tightest.limitRemaining) tightest = status
+    const option = descriptors[at]?.xRateLimitOption ?? 'UNSPECIFIED'
+    const wanted = option === 'UNSPECIFIED' ? byDefault : option !== 'OFF'
+    if (tightest === null || status.limitRemaining < tightest.limitRemaining) {
+      tightest = status
+      speaks = wanted
+    }
     const seconds = WINDOW_SECONDS[limit.unit] ?? 0
-    if (seconds === 0) continue
+    if (!wanted || seconds === 0) continue
     policy += `, ${limit.requestsPerUnit};w=${seconds}`
     if (limit.name !== '') policy += `;name="${limit.name}"`
   }
-  if (tightest === null) return
+  if (tightest === null || !speaks) return
   headers.append(LIMIT, `${tightest.currentLimit?.requestsPerUnit ?? 0}${policy}`)
   headers.append(REMAINING, String(tightest.limitRemaining))
   headers.append(RESET, secondsUntilReset(tightest))
