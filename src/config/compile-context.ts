@@ -1,4 +1,5 @@
-import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { NodeJson, TrafficDirectionJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
 import type { StatStore } from '../observability/index.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { ExtensionRegistry } from './extension-registry.ts'
@@ -27,6 +28,10 @@ export interface CompileContext {
   readonly checked?: boolean
   /** Worker threads that will run what is compiled; absent where nothing will. */
   readonly concurrency?: number
+  /** Of the listener that is compiled; absent outside of listeners. */
+  readonly trafficDirection?: TrafficDirectionJson
+  /** The bootstrap's tracing provider: for connection managers that trace and name none. */
+  readonly defaultTracer?: Tracing_HttpJson
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>

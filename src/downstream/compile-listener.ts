@@ -24,7 +24,9 @@ const DEFAULT_LISTENER_FILTERS_TIMEOUT_MS = 15_000
 const DEFAULT_BACKLOG = 128
 
 /** Compiles envoy.config.listener.v3.Listener. The plan is of use only when no error was reported. */
-export function compileListener(resource: ListenerJson, context: CompileContext, path: ConfigPath): ListenerPlan {
+export function compileListener(resource: ListenerJson, outside: CompileContext, path: ConfigPath): ListenerPlan {
+  const trafficDirection = resource.trafficDirection ?? 'UNSPECIFIED'
+  const context = { ...outside, trafficDirection }
   const addresses = compileAddresses(resource, context, path)
   const chains = resource.filterChains ?? []
   const first = addresses[0]?.address.toString() ?? ''
@@ -60,7 +62,7 @@ export function compileListener(resource: ListenerJson, context: CompileContext,
     continueOnListenerFiltersTimeout: resource.continueOnListenerFiltersTimeout ?? false,
     accessLogs: compileAccessLogs(resource.accessLog, context, path.field('access_log')),
     ignoreGlobalConnLimit: resource.ignoreGlobalConnLimit ?? false,
-    trafficDirection: resource.trafficDirection ?? 'UNSPECIFIED',
+    trafficDirection,
     drainType: resource.drainType ?? 'DEFAULT',
   })
 }

@@ -22,7 +22,13 @@ import {
   type ThreadContext,
   writeAccessLogs,
 } from '../net/index.ts'
-import { ResponseFlag, type StatBlock, StreamInfo } from '../observability/index.ts'
+import {
+  type FormatContext,
+  type RequestTrace,
+  ResponseFlag,
+  type StatBlock,
+  StreamInfo,
+} from '../observability/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 import { mutateEarly } from './early-mutations.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
@@ -37,6 +43,7 @@ import { asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './reques
 import { mutateResponse } from './response-headers.ts'
 import { chargeInterim, chargeResponse } from './response-stats.ts'
 import { TimedStream } from './timed-stream.ts'
+import { chargeTrace, decorateResponse, finishTrace, startTrace } from './tracing/stream-tracing.ts'
 
 const NO_FILTERS: readonly HttpFilter[] = []
 const NO_BYTES = Buffer.alloc(0)
@@ -136,7 +143,11 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
    * in the request does not move it (Envoy).
    */
   private createChain(): void {
-    const chained = this.chainOfUpgrade() ?? this.manager.plan.filters
+    const { plan, tracer } = this.manager
+    const chained = this.chainOfUpgrade() ?? plan.filters
+    if (plan.tracing !== null) {
+      startTrace(plan, plan.tracing, tracer, this.thread, this.route, this.requestHeaders as HeaderMap, this.info)
+    }
     const route = chained.length > 1 ? this.route : null
     const filters: HttpFilter[] = []
     for (const entry of chained) {
@@ -190,6 +201,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onStreamComplete()
     info.endUs = info.sinceStartUs(this.thread.clock.now)
     if (answered) chargeResponse(manager, info)
+    if (info.trace !== null) this.endTrace(info.trace)
     if (manager.accessLogs.length > 0) this.log('DownstreamEnd')
     for (let i = 0; i < filters.length; i++) (filters[i] as HttpFilter).onDestroy()
   }
@@ -457,6 +469,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
       this.echoRequestId(headers)
     }
+    if (info.trace !== null) decorateResponse(info.trace, headers)
     if (!this.requestComplete) {
       manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
       // The rest of the request would be taken for the next one.
@@ -595,14 +608,17 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   private log(accessLogType: string): void {
-    const context = {
-      requestHeaders: this.requestHeaders,
-      responseHeaders: this.responseHeaders,
-      responseTrailers: this.responseTrailers,
-      info: this.info,
-      accessLogType,
-    }
-    writeAccessLogs(this.manager.accessLogs, context)
+    writeAccessLogs(this.manager.accessLogs, this.formatContext(accessLogType))
+  }
+
+  private formatContext(accessLogType: string): FormatContext {
+    const { requestHeaders, responseHeaders, responseTrailers, info } = this
+    return { requestHeaders, responseHeaders, responseTrailers, info, accessLogType }
+  }
+
+  private endTrace(trace: RequestTrace): void {
+    chargeTrace(this.info, this.manager.cells)
+    finishTrace(trace, this.formatContext('NotSet'), this.requestHeaders)
   }
 
   private releaseHeaders(): void {

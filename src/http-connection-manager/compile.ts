@@ -35,6 +35,7 @@ import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from './local-reply
 import { compileOriginalIpDetectors } from './original-ip-detection.ts'
 import type { HttpConnectionManagerPlan, InternalAddresses, UpgradePlan } from './plan.ts'
 import { compileProxyStatus } from './proxy-status.ts'
+import { compileTracing } from './tracing/compile-tracing.ts'
 
 const DEFAULT_MAX_HEADERS_KB = 60
 const HOUR_MS = 3600000
@@ -108,6 +109,7 @@ export function compileHttpConnectionManager(
     preserveExternalRequestId: config.preserveExternalRequestId ?? false,
     alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse ?? false,
     packTraceReason: packTraceReason(config),
+    tracing: compileTracing(config, context, path.field('tracing')),
     addUserAgent: config.addUserAgent ?? false,
     userAgentCluster: context.node.cluster ?? '',
     userAgentNode: context.node.id ?? '',

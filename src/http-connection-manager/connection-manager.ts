@@ -24,7 +24,7 @@ import {
   type ThreadContext,
   type WatermarkCallbacks,
 } from '../net/index.ts'
-import { type ConnectionInfo, ResponseFlag, type StatBlock } from '../observability/index.ts'
+import { type ConnectionInfo, ResponseFlag, type StatBlock, type Tracer } from '../observability/index.ts'
 import { ActiveStream } from './active-stream.ts'
 import { chooseProtocol, Http1, Http2, type ProtocolChoice, Undecided } from './choose-protocol.ts'
 import { ConnectionIdentity } from './forwarded.ts'
@@ -44,6 +44,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
   readonly stats: ManagerStats
   readonly cells: Float64Array
   readonly accessLogs: readonly AccessLog[]
+  readonly tracer: Tracer | null
   listenerStats!: StatBlock
   connection!: Connection
   /** Made with the first bytes: they tell the protocol. */
@@ -78,6 +79,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.stats = shared.stats
     this.cells = shared.stats.http.cells
     this.accessLogs = shared.accessLogs
+    this.tracer = shared.tracer
   }
 
   // ---- connection

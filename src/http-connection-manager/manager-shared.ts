@@ -1,6 +1,6 @@
 import { HTTP2_STATS, HttpStats } from '../http/index.ts'
 import { type AccessLog, openAccessLogs, type ThreadContext } from '../net/index.ts'
-import type { StatBlock } from '../observability/index.ts'
+import type { StatBlock, Tracer } from '../observability/index.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 
 export interface ManagerStats {
@@ -15,6 +15,7 @@ export class ManagerShared {
   readonly thread: ThreadContext
   readonly stats: ManagerStats
   readonly accessLogs: readonly AccessLog[]
+  readonly tracer: Tracer | null
 
   constructor(plan: HttpConnectionManagerPlan, thread: ThreadContext) {
     this.thread = thread
@@ -23,6 +24,7 @@ export class ManagerShared {
       codec: thread.stats.block('http1.', HttpStats.HTTP1_STATS),
     }
     this.accessLogs = openAccessLogs(plan.accessLogs, thread)
+    this.tracer = plan.tracing?.tracer?.open(thread) ?? null
     for (const { plan: filter } of plan.filters) filter.start?.(thread, this.stats.http.prefix)
     for (const { filters } of plan.upgrades) {
       for (const { plan: filter } of filters ?? []) filter.start?.(thread, this.stats.http.prefix)

@@ -12,6 +12,7 @@ import type { ForwardedClientCertPlan } from './forwarded-client-cert.ts'
 import type { LocalReplyPlan } from './local-reply.ts'
 import type { PathNormalization } from './path-normalization.ts'
 import type { ProxyStatusPlan } from './proxy-status.ts'
+import type { TracingPlan } from './tracing/tracing-plan.ts'
 
 /** Finds the client's address in a request's headers; null: this detector has nothing to say. */
 export interface OriginalIpDetector {
@@ -97,6 +98,8 @@ export interface HttpConnectionManagerPlan {
   readonly preserveExternalRequestId: boolean
   readonly alwaysSetRequestIdInResponse: boolean
   readonly packTraceReason: boolean
+  /** Null: nothing is traced. */
+  readonly tracing: TracingPlan | null
   readonly addUserAgent: boolean
   readonly userAgentCluster: string
   readonly userAgentNode: string

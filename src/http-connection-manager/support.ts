@@ -56,13 +56,13 @@ declareSupport(`${HCM}.HttpConnectionManager`, {
     'early_header_mutation_extensions',
     'drain_timeout_jitter',
     'http1_safe_max_connection_duration',
+    'tracing',
   ],
   values: {
     codec_type: { HTTP3: 'HTTP/3 needs QUIC, which Node does not offer' },
   },
   refused: {
     scoped_routes: XDS,
-    tracing: 'tracing is not part of this release',
     http3_protocol_options: 'HTTP/3 needs QUIC, which Node does not offer',
     forward_client_cert_matcher: 'the matcher tree is not offered here; use forward_client_cert_details',
     represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are always printed in their own family',
@@ -102,8 +102,7 @@ declareSupport(`${HCM}.HttpFilter`, {
 })
 declareSupport(`${HCM}.RequestIDExtension`, { supported: ['typed_config'] })
 declareSupport('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', {
-  supported: ['pack_trace_reason'],
-  accepted: { use_request_id_for_trace_sampling: 'tracing is not part of this release' },
+  supported: ['pack_trace_reason', 'use_request_id_for_trace_sampling'],
 })
 declareSupport(`${HCM}.LocalReplyConfig`, { supported: ['mappers', 'body_format'] })
 declareSupport(`${HCM}.ResponseMapper`, {

@@ -398,6 +398,18 @@ export class HeaderMap {
     for (let i = this.find(name, index + 1); i >= 0; i = this.find(name, i + 1)) this.removeAt(i)
   }
 
+  /** As `set`, for one of few names only known as text. */
+  put(name: string, value: string): void {
+    this.set(HeaderName.of(name), value)
+  }
+
+  /** Changes one byte of the value of entry `index`. */
+  setValueByte(index: number, offset: number, byte: number): void {
+    const at = index * WIDTH
+    this.bytes[this.entries[at + NAME_END]! + 2 + offset] = byte
+    this.entries[at + TOKEN] = 0
+  }
+
   /** Removes all lines of that name; true when there was one. */
   remove(name: HeaderName): boolean {
     let index = this.find(name, 0)

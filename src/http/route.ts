@@ -4,6 +4,7 @@ import type { MutationList } from './header-mutation/mutation-list.ts'
 import type { HeaderName } from './header-name.ts'
 import type { HeaderMap } from './headers.ts'
 import type { RateLimitPolicy } from './rate-limit-descriptors/policy.ts'
+import type { RouteDecorator, RouteTracing } from './tracing/route-tracing.ts'
 
 /** An immutable table, shared by all streams that started while it was current. */
 export interface RouteTable {
@@ -197,6 +198,9 @@ export interface Route {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
+  /** Over the connection manager's; null: nothing. */
+  readonly tracing: RouteTracing | null
+  readonly decorator: RouteDecorator | null
   /** The route's own, for the rate limit filters. */
   readonly rateLimits: RateLimitPolicy
   /** The virtual host's rate limits apply beside the route's own. */

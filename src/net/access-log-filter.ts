@@ -6,7 +6,7 @@ import type {
   RuntimeFilterJson,
 } from '#api/envoy/config/accesslog/v3/accesslog_pb.ts'
 import { type CompileContext, type ConfigPath, compileMetadataMatcher, fractionalPercent } from '../config/index.ts'
-import { type FormatContext, responseFlagOf } from '../observability/index.ts'
+import { type FormatContext, responseFlagOf, ServiceForced } from '../observability/index.ts'
 import './access-log-support.ts'
 import { compileHeaderLookupMatcher } from './header-lookup-matcher.ts'
 import type { ThreadContext } from './thread.ts'
@@ -40,6 +40,8 @@ function compileMatches(json: AccessLogFilterJson, context: CompileContext, path
     }
   }
   if (json.notHealthCheckFilter !== undefined) return ({ info }) => !info.healthCheck
+  // As Envoy: those alone that x-envoy-force-trace asked for.
+  if (json.traceableFilter !== undefined) return ({ info }) => !info.healthCheck && info.trace?.reason === ServiceForced
   if (json.runtimeFilter !== undefined) return compileRuntime(json.runtimeFilter)
   if (json.andFilter !== undefined) {
     const all = compileList(json.andFilter.filters, context, path.field('and_filter').field('filters'))

@@ -16,9 +16,9 @@ declareSupport(`${ACCESS_LOG}.AccessLogFilter`, {
     'grpc_status_filter',
     'metadata_filter',
     'log_type_filter',
+    'traceable_filter',
   ],
   refused: {
-    traceable_filter: 'tracing is not part of this release, so no request is traceable',
     extension_filter: 'extension filters (CEL) are not part of this release',
   },
 })
@@ -26,6 +26,7 @@ declareSupport(`${ACCESS_LOG}.ComparisonFilter`, { supported: ['op', 'value'] })
 declareSupport(`${ACCESS_LOG}.StatusCodeFilter`, { supported: ['comparison'] })
 declareSupport(`${ACCESS_LOG}.DurationFilter`, { supported: ['comparison'] })
 declareSupport(`${ACCESS_LOG}.NotHealthCheckFilter`, { supported: [] })
+declareSupport(`${ACCESS_LOG}.TraceableFilter`, { supported: [] })
 declareSupport(`${ACCESS_LOG}.RuntimeFilter`, {
   supported: ['runtime_key', 'percent_sampled', 'use_independent_randomness'],
 })

@@ -35,9 +35,14 @@ export function compileSubstitutionFormat(
   return reported(compileFormat(text, { missing: omitEmpty ? '' : '-' }), context, at)
 }
 
-/** Compiles one text format, such as the deprecated `format` of an access log. */
-export function compileTextFormat(text: string, context: CompileContext, path: ConfigPath): Formatter | undefined {
-  return reported(compileFormat(text), context, path)
+/** Compiles one text format, such as the deprecated `format` of an access log. `missing`: what stands for no value. */
+export function compileTextFormat(
+  text: string,
+  context: CompileContext,
+  path: ConfigPath,
+  missing = '-',
+): Formatter | undefined {
+  return reported(compileFormat(text, { missing }), context, path)
 }
 
 function reported(result: Formatter | FormatError, context: CompileContext, path: ConfigPath): Formatter | undefined {

@@ -2,6 +2,7 @@
 import type { BytesMeter } from './bytes-meter.ts'
 
 import type { SslConnectionInfo } from './ssl-connection-info.ts'
+import type { RequestTrace } from './tracing/request-trace.ts'
 
 /** Why an upstream attempt failed, in one structure: printed by %RESPONSE_CAUSE% and in debug logs. */
 export interface ResponseCause {
@@ -124,6 +125,8 @@ export class StreamInfo {
   /** Of the newest attempt. */
   upstreamBytes: BytesMeter | null = null
   healthCheck = false
+  /** Null: the connection manager does not trace. */
+  trace: RequestTrace | null = null
   /** The request's scheme becomes that of the connection that carries it. */
   schemeMatchesUpstream = false
   cause: ResponseCause | null = null

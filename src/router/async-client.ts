@@ -32,6 +32,7 @@ const PLAN: RouterPlan = {
   suppressGrpcCodeStats: false,
   strictHeaders: [],
   respectExpectedTimeout: false,
+  startChildSpan: false,
 }
 /** Filters have few kinds of requests each. */
 const MAX_ROUTES = 256

@@ -15,6 +15,7 @@ declareSupport('envoy.extensions.filters.http.router.v3.Router', {
     'suppress_grpc_request_failure_code_stats',
     'strict_check_headers',
     'respect_expected_rq_timeout',
+    'start_child_span',
   ],
   refused: {
     upstream_log: 'upstream access logs are not part of this release: the connection manager logs each request',
@@ -24,7 +25,6 @@ declareSupport('envoy.extensions.filters.http.router.v3.Router', {
   },
   accepted: {
     dynamic_stats: 'stats by status code are always kept',
-    start_child_span: 'tracing is not part of this release',
   },
 })
 
@@ -39,6 +39,7 @@ export const routerFactory: ExtensionFactory<HttpFilterPlan> = {
       suppressGrpcCodeStats: (config as RouterJson).suppressGrpcRequestFailureCodeStats ?? false,
       strictHeaders: ((config as RouterJson).strictCheckHeaders ?? []).map(HeaderName.of),
       respectExpectedTimeout: (config as RouterJson).respectExpectedRqTimeout ?? false,
+      startChildSpan: (config as RouterJson).startChildSpan ?? false,
     })
     return {
       name: 'envoy.filters.http.router',

@@ -25,6 +25,7 @@ import {
   type ResponseCodeStats,
 } from '../upstream/index.ts'
 import { alternativeStats } from './alternative-stats.ts'
+import { AttemptSpan } from './attempt-span.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
 import { chargeGrpcHost, chargeHost } from './host-outcome.ts'
@@ -243,6 +244,11 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       terminatesConnect(route, headers as HeaderMap),
     )
     this.upstream = upstream
+    const { trace } = this.info
+    if (trace !== null) {
+      const { startChildSpan } = this.plan
+      upstream.span = AttemptSpan.start(trace, this.callbacks, upstream.cluster, host, this.attempts, startChildSpan)
+    }
     this.info.upstreamHostAddress = host.addressText
     this.info.upstreamHostName = host.hostname
     this.info.upstreamHostMetadata = host.metadata
@@ -453,6 +459,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const upstream = this.upstream as UpstreamRequest
     // An answer that outran its request leaves bytes on the way: that connection is not used again.
     if (!upstream.requestComplete) upstream.abandon()
+    upstream.span?.finish()
     this.upstream = null
     if (this.callbacks.info.healthCheck) return
     const ms = this.thread.clock.now - this.startMs
@@ -469,6 +476,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     const retried = this.hedged?.has(request) === true
     if (this.upstream !== request && !retried) return
     const failure = failureOf(request, reason, detail)
+    request.span?.fail(failure)
     this.info.cause = failure.cause
     this.info.upstreamTransportFailureReason = failure.transportReason
     this.hedged?.remove(request)
@@ -707,6 +715,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     request.noteTimeout(this.timeoutStatus)
     info.cause = request.cause(this.responseStarted ? 'response_body' : 'response_headers', details, null)
     this.upstream = null
+    request.span?.onTimeout()
     request.abandon()
     const decision = this.retry === null || this.responseStarted ? RetryNo : this.retry.onPerTryTimeout()
     if (decision === RetryYes) {

@@ -9,4 +9,6 @@ export interface RouterPlan {
   readonly strictHeaders: readonly HeaderName[]
   /** What the proxy before this one expects is what there is time for. */
   readonly respectExpectedTimeout: boolean
+  /** Attempts have spans of their own, whatever the connection manager says of it. */
+  readonly startChildSpan: boolean
 }

@@ -9,7 +9,7 @@ import {
   UPGRADE,
 } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
-import type { ResponseCause, StreamInfo } from '../observability/index.ts'
+import type { RequestTrace, ResponseCause, StreamInfo } from '../observability/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
@@ -22,6 +22,7 @@ import {
   type PoolFailure,
   transportOverrides,
 } from '../upstream/index.ts'
+import { type AttemptSpan, injectTrace } from './attempt-span.ts'
 import { ConnectTunnel } from './connect-tunnel.ts'
 import { countSlices, RQ_TOTAL, type SliceStats } from './slice-stats.ts'
 
@@ -86,6 +87,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private holdsBody = false
   /** CONNECT ends here: the origin gets plain TCP. */
   private readonly tunnel: boolean
+  /** Null: attempts have no spans. */
+  span: AttemptSpan | null = null
 
   constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number, tunnel: boolean) {
     this.owner = owner
@@ -186,10 +189,17 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     info.upstreamHostAddress = host.addressText
     info.upstreamProtocol = stream.protocol
     info.upstreamBytes = encoder.meter
+    if (info.trace !== null) this.tellTrace(info.trace, stream.protocol ?? '-')
     encoder.encodeHeaders(this.headers as HeaderMap, this.headersEnd)
     if (this.perTryMs > 0 || this.perTryIdleMs > 0) this.startTimeouts()
     if (this.headersEnd) this.requestSent()
     else if (!this.holdsBody) this.sendWaiting(encoder)
+  }
+
+  private tellTrace(trace: RequestTrace, protocol: string): void {
+    const headers = this.headers as HeaderMap
+    if (this.span === null) injectTrace(trace, this.owner.info.healthCheck, headers)
+    else this.span.onReady(protocol, headers)
   }
 
   private sendWaiting(encoder: RequestEncoder): void {
@@ -277,6 +287,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     }
     if (endStream) this.responseComplete()
     const { status } = headers
+    if (this.span !== null) this.span.onHeaders(status)
     this.owner.onUpstreamHeaders(this, headers, endStream)
     if (this.holdsBody && (status === 101 || (status >= 200 && status < 300))) this.releaseBody()
   }
@@ -376,6 +387,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   /** Gives the attempt up; nothing more is heard of it. */
   abandon(): void {
+    if (this.span !== null) this.endSpan(this.span)
     this.end()
     this.pending?.cancel()
     this.pending = null
@@ -384,6 +396,11 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     if (stream === null || encoder === null) return
     if (stream.protocol === 'HTTP/2') this.cluster.stats.cells[C.upstream_rq_tx_reset]! += 1
     stream.abandon(encoder)
+  }
+
+  private endSpan(span: AttemptSpan): void {
+    if (!this.over) span.onCancel()
+    span.finish()
   }
 
   /** Bookkeeping of the end, once. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
 import {
   type CompileContext,
   Diagnostics,
@@ -24,6 +25,8 @@ export interface CompileContextParts {
   readonly secrets: Secrets
   /** Absent on workers. */
   readonly discovery?: DiscoverySupport
+  /** Bootstrap.tracing.http */
+  readonly defaultTracer?: Tracing_HttpJson | undefined
   /** Absent where nothing will run. */
   readonly concurrency?: number
 }
@@ -39,6 +42,7 @@ export function compileContext(parts: CompileContextParts): CompileContext {
     hasCluster: name => clusters.has(name),
     clusterNames: () => clusters.names(),
     secrets: parts.secrets,
+    ...(parts.defaultTracer === undefined ? {} : { defaultTracer: parts.defaultTracer }),
     ...(parts.concurrency === undefined ? {} : { concurrency: parts.concurrency }),
     ...(parts.discovery === undefined ? {} : { discovery: parts.discovery }),
     readFile: path => readFileSync(path),

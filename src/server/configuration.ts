@@ -189,6 +189,7 @@ export function diagnose(options: ServerOptions): Diagnosis {
     secrets,
     extensions: extensionRegistry(),
     node,
+    defaultTracer: bootstrap.tracing?.http,
     runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
     diagnostics,

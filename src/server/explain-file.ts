@@ -29,6 +29,7 @@ function contextOf({ bootstrap, node, secrets }: Configuration, extensions: Exte
     secrets,
     extensions,
     node,
+    defaultTracer: bootstrap.tracing?.http,
     runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
   })

@@ -112,6 +112,7 @@ import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/ind
 import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
+import { zipkinTracerFactory } from '../extensions/tracers/zipkin/index.ts'
 import {
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,
@@ -227,6 +228,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpGrpcAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,
+  zipkinTracerFactory,
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,
   downstreamTlsFactory,

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
+import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
 import type { OverloadLevels, TapRequest } from '../net/index.ts'
 import type { StatDefinition } from '../observability/index.ts'
 import type {
@@ -56,6 +57,8 @@ export interface WorkerSettings {
   readonly fileFlushIntervalMs: number
   readonly inherited: readonly InheritedSocket[]
   readonly node: NodeJson
+  /** Bootstrap.tracing.http */
+  readonly defaultTracer?: Tracing_HttpJson | undefined
   readonly runtimeLayers: readonly object[]
   readonly secrets: readonly SecretUpdate[]
   /** Secrets.seed */

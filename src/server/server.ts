@@ -249,6 +249,7 @@ export class Server {
       fileFlushIntervalMs,
       inherited: this.inherited,
       node: this.configuration!.node,
+      defaultTracer: this.configuration!.bootstrap.tracing?.http,
       runtimeLayers: this.runtime.values(),
       secrets: this.configuration!.secrets.snapshot(),
       secretSeed: this.configuration!.secrets.seed,
@@ -349,6 +350,7 @@ export class Server {
     return compileContext({
       extensions,
       node: this.configuration!.node,
+      defaultTracer: this.configuration!.bootstrap.tracing?.http,
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,
       secrets: this.configuration!.secrets,

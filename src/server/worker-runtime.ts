@@ -55,6 +55,7 @@ export class WorkerRuntime {
         this.routes.compile(config, context, path, source),
       ),
       node: settings.node,
+      defaultTracer: settings.defaultTracer,
       runtime: shared.runtime.snapshot,
       clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
     })

@@ -1,5 +1,6 @@
 export { bootstrap, type HttpListener, httpListener, socketAddress, staticCluster } from './bootstraps.ts'
 export { type CertificateFiles, type CertificateRequest, TestAuthority } from './certificates.ts'
+export { type Batch, Collector } from './collector.ts'
 export { Corpus } from './corpus.ts'
 export { freePorts } from './free-port.ts'
 export { type FuzzRandom, fuzz, fuzzAsync } from './fuzz.ts'

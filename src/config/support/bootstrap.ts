@@ -15,6 +15,7 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     'layered_runtime',
     'admin',
     'stats_server_version_override',
+    'tracing',
   ],
   refused: {
     hds_config: 'health discovery is not supported by this release',
@@ -22,7 +23,6 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     stats_sinks: 'stats sinks are not supported by this release; scrape /stats/prometheus of the admin interface',
     stats_flush_on_admin: 'stats are always current when the admin interface is asked; leave it out',
     stats_eviction_interval: 'stats are not evicted by this release; leave it out',
-    tracing: 'tracing is not supported by this release',
     enable_dispatcher_stats: 'there are no Envoy dispatchers to measure; leave it out',
     header_prefix: 'x-envoy is the only prefix in this release',
     use_tcp_for_dns_lookups: 'the resolver chooses UDP or TCP by itself; leave it out',

@@ -41,7 +41,7 @@ export function metadataField(kind: string, argument: string, maxLength = -1): F
   return ({ info }) => {
     let value: unknown = source(info)
     for (const key of keys) value = member(value, key)
-    value = sorted(value ?? null)
+    value = sortedFields(value ?? null)
     if (maxLength < 0 || value === null) return value as FieldValue
     if (typeof value === 'string') return value.slice(0, maxLength)
     return new CutInText(value, maxLength) as unknown as FieldValue
@@ -49,11 +49,11 @@ export function metadataField(kind: string, argument: string, maxLength = -1): F
 }
 
 /** Envoy prints the fields of a Struct by name. */
-function sorted(value: unknown): unknown {
+export function sortedFields(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(sorted)
+  if (Array.isArray(value)) return value.map(sortedFields)
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([name, field]) => [name, sorted(field)]))
+  return Object.fromEntries(entries.map(([name, field]) => [name, sortedFields(field)]))
 }
 
 /** `METADATA(KIND:namespace:key...)` */

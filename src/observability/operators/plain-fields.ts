@@ -28,12 +28,10 @@ const nameOf = ({ hostname, address }: UpstreamAttempt): string => hostname || a
 const hostName = (i: StreamInfo): string | null => i.upstreamHostName || i.upstreamHostAddress
 const closeType = (errno: string | null | undefined): string => (errno === 'ECONNRESET' ? 'RemoteReset' : 'Normal')
 
-/** Known to Envoy; nothing here can have a value for them yet: tracing, HTTP/3 and close reasons. */
+/** Known to Envoy; nothing here can have a value for them yet: HTTP/3 and close reasons. */
 const EMPTY = [
   'DOWNSTREAM_LOCAL_CLOSE_REASON',
   'UPSTREAM_LOCAL_CLOSE_REASON',
-  'TRACE_ID',
-  'SPAN_ID',
   'ROUNDTRIP_DURATION',
   'DOWNSTREAM_HANDSHAKE_DURATION',
 ]
@@ -88,6 +86,8 @@ export const PLAIN_FIELDS: Readonly<Record<string, Field>> = {
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: info(i => oneWord(i.downstreamTransportFailureReason)),
   FILTER_CHAIN_NAME: info(i => present(i.connection.filterChainName)),
   REQUESTED_SERVER_NAME: info(i => present(i.connection.requestedServerName)),
+  TRACE_ID: info(i => present(i.trace?.span?.traceId ?? null)),
+  SPAN_ID: info(i => present(i.trace?.span?.spanId ?? null)),
   CONNECTION_ID: info(i => i.connection.connectionId),
   // As Envoy: the id of the request.
   STREAM_ID: context => context.info.streamId ?? context.requestHeaders?.lookup('x-request-id') ?? null,

@@ -31,6 +31,8 @@ export function bareRoute(virtualHost: VirtualHostPlan): RouteEntryFields {
     bufferLimitBytes: -1,
     statPrefix: null,
     metadata: null,
+    tracing: null,
+    decorator: null,
     rateLimits: RateLimitPolicy.none,
     includeVirtualHostRateLimits: true,
     filterConfigs: null,

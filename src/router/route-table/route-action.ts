@@ -85,6 +85,8 @@ type ActionFields = Omit<
   | 'bufferLimitBytes'
   | 'statPrefix'
   | 'metadata'
+  | 'tracing'
+  | 'decorator'
   | 'filterConfigs'
   | 'requestMutations'
   | 'responseMutations'

@@ -12,6 +12,8 @@ import {
   type Redirect,
   type RetryPolicyPlan,
   type Route,
+  type RouteDecorator,
+  type RouteTracing,
   type ShadowPolicyPlan,
   type VirtualHostPlan,
   X_ENVOY_ORIGINAL_HOST,
@@ -54,6 +56,8 @@ export interface RouteEntryFields {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
+  readonly tracing: RouteTracing | null
+  readonly decorator: RouteDecorator | null
   readonly rateLimits: RateLimitPolicy
   readonly includeVirtualHostRateLimits: boolean
   readonly filterConfigs: PerFilterConfigs | null
@@ -98,6 +102,8 @@ export class RouteEntry implements Route {
   readonly bufferLimitBytes: number
   readonly statPrefix: string | null
   readonly metadata: object | null
+  readonly tracing: RouteTracing | null
+  readonly decorator: RouteDecorator | null
   readonly rateLimits: RateLimitPolicy
   readonly includeVirtualHostRateLimits: boolean
   readonly hasFilterConfigs: boolean
@@ -134,6 +140,8 @@ export class RouteEntry implements Route {
     this.bufferLimitBytes = fields.bufferLimitBytes
     this.statPrefix = fields.statPrefix
     this.metadata = fields.metadata
+    this.tracing = fields.tracing
+    this.decorator = fields.decorator
     this.rateLimits = fields.rateLimits
     this.includeVirtualHostRateLimits = fields.includeVirtualHostRateLimits
     this.hasFilterConfigs = fields.filterConfigs !== null

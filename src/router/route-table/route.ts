@@ -1,7 +1,14 @@
 // route.v3.Route: a match and what is done with what matches.
 import type { RouteActionJson, RouteJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type ConfigPath, declareSupport, int64 } from '../../config/index.ts'
-import { compileMutationLevel, type HeaderMutations, type MutationLevel, type Route } from '../../http/index.ts'
+import {
+  compileDecorator,
+  compileMutationLevel,
+  compileRouteTracing,
+  type HeaderMutations,
+  type MutationLevel,
+  type Route,
+} from '../../http/index.ts'
 import { compileSpecifier, pluginOf } from './cluster-specifier.ts'
 import { withDeprecatedCors } from './deprecated-cors.ts'
 import { compileDirectResponse } from './direct-response-action.ts'
@@ -29,15 +36,13 @@ declareSupport('envoy.config.route.v3.Route', {
     'per_request_buffer_limit_bytes',
     'request_body_buffer_limit',
     'stat_prefix',
+    'decorator',
+    'tracing',
   ],
   refused: {
     filter_action: 'filter actions are not available; use route, redirect or direct_response',
     non_forwarding_action: 'only servers that embed routing use it; use route, redirect or direct_response',
     route_specifiers: 'route specifier extensions are not available',
-  },
-  accepted: {
-    decorator: 'names spans; tracing is not part of this release',
-    tracing: 'tracing is not part of this release',
   },
 })
 
@@ -96,7 +101,8 @@ class LateChoice implements RouteChoice {
 }
 
 /** Whether compiling takes microseconds and reads no file: no request should wait for patterns, scripts and the like. */
-function mayWait({ route, typedPerFilterConfig }: RouteJson): boolean {
+function mayWait({ route, typedPerFilterConfig, tracing }: RouteJson): boolean {
+  if (tracing !== undefined) return false
   if (route === undefined || typedPerFilterConfig !== undefined || route.weightedClusters !== undefined) return false
   return (
     route.regexRewrite === undefined &&
@@ -153,6 +159,8 @@ function compileFields(
     bufferLimitBytes: bufferLimit(route, scope.bufferLimitBytes),
     statPrefix: route.statPrefix === undefined || route.statPrefix === '' ? null : route.statPrefix,
     metadata: route.metadata?.filterMetadata ?? null,
+    tracing: compileRouteTracing(route.tracing, context, path.field('tracing')),
+    decorator: compileDecorator(route.decorator),
     filterConfigs: withDeprecatedCors(
       route.route?.cors,
       compilePerFilterConfigs(route.typedPerFilterConfig, scope.filterConfigs, context, path),

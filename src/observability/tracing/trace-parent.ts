@@ -1,0 +1,17 @@
+// W3C's traceparent (https://www.w3.org/TR/trace-context/).
+export interface TraceParent {
+  readonly traceId: string
+  readonly spanId: string
+  readonly sampled: boolean
+}
+
+const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+
+/** Null: it is malformed. */
+export function readTraceParent(text: string): TraceParent | null {
+  const parts = FORM.exec(text)
+  if (parts === null) return null
+  const [, version = '', traceId = '', spanId = '', flags = ''] = parts
+  if (version === 'ff' || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+}
