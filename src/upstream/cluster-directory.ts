@@ -176,7 +176,7 @@ export class ClusterDirectory implements HostReports {
       balancer: plan.balancer,
       healthyPanicThreshold: plan.healthyPanicThreshold,
       memory: plan.balancer.kind === 'subset' ? { subsets: new Set(), subsetKeys: new WeakMap() } : null,
-      limits: this.limits.allot(),
+      limits: this.limits.allot(plan.limits.some(({ retryBudget }) => (retryBudget?.intervalMs ?? 0) > 0)),
       stats: this.options.stats.block(clusterStatPrefix(plan.observabilityName), CLUSTER_STATS),
       discovery: null,
       members: new ClusterMembers(this.rows),

@@ -1,4 +1,5 @@
 // Where the circuit breakers of all clusters count: memory that main allots and every worker shares.
+import { recentRequestsMemory } from './recent-requests.ts'
 
 /** Resource kinds in one priority, in cell order. */
 export const RESOURCE_KINDS = 4
@@ -14,6 +15,8 @@ export interface LimitsLocation {
   readonly memory: SharedArrayBuffer
   readonly offset: number
   readonly stride: number
+  /** For recent-requests.ts; null: they are not counted. */
+  readonly recent: SharedArrayBuffer | null
 }
 
 /**
@@ -42,7 +45,12 @@ export class LimitsMemory {
     this.now = now
   }
 
-  allot(): LimitsLocation {
+  /** `recent`: with room to count the requests of late. */
+  allot(recent = false): LimitsLocation {
+    return { ...this.cells(), recent: recent ? recentRequestsMemory() : null }
+  }
+
+  private cells(): Omit<LimitsLocation, 'recent'> {
     const oldest = this.resting[0]
     if (oldest !== undefined && this.now() - oldest.sinceMs >= REST_MS && this.isZero(oldest.location)) {
       this.resting.shift()

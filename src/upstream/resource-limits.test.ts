@@ -49,12 +49,28 @@ test('priorities and clusters do not share cells', () => {
 })
 
 test('a retry budget follows the load and never goes below its minimum', () => {
-  const plan = { ...PLAN, max: [9, 9, 100, 0] as const, retryBudget: { percent: 20, minRetryConcurrency: 3 } }
+  const plan = {
+    ...PLAN,
+    max: [9, 9, 100, 0] as const,
+    retryBudget: { percent: 20, minRetryConcurrency: 3, intervalMs: 0 },
+  }
   const limits = new ResourceLimits(plan, 0, new LimitsMemory(1).allot(), ledgerPosition(0), runtime())
   assert.equal(limits.limit(Retries), 3)
   for (let i = 0; i < 20; i++) limits.tryAcquire(Requests)
   for (let i = 0; i < 9; i++) limits.tryAcquire(PendingRequests)
   assert.equal(limits.limit(Retries), 5)
+})
+
+test('with a budget_interval the budget is a share of the requests begun in it, by all threads', () => {
+  const retryBudget = { percent: 20, minRetryConcurrency: 1, intervalMs: 3_600_000 }
+  const plan = { ...PLAN, max: [9, 9, 100, 0] as const, retryBudget }
+  const location = new LimitsMemory(2).allot(true)
+  const [one, two] = [0, 1].map(worker => new ResourceLimits(plan, 0, location, ledgerPosition(worker), runtime()))
+  for (let i = 0; i < 20; i++) {
+    one!.tryAcquire(Requests)
+    one!.release(Requests)
+  }
+  assert.equal(two!.limit(Retries), 4)
 })
 
 test('the runtime overrides limits while running', () => {
@@ -94,7 +110,7 @@ test('cells are used again only when at rest and empty', () => {
   now = 3_600_000
   assert.notEqual(memory.allot().offset, location.offset)
   limits.release(Requests)
-  assert.equal(memory.allot(), location)
+  assert.deepEqual(memory.allot(), location)
 })
 
 test('four threads together never pass the limit and end at zero', async () => {

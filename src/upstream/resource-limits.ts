@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): circuit breakers; one atomic addition per acquired resource holds them across workers.
 import type { RuntimeSnapshot } from '../config/index.ts'
 import { cellIndex, type LimitsLocation } from './limits-memory.ts'
+import { RecentRequests } from './recent-requests.ts'
 
 export const Connections = 0
 export const PendingRequests = 1
@@ -26,6 +27,8 @@ export interface StreamLimits {
 export interface RetryBudgetPlan {
   readonly percent: number
   readonly minRetryConcurrency: number
+  /** A share of the requests begun in this time; 0: of those under way. */
+  readonly intervalMs: number
 }
 
 /** envoy.config.cluster.v3.CircuitBreakers.Thresholds of one priority. */
@@ -49,6 +52,7 @@ export class ResourceLimits implements StreamLimits {
   private readonly stride: number
   private readonly ledger: number
   private readonly max: Float64Array
+  private readonly recent: RecentRequests | null
   private budgetPercent = 0
   private minRetryConcurrency = 0
   private hasBudget = false
@@ -70,6 +74,9 @@ export class ResourceLimits implements StreamLimits {
     this.stride = location.stride
     this.ledger = ledger
     this.max = new Float64Array(4)
+    const intervalMs = plan.retryBudget?.intervalMs ?? 0
+    const { recent } = location
+    this.recent = recent !== null && intervalMs > 0 ? new RecentRequests(recent, priority, intervalMs) : null
     this.snapshot = runtime.snapshot
     this.readLimits()
   }
@@ -97,7 +104,7 @@ export class ResourceLimits implements StreamLimits {
   limit(kind: ResourceKind): number {
     if (this.runtime.snapshot !== this.snapshot) this.readLimits()
     if (kind === Retries && this.hasBudget) {
-      const active = this.count(Requests) + this.count(PendingRequests)
+      const active = this.recent?.count ?? this.count(Requests) + this.count(PendingRequests)
       return Math.max(Math.floor((this.budgetPercent / 100) * active), this.minRetryConcurrency)
     }
     return this.max[kind] as number
@@ -120,6 +127,7 @@ export class ResourceLimits implements StreamLimits {
       return false
     }
     cells[at + this.ledger]! += 1
+    if (kind === Requests) this.recent?.note()
     return true
   }
 

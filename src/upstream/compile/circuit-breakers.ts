@@ -2,7 +2,7 @@ import type {
   CircuitBreakers_ThresholdsJson,
   CircuitBreakersJson,
 } from '#api/envoy/config/cluster/v3/circuit_breaker_pb.ts'
-import type { ConfigPath, Diagnostics } from '../../config/index.ts'
+import { type ConfigPath, type Diagnostics, durationMs } from '../../config/index.ts'
 import type { HostLimitsPlan } from '../host-limits.ts'
 import type { LimitsPlan } from '../resource-limits.ts'
 
@@ -26,6 +26,7 @@ function limitsPlan(json: CircuitBreakers_ThresholdsJson | undefined, runtimePre
             percent:
               budget.budgetPercent === undefined ? DEFAULT_BUDGET_PERCENT : Number(budget.budgetPercent.value ?? 0),
             minRetryConcurrency: budget.minRetryConcurrency ?? DEFAULT_MAX_RETRIES,
+            intervalMs: durationMs(budget.budgetInterval, 0),
           },
     trackRemaining: json?.trackRemaining ?? false,
     runtimePrefix,

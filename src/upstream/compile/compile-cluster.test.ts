@@ -84,7 +84,7 @@ test('circuit breakers: by priority, the first of each counts', () => {
   })
   assert.deepEqual(limits[0].max, [1024, 1024, 1, 3])
   assert.deepEqual(limits[1].max, [1024, 1024, 1024, 0])
-  assert.deepEqual(limits[1].retryBudget, { percent: 0, minRetryConcurrency: 1 })
+  assert.deepEqual(limits[1].retryBudget, { percent: 0, minRetryConcurrency: 1, intervalMs: 0 })
   assert.deepEqual([limits[0].trackRemaining, limits[1].trackRemaining], [false, true])
 })
 

@@ -171,9 +171,5 @@ declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds`, {
   refused: { max_connection_pools: 'a host has one pool per worker and priority; there is nothing to limit' },
 })
 declareSupport(`${CLUSTER}.CircuitBreakers.Thresholds.RetryBudget`, {
-  supported: ['budget_percent', 'min_retry_concurrency'],
-  refused: {
-    budget_interval:
-      'a budget is a share of what is under way at the moment, as Envoy reckons without it; leave it out',
-  },
+  supported: ['budget_percent', 'min_retry_concurrency', 'budget_interval'],
 })
