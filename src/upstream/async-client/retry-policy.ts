@@ -14,7 +14,7 @@ declareSupport('envoy.config.core.v3.RetryPolicy', {
 })
 declareSupport('envoy.config.core.v3.BackoffStrategy', { supported: ['base_interval', 'max_interval'] })
 
-const DEFAULT_BASE_MS = 25
+const DEFAULT_BASE_MS = 1000
 
 /** `defaultRetryOn`: where the policy does not say when. */
 export function compileServiceRetryPolicy(
@@ -25,16 +25,18 @@ export function compileServiceRetryPolicy(
 ): RetryPolicyPlan {
   const baseIntervalMs = durationMs(retryBackOff?.baseInterval, DEFAULT_BASE_MS)
   const conditions = retryOn === undefined || retryOn === '' ? defaultRetryOn : retryOn
+  const maxIntervalMs = durationMs(retryBackOff?.maxInterval, baseIntervalMs * 10)
   return {
     retryOn: compileRetryOn(conditions, context, path.field('retry_on')),
     numRetries: numRetries ?? 1,
-    perTryTimeoutMs: 0,
+    // As Envoy: an attempt may last as long as the longest pause.
+    perTryTimeoutMs: maxIntervalMs,
     perTryIdleTimeoutMs: 0,
     retriableStatusCodes: [],
     retriableHeaders: [],
     retriableRequestHeaders: [],
     baseIntervalMs,
-    maxIntervalMs: durationMs(retryBackOff?.maxInterval, baseIntervalMs * 10),
+    maxIntervalMs,
     rateLimitedBackOff: null,
     hostPredicates: [],
     hostSelectionRetryMaxAttempts: 1,

@@ -36,7 +36,7 @@ let issuer: ScriptedOrigin
 let proxy: ProxyProcess
 let ports: readonly number[]
 
-const filters = (path: string): readonly object[] => [
+const filters = (path: string, more: object = {}): readonly object[] => [
   {
     name: 'envoy.filters.http.jwt_authn',
     typed_config: {
@@ -44,7 +44,7 @@ const filters = (path: string): readonly object[] => [
       providers: {
         p: {
           issuer: 'me',
-          remote_jwks: { http_uri: { uri: `http://issuer.test:99${path}`, cluster: 'issuer', timeout: '2s' } },
+          remote_jwks: { http_uri: { uri: `http://issuer.test:99${path}`, cluster: 'issuer', timeout: '2s' }, ...more },
         },
       },
       rules: [{ match: { prefix: '/' }, requires: { provider_name: 'p' } }],
@@ -55,11 +55,16 @@ const filters = (path: string): readonly object[] => [
 
 before(async () => {
   origin = await ScriptedOrigin.start(answering(OK))
-  issuer = await ScriptedOrigin.start(answering(({ target }) => (target.startsWith('/keys') ? KEYS : BROKEN)))
-  ports = await freePorts(2)
+  let broken = 2
+  issuer = await ScriptedOrigin.start(
+    answering(({ target }) => (target.startsWith('/keys') || (target === '/late' && broken-- === 0) ? KEYS : BROKEN)),
+  )
+  ports = await freePorts(3)
   const listeners = ['/keys?x=1', '/broken'].map((path, i) =>
     httpListener({ port: ports[i] as number, hcm: { http_filters: filters(path) } }),
   )
+  const retried = { retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.01s', max_interval: '1s' } } }
+  listeners.push(httpListener({ port: ports[2] as number, hcm: { http_filters: filters('/late', retried) } }))
   proxy = await ProxyProcess.start(
     bootstrap(listeners, [staticCluster('origin', origin.port), staticCluster('issuer', issuer.port)]),
   )
@@ -106,4 +111,9 @@ test('many requests that come at once fetch once', {
   const answers = await Promise.all(Array.from({ length: 10 }, () => get(1)))
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [401])
   assert.ok(parseRequests(issuer.received).length - before <= 1, 'a failed fetch is not repeated by every request')
+})
+
+test('a fetch that fails is tried again as configured', async () => {
+  assert.equal((await get(2)).status, 200)
+  assert.equal(issuer.requests.filter(({ target }) => target === '/late').length, 3)
 })

@@ -52,16 +52,18 @@ interface CommonPlan {
 
 function compileCommon(json: CommonGrpcAccessLogConfigJson, context: CompileContext, path: ConfigPath): CommonPlan {
   const service = compileGrpcService(json.grpcService ?? {}, METHOD, 0, context, path.field('grpc_service'))
-  const retry = json.grpcStreamRetryPolicy
+  const { grpcStreamRetryPolicy: retry } = json
   const at = path.field('grpc_stream_retry_policy')
+  const retryPolicy =
+    retry === undefined
+      ? undefined
+      : { ...compileServiceRetryPolicy(retry, 'connect-failure', context, at), perTryTimeoutMs: 0 }
   return {
     settings: {
       key: JSON.stringify(json),
       logName: json.logName ?? '',
-      service:
-        retry === undefined
-          ? service
-          : { ...service, retryPolicy: compileServiceRetryPolicy(retry, 'connect-failure', context, at) },
+      // A stream of logs stays open for as long as it may.
+      service: retryPolicy === undefined ? service : { ...service, retryPolicy },
       bufferBytes: json.bufferSizeBytes ?? BUFFER_BYTES,
       flushIntervalMs: durationMs(json.bufferFlushInterval, FLUSH_INTERVAL_MS),
     },

@@ -3,7 +3,7 @@
 /** A compressor that may serve this response. */
 export interface Candidate {
   readonly encoding: string
-  /** Of encodings wanted equally, that of the first compressor is taken, not that which the client names first. */
+  /** Of encodings wanted equally it goes before those that the client names earlier. */
   readonly chooseFirst: boolean
 }
 
@@ -41,7 +41,7 @@ export function chooseEncoding(acceptEncoding: string, candidates: readonly Cand
       continue
     }
     if (index < 0 && encoding !== 'identity' && encoding !== '*') continue
-    if (quality > bestQuality || (quality === bestQuality && goesFirst(candidates, index, best))) {
+    if (quality > bestQuality || (quality === bestQuality && index >= 0 && candidates[index]!.chooseFirst)) {
       best = encoding
       bestQuality = quality
     }
@@ -60,8 +60,4 @@ function decide(candidates: readonly Candidate[], excluded: number, best: string
 function indexOf(candidates: readonly Candidate[], encoding: string): number {
   for (let i = 0; i < candidates.length; i++) if (candidates[i]!.encoding === encoding) return i
   return -1
-}
-
-function goesFirst(candidates: readonly Candidate[], index: number, best: string): boolean {
-  return index >= 0 && candidates[index]!.chooseFirst && index < indexOf(candidates, best)
 }

@@ -6,6 +6,7 @@ import {
   CONTENT_TYPE,
   FilterContinue,
   type HeaderMap,
+  HeaderName,
   HttpFilter,
   type HttpFilterStatus,
   UPGRADE,
@@ -30,6 +31,7 @@ import * as S from './stats.ts'
 /** The compressors of each stream, in the order of the chain: they agree on one encoding. */
 const streams = new WeakMap<StreamInfo, CompressorFilter[]>()
 
+const COMPRESSION_STATUS = HeaderName.of('x-envoy-compression-status')
 const STAT_OF = { wildcard: S.WILDCARD, identity: S.IDENTITY, not_valid: S.NOT_VALID } as const
 
 export class CompressorFilter extends HttpFilter implements Candidate {
@@ -119,25 +121,52 @@ export class CompressorFilter extends HttpFilter implements Candidate {
   override encodeHeaders(headers: HeaderMap, endStream: boolean): HttpFilterStatus {
     const { settings, stats } = this
     const enough = this.responseEnabled && this.isLongEnough(headers, settings.response, stats.response)
-    const wanted = enough && !endStream && this.isWanted(headers)
-    const compressible = enough && this.isCompressible(headers)
+    const skipped = settings.tellsStatus && this.responseEnabled && !endStream && this.isSkipped(headers, enough)
+    const wanted = enough && !skipped && !endStream && this.isWanted(headers)
+    const compressible = enough && !skipped && this.isCompressible(headers)
     if (wanted && compressible && !isTransferCoded(headers)) {
+      const length = headers.get(CONTENT_LENGTH) ?? ''
       weakenEtag(headers, settings.weakenEtag)
+      if (settings.tellsStatus) addVary(headers)
       this.response = this.begin(headers, 'encoding', stats.response)
-    } else stats.response.cells[S.NOT_COMPRESSED]! += 1
+      if (settings.tellsStatus) this.tellStatus(headers, `Compressed;OriginalLength=${length}`)
+      else addVary(headers)
+      return FilterContinue
+    }
+    stats.response.cells[S.NOT_COMPRESSED]! += 1
     if (compressible) addVary(headers)
     return FilterContinue
   }
 
+  private tellStatus(headers: HeaderMap, status: string): void {
+    headers.append(COMPRESSION_STATUS, `${this.encoding};${status}`)
+  }
+
+  /** With status_header_enabled what the response itself forbids goes before what its client takes. */
+  private isSkipped(headers: HeaderMap, enough: boolean): boolean {
+    if (isUpgraded(headers) || headers.has(CONTENT_ENCODING) || forbidsTransforms(headers)) return true
+    const { settings } = this
+    let reason = ''
+    if (!enough) reason = 'ContentLengthTooSmall'
+    else if (!settings.response.allowsType(headers.get(CONTENT_TYPE))) reason = 'ContentTypeNotAllowed'
+    else if (this.isKeptForEtag(headers)) reason = 'EtagNotAllowed'
+    else if (settings.uncompressibleCodes.has(headers.status)) reason = 'StatusCodeNotAllowed'
+    else return false
+    this.tellStatus(headers, reason)
+    return true
+  }
+
   private isCompressible(headers: HeaderMap): boolean {
     const { settings } = this
-    if (headers.status === 101 || headers.has(UPGRADE)) return false
-    if (!settings.response.allowsType(headers.get(CONTENT_TYPE)) || forbidsTransforms(headers)) return false
-    if (settings.disableOnEtag && headers.has(ETAG)) {
-      this.stats.headers.cells[S.NOT_COMPRESSED_ETAG]! += 1
-      return false
-    }
+    if (isUpgraded(headers) || !settings.response.allowsType(headers.get(CONTENT_TYPE))) return false
+    if (forbidsTransforms(headers) || this.isKeptForEtag(headers)) return false
     return !headers.has(CONTENT_ENCODING) && !settings.uncompressibleCodes.has(headers.status)
+  }
+
+  private isKeptForEtag(headers: HeaderMap): boolean {
+    if (!this.settings.disableOnEtag || !headers.has(ETAG)) return false
+    this.stats.headers.cells[S.NOT_COMPRESSED_ETAG]! += 1
+    return true
   }
 
   /** The client takes this filter's encoding, and none of the stream's other compressors serves it better. */
@@ -176,3 +205,5 @@ export class CompressorFilter extends HttpFilter implements Candidate {
     this.response?.destroy()
   }
 }
+
+const isUpgraded = (headers: HeaderMap): boolean => headers.status === 101 || headers.has(UPGRADE)

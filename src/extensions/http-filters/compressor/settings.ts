@@ -36,9 +36,9 @@ declareSupport(`${API}.Compressor.ResponseDirectionConfig`, {
     'disable_on_etag_header',
     'remove_accept_encoding_header',
     'uncompressible_response_codes',
+    'status_header_enabled',
     'weaken_etag_on_compress',
   ],
-  refused: { status_header_enabled: 'the stats say why a response was not compressed' },
 })
 declareSupport(`${API}.CompressorPerRoute`, { supported: ['disabled', 'overrides'] })
 declareSupport(`${API}.CompressorOverrides`, { supported: ['response_direction_config', 'compressor_library'] })
@@ -83,7 +83,7 @@ export class DirectionSettings {
     )
     const types = listed.length > 0 || this.matchers.length > 0 ? listed : DEFAULT_CONTENT_TYPES
     this.types = new Set(types.map(type => type.toLowerCase()))
-    this.minContentLength = json.minContentLength ?? DEFAULT_MIN_CONTENT_LENGTH
+    this.minContentLength = json.minContentLength || DEFAULT_MIN_CONTENT_LENGTH
     this.enabledByDefault = json.enabled === undefined ? enabledByDefault : (json.enabled.defaultValue ?? true)
     this.enabledKey = json.enabled?.runtimeKey ?? ''
     Object.freeze(this)
@@ -112,6 +112,7 @@ export interface CompressorSettings {
   readonly namesResponseStats: boolean
   readonly disableOnEtag: boolean
   readonly weakenEtag: boolean
+  readonly tellsStatus: boolean
   readonly removeAcceptEncoding: boolean
   readonly uncompressibleCodes: ReadonlySet<number>
   readonly chooseFirst: boolean
@@ -150,7 +151,7 @@ export function compileCompressor(
     libraryName: json.compressorLibrary?.name ?? '',
     request: new DirectionSettings(
       request?.commonConfig ?? {},
-      false,
+      request !== undefined,
       context,
       path.field('request_direction_config').field('common_config'),
     ),
@@ -162,6 +163,7 @@ export function compileCompressor(
     ),
     namesResponseStats: response !== undefined,
     disableOnEtag: response?.disableOnEtagHeader === true,
+    tellsStatus: response?.statusHeaderEnabled === true,
     weakenEtag: response?.weakenEtagOnCompress === true,
     removeAcceptEncoding: response?.removeAcceptEncodingHeader === true,
     uncompressibleCodes: new Set(response?.uncompressibleResponseCodes ?? []),

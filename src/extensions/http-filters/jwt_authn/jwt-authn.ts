@@ -48,7 +48,7 @@ export class JwtAuthn extends HttpFilter implements JwksWaiter {
       const named = plan.named.get(route.requirementName)
       if (named === undefined) return this.refuseUnknown(route.requirementName)
       this.requirement = named
-    } else this.requirement = plan.requirementFor(headers)
+    } else this.requirement = plan.requirementFor(headers, callbacks.info)
     if (this.requirement === null) return this.pass()
     this.authenticator = new Authenticator(plan, headers, this, callbacks.info.startWallMs / 1000)
     return this.judge(headers)
@@ -67,20 +67,24 @@ export class JwtAuthn extends HttpFilter implements JwksWaiter {
       return FilterStopAndWatermark
     }
     this.waiting = false
+    // Named before the tokens are taken out of it.
+    const uri = outcome === null ? '' : originalUri(headers, MAX_REALM_PATH)
+    const metadata: Record<string, unknown> = {}
+    const reroute = authenticator.apply(metadata)
+    this.tell(metadata)
     if (outcome !== null) {
-      this.deny(headers, outcome)
+      this.deny(uri, outcome)
       return FilterStop
     }
     this.plan.stats.cells[ALLOWED]! += 1
-    const metadata: Record<string, unknown> = {}
-    const reroute = authenticator.apply(metadata)
-    const { info } = this.callbacks
-    if (Object.keys(metadata).length > 0) {
-      const all = (info.dynamicMetadata ??= new Map())
-      all.set(METADATA, { ...all.get(METADATA), ...metadata })
-    }
     if (reroute) this.callbacks.clearRouteCache()
     return FilterContinue
+  }
+
+  private tell(metadata: Readonly<Record<string, unknown>>): void {
+    if (Object.keys(metadata).length === 0) return
+    const all = (this.callbacks.info.dynamicMetadata ??= new Map())
+    all.set(METADATA, { ...all.get(METADATA), ...metadata })
   }
 
   /** Keys have come, or will not come: everything is looked at again. */
@@ -91,7 +95,7 @@ export class JwtAuthn extends HttpFilter implements JwksWaiter {
     if (this.judge(requestHeaders) === FilterContinue) this.callbacks.continueDecoding(this)
   }
 
-  private deny(headers: HeaderMap, status: JwtStatus): void {
+  private deny(uri: string, status: JwtStatus): void {
     const { plan, callbacks } = this
     plan.stats.cells[DENIED]! += 1
     const code = status === JwtAudienceNotAllowed ? 403 : 401
@@ -100,15 +104,16 @@ export class JwtAuthn extends HttpFilter implements JwksWaiter {
       callbacks.sendLocalReply(code, '', details)
       return
     }
-    const realm = `Bearer realm="${originalUri(headers, MAX_REALM_PATH)}"`
+    const realm = `Bearer realm="${uri}"`
     const challenge = status === JwtMissed ? realm : `${realm}, error="invalid_token"`
     callbacks.sendLocalReply(code, status.message, details, reply => reply.append(WWW_AUTHENTICATE, challenge))
   }
 
   private refuseUnknown(name: string): HttpFilterStatus {
     this.plan.stats.cells[DENIED]! += 1
-    const body = `Failed JWT authentication: Wrong requirement_name: ${name}.`
-    this.callbacks.sendLocalReply(403, body, 'jwt_authn_access_denied{Wrong_requirement_name}')
+    const problem = `Wrong requirement_name: ${name}. It should be one of [${[...this.plan.named.keys()].join()}]`
+    const details = `jwt_authn_access_denied{${problem.replaceAll(' ', '_')}}`
+    this.callbacks.sendLocalReply(403, `Failed JWT authentication: ${problem}`, details)
     return FilterStop
   }
 

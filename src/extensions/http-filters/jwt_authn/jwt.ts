@@ -1,4 +1,5 @@
 // A token taken apart (RFC 7519), without judging it.
+import { wireStruct } from '../../../base/index.ts'
 import {
   AudNotString,
   HeaderBadAlg,
@@ -7,6 +8,7 @@ import {
   HeaderBadKid,
   HeaderUnknownAlg,
   IssNotString,
+  JtiNotString,
   JwtBadFormat,
   type JwtStatus,
   notInteger,
@@ -65,7 +67,7 @@ export function fromBase64Url(text: string): Buffer | null {
 
 function objectOf(bytes: Buffer): Claims | null {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    const value: unknown = wireStruct(JSON.parse(bytes.toString('utf8')))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null
   } catch {
     return null
@@ -98,13 +100,14 @@ export function parseJwt(token: string): Jwt | JwtStatus {
 type KnownClaims = Pick<Jwt, 'issuer' | 'subject' | 'audiences' | 'notBefore' | 'expires'>
 
 function readClaims(payload: Claims): KnownClaims | JwtStatus {
-  const { iss = '', sub = '', aud = [] } = payload
+  const { iss = '', sub = '', jti = '', aud = [] } = payload
   if (typeof iss !== 'string') return IssNotString
   if (typeof sub !== 'string') return SubNotString
   for (const claim of ['iat', 'nbf', 'exp'] as const) {
     const problem = timeProblem(payload[claim], claim)
     if (problem !== null) return problem
   }
+  if (typeof jti !== 'string') return JtiNotString
   const audiences = typeof aud === 'string' ? [aud] : aud
   if (!Array.isArray(audiences) || audiences.some(one => typeof one !== 'string')) return AudNotString
   const notBefore = (payload['nbf'] as number | undefined) ?? 0

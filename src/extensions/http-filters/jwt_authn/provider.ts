@@ -21,6 +21,7 @@ import {
   JwtUnknownIssuer,
   JwtVerificationFail,
 } from './status.ts'
+import { TokenCache } from './token-cache.ts'
 import { type TokenLocation, tokenLocations } from './token-location.ts'
 
 const DEFAULT_CLOCK_SKEW_S = 60
@@ -34,6 +35,9 @@ export class Provider {
   readonly audiences: ReadonlySet<string>
   readonly failedStatusKey: string
   readonly clearsRouteCache: boolean
+  readonly forwardsToken: boolean
+  /** Null: verified tokens are not kept. */
+  readonly cache: TokenCache | null
   private readonly json: JwtProviderJson
   private readonly subjects: StringPredicate | null
   private readonly clockSkewS: number
@@ -50,6 +54,8 @@ export class Provider {
     this.audiences = audienceSet(json.audiences)
     this.failedStatusKey = json.failedStatusInMetadata ?? ''
     this.clearsRouteCache = json.clearRouteCache === true
+    this.forwardsToken = json.forward === true
+    this.cache = json.jwtCacheConfig === undefined ? null : new TokenCache(json.jwtCacheConfig)
     this.subjects =
       json.subjects === undefined ? null : compileStringMatcher(json.subjects, context, path.field('subjects'))
     this.clockSkewS =
@@ -97,7 +103,7 @@ export class Provider {
       headers.append(name, value)
       changed = true
     }
-    if (json.forward !== true) location.remove(headers)
+    if (!this.forwardsToken) location.remove(headers)
     if (json.payloadInMetadata !== undefined && json.payloadInMetadata !== '') {
       metadata[json.payloadInMetadata] = this.normalized(jwt.payload)
       changed = true
@@ -133,14 +139,13 @@ function claimText(payload: Claims, path: readonly string[]): string | null {
   }
   switch (typeof value) {
     case 'string':
-      return Buffer.from(value, 'utf8')
-        .toString('latin1')
-        .replace(/[\0\r\n]/g, ' ')
+      return value.replace(/[\0\r\n]/g, ' ')
     case 'number':
+      return Number.isInteger(value) ? String(value) : value.toFixed(6)
     case 'boolean':
       return String(value)
     default:
-      return value === null ? null : Buffer.from(JSON.stringify(value)).toString('base64')
+      return value === null ? null : Buffer.from(JSON.stringify(value), 'latin1').toString('base64')
   }
 }
 

@@ -2,7 +2,8 @@
 import type { RemoteJwksJson } from '#api/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts'
 import { Timer, type TimerOwner } from '../../../base/index.ts'
 import { type CompileContext, type ConfigPath, durationMs } from '../../../config/index.ts'
-import { HeaderMap, HOST, X_ENVOY_INTERNAL } from '../../../http/index.ts'
+import { HeaderMap, HOST, USER_AGENT, X_ENVOY_INTERNAL, X_FORWARDED_FOR } from '../../../http/index.ts'
+import { ownAddress } from '../../../net/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import {
   AsyncRequest,
@@ -10,11 +11,15 @@ import {
   type AsyncResponse,
   type AsyncStreamOptions,
   checkServiceCluster,
+  compileServiceRetryPolicy,
   type UpstreamThread,
 } from '../../../upstream/index.ts'
 import { Jwks } from './jwks.ts'
 import type { JwksSource, JwksWaiter } from './jwks-source.ts'
 
+/** As Envoy. */
+const RETRY_ON = '5xx,gateway-error,connect-failure,reset'
+const AGENT = 'Go-browser'
 const MAX_BYTES = 1024 * 1024
 const DEFAULT_CACHE_MS = 600_000
 /** Fetched this long before what is there goes stale. */
@@ -46,7 +51,10 @@ export class RemoteJwks implements JwksSource, AsyncRequestCallbacks, TimerOwner
     const uri = json.httpUri ?? {}
     const at = path.field('http_uri')
     checkServiceCluster(uri.cluster ?? '', context, at.field('cluster'))
-    this.options = { cluster: uri.cluster ?? '', timeoutMs: durationMs(uri.timeout, 0), retryPolicy: null }
+    const { retryPolicy: retry } = json
+    const retryPolicy =
+      retry === undefined ? null : compileServiceRetryPolicy(retry, RETRY_ON, context, path.field('retry_policy'))
+    this.options = { cluster: uri.cluster ?? '', timeoutMs: durationMs(uri.timeout, 0), retryPolicy }
     const parsed = URL.parse(uri.uri ?? '')
     if (parsed === null) context.diagnostics.error(at.field('uri'), 'is no URL', { found: uri.uri ?? '' })
     this.host = parsed?.host ?? ''
@@ -87,7 +95,9 @@ export class RemoteJwks implements JwksSource, AsyncRequestCallbacks, TimerOwner
     headers.scheme = 'http'
     headers.path = this.path
     headers.append(HOST, this.host)
+    headers.append(USER_AGENT, AGENT)
     headers.append(X_ENVOY_INTERNAL, 'true')
+    headers.append(X_FORWARDED_FOR, ownAddress())
     AsyncRequest.send((this.thread as UpstreamThread).asyncClient, this.options, headers, null, MAX_BYTES, this)
   }
 

@@ -13,8 +13,10 @@ export type Outcome = JwtStatus | null | typeof Waiting
 export interface Verifier {
   /** All tokens in this provider's places must be good, and there must be one. */
   verify(provider: Provider, audiences: ReadonlySet<string>): Outcome
-  /** Tokens of any provider; JwtMissed without one. */
+  /** Tokens of any provider; the outcome of the last one, or JwtMissed without one. */
   verifyAny(): Outcome
+  /** The origin is told that a token is not good. */
+  markUnverified(): void
 }
 
 export type Requirement = (verifier: Verifier) => Outcome
@@ -55,6 +57,15 @@ export function compileRequirement(
   }
   if (json.allowMissingOrFailed !== undefined) {
     return verifier => (verifier.verifyAny() === Waiting ? Waiting : null)
+  }
+  if (json.extractOnlyWithoutValidation !== undefined) {
+    // As Envoy: signatures are checked after all, but nobody is refused.
+    return verifier => {
+      const outcome = verifier.verifyAny()
+      if (outcome === Waiting) return Waiting
+      if (outcome !== null && outcome !== JwtMissed) verifier.markUnverified()
+      return null
+    }
   }
   return NOTHING
 }

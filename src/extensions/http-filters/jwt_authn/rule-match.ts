@@ -13,7 +13,6 @@ export type RuleMatch = (headers: HeaderMap) => boolean
 
 /** Kinds of matches that need more than the request's head; all others are understood. */
 const OTHERS = [
-  ['connectMatcher', 'connect_matcher'],
   ['pathMatchPolicy', 'path_match_policy'],
   ['grpc', 'grpc'],
   ['tlsContext', 'tls_context'],
@@ -26,14 +25,15 @@ export function compileRuleMatch(json: RouteMatchJson, context: CompileContext, 
   for (const [key, field] of OTHERS) {
     if (json[key as keyof RouteMatchJson] === undefined) continue
     context.diagnostics.error(path.field(field), `${field} does not work in the rules of jwt_authn`, {
-      expected: 'prefix, path, safe_regex, path_separated_prefix, headers and query_parameters',
+      expected: 'prefix, path, safe_regex, path_separated_prefix, connect_matcher, headers and query_parameters',
     })
   }
   const ofPath = compilePath(json, context, path)
+  const connects = json.connectMatcher !== undefined
   const headers = compileHeaderMatchers(json.headers, context, path.field('headers'))
   const parameters = compileQueryParameterMatchers(json.queryParameters, context, path.field('query_parameters'))
   return request =>
-    ofPath(withoutQuery(request.path)) &&
+    (connects ? request.method === 'CONNECT' : ofPath(withoutQuery(request.path))) &&
     headers.every(matcher => matcher.matches(request)) &&
     parameters.every(matcher => matcher.matches(request.path))
 }

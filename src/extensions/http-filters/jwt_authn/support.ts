@@ -1,7 +1,6 @@
 import { declareSupport } from '../../../config/index.ts'
 
 const API = 'envoy.extensions.filters.http.jwt_authn.v3'
-const NO_CACHE = 'verified tokens are not kept in this release: each signature is checked'
 
 declareSupport(`${API}.JwtAuthentication`, {
   supported: [
@@ -11,8 +10,8 @@ declareSupport(`${API}.JwtAuthentication`, {
     'requirement_map',
     'strip_failure_response',
     'stat_prefix',
+    'filter_state_rules',
   ],
-  refused: { filter_state_rules: 'use rules, or requirement_name per route' },
 })
 declareSupport(`${API}.JwtProvider`, {
   supported: [
@@ -36,13 +35,15 @@ declareSupport(`${API}.JwtProvider`, {
     'clock_skew_seconds',
     'claim_to_headers',
     'clear_route_cache',
+    'jwt_cache_config',
   ],
-  accepted: { jwt_cache_config: NO_CACHE },
 })
+declareSupport(`${API}.ExtractOnlyWithoutValidation`, { supported: [] })
+declareSupport(`${API}.FilterStateRule`, { supported: ['name', 'requires'] })
+declareSupport(`${API}.JwtCacheConfig`, { supported: ['jwt_cache_size', 'jwt_max_token_size'] })
 declareSupport(`${API}.JwtProvider.NormalizePayload`, { supported: ['space_delimited_claims'] })
 declareSupport(`${API}.RemoteJwks`, {
-  supported: ['http_uri', 'cache_duration', 'async_fetch'],
-  refused: { retry_policy: 'a fetch that fails is tried again by async_fetch or the next request' },
+  supported: ['http_uri', 'cache_duration', 'async_fetch', 'retry_policy'],
 })
 declareSupport(`${API}.JwksAsyncFetch`, {
   supported: ['failed_refetch_duration'],
@@ -60,8 +61,8 @@ declareSupport(`${API}.JwtRequirement`, {
     'requires_all',
     'allow_missing_or_failed',
     'allow_missing',
+    'extract_only_without_validation',
   ],
-  refused: { extract_only_without_validation: 'a token that is not verified says nothing; verify it' },
 })
 declareSupport(`${API}.JwtRequirementOrList`, { supported: ['requirements'] })
 declareSupport(`${API}.JwtRequirementAndList`, { supported: ['requirements'] })

@@ -27,15 +27,15 @@ export const rbacFactory: ExtensionFactory<HttpFilterPlan> = {
   typeNames: [`${API}.RBAC`],
   compile: (config, context, path) => {
     const plan = new RbacPlan(config as RBACJson, context, path)
-    let statPrefix = ''
+    let roots = plan.statRoots('')
     return {
       name: NAME,
       terminal: false,
       start: (thread, prefix) => {
-        statPrefix = prefix
-        plan.stats(thread, prefix)
+        roots = plan.statRoots(prefix)
+        plan.stats(thread, roots)
       },
-      create: () => new Rbac(plan, statPrefix),
+      create: () => new Rbac(plan, roots),
     }
   },
 }

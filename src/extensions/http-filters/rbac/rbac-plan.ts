@@ -20,6 +20,12 @@ export interface RbacStats {
   readonly shadowPolicies: ReadonlyMap<string, PolicyStats>
 }
 
+/** Where a filter counts: a route's rules count under the prefixes of the filter, as in Envoy. */
+export interface StatRoots {
+  readonly enforced: string
+  readonly shadow: string
+}
+
 export class RbacPlan {
   /** Null: everybody may pass, and nobody is counted. */
   readonly rules: RbacDecider | null
@@ -27,7 +33,7 @@ export class RbacPlan {
   readonly shadowPrefix: string
   readonly rulesPrefix: string
   private readonly perPolicy: boolean
-  private readonly statsByPrefix = new Map<string, RbacStats>()
+  private readonly statsByRoots = new WeakMap<StatRoots, RbacStats>()
 
   constructor(json: RBACJson, context: CompileContext, path: ConfigPath) {
     const { rules, matcher, shadowRules, shadowMatcher } = json
@@ -40,16 +46,20 @@ export class RbacPlan {
     this.perPolicy = json.trackPerRuleStats === true
   }
 
-  /** `prefix`: 'http.<stat_prefix>.'; a route's plan may serve several connection managers. */
-  stats(thread: ThreadContext, prefix: string): RbacStats {
-    let stats = this.statsByPrefix.get(prefix)
-    if (stats === undefined) this.statsByPrefix.set(prefix, (stats = this.makeStats(thread, `${prefix}rbac.`)))
+  /** `prefix`: 'http.<stat_prefix>.' */
+  statRoots(prefix: string): StatRoots {
+    const root = `${prefix}rbac.`
+    return { enforced: withDot(root, this.rulesPrefix), shadow: withDot(root, this.shadowPrefix) }
+  }
+
+  /** A route's plan may serve several filters. */
+  stats(thread: ThreadContext, roots: StatRoots): RbacStats {
+    let stats = this.statsByRoots.get(roots)
+    if (stats === undefined) this.statsByRoots.set(roots, (stats = this.makeStats(thread, roots)))
     return stats
   }
 
-  private makeStats(thread: ThreadContext, root: string): RbacStats {
-    const enforcedRoot = withDot(root, this.rulesPrefix)
-    const shadowRoot = withDot(root, this.shadowPrefix)
+  private makeStats(thread: ThreadContext, roots: StatRoots): RbacStats {
     const policies = (rules: RbacDecider | null, at: string, kind: string): ReadonlyMap<string, PolicyStats> =>
       new Map(
         (this.perPolicy ? (rules?.policyNames ?? []) : []).map(name => [
@@ -61,10 +71,10 @@ export class RbacPlan {
         ]),
       )
     return {
-      enforced: thread.stats.block(enforcedRoot, ENFORCED_STATS),
-      shadow: thread.stats.block(shadowRoot, SHADOW_STATS),
-      enforcedPolicies: policies(this.rules, enforcedRoot, ''),
-      shadowPolicies: policies(this.shadowRules, shadowRoot, 'shadow_'),
+      enforced: thread.stats.block(roots.enforced, ENFORCED_STATS),
+      shadow: thread.stats.block(roots.shadow, SHADOW_STATS),
+      enforcedPolicies: policies(this.rules, roots.enforced, ''),
+      shadowPolicies: policies(this.shadowRules, roots.shadow, 'shadow_'),
     }
   }
 }

@@ -11,7 +11,7 @@ import {
   type Route,
 } from '../../../http/index.ts'
 import type { StreamInfo } from '../../../observability/index.ts'
-import { ENFORCED_STATS, type PolicyStats, type RbacPlan, SHADOW_STATS } from './rbac-plan.ts'
+import { ENFORCED_STATS, type PolicyStats, type RbacPlan, SHADOW_STATS, type StatRoots } from './rbac-plan.ts'
 
 const ALLOWED = ENFORCED_STATS.slot('allowed')
 const DENIED = ENFORCED_STATS.slot('denied')
@@ -24,13 +24,16 @@ export class Rbac extends HttpFilter implements RbacSubject {
   info!: StreamInfo
   headers: HeaderMap | null = null
   route: Route | null = null
+  private readonly own: RbacPlan
+  /** The route's, or the filter's own. */
   private plan: RbacPlan
-  private readonly statPrefix: string
+  private readonly roots: StatRoots
 
-  constructor(plan: RbacPlan, statPrefix: string) {
+  constructor(plan: RbacPlan, roots: StatRoots) {
     super()
+    this.own = plan
     this.plan = plan
-    this.statPrefix = statPrefix
+    this.roots = roots
   }
 
   override decodeHeaders(headers: HeaderMap): HttpFilterStatus {
@@ -38,7 +41,7 @@ export class Rbac extends HttpFilter implements RbacSubject {
     this.info = callbacks.info
     this.headers = headers
     this.route = callbacks.route
-    this.plan = (this.routePlan() as RbacPlan | null) ?? this.plan
+    this.plan = (this.routePlan() as RbacPlan | null) ?? this.own
     const { rules, shadowRules } = this.plan
     const shadow = shadowRules === null ? null : this.watch(shadowRules)
     const enforced = rules === null ? null : this.enforce(rules)
@@ -59,7 +62,7 @@ export class Rbac extends HttpFilter implements RbacSubject {
 
   private watch(rules: RbacDecider): RbacDecision {
     const decision = rules.decide(this)
-    const { shadow, shadowPolicies } = this.plan.stats(this.callbacks.thread, this.statPrefix)
+    const { shadow, shadowPolicies } = this.plan.stats(this.callbacks.thread, this.roots)
     shadow.cells[decision.allowed ? SHADOW_ALLOWED : SHADOW_DENIED]! += 1
     this.count(shadowPolicies, decision)
     return decision
@@ -67,7 +70,7 @@ export class Rbac extends HttpFilter implements RbacSubject {
 
   private enforce(rules: RbacDecider): RbacDecision {
     const decision = rules.decide(this)
-    const { enforced, enforcedPolicies } = this.plan.stats(this.callbacks.thread, this.statPrefix)
+    const { enforced, enforcedPolicies } = this.plan.stats(this.callbacks.thread, this.roots)
     enforced.cells[decision.allowed ? ALLOWED : DENIED]! += 1
     this.count(enforcedPolicies, decision)
     return decision
@@ -82,8 +85,9 @@ export class Rbac extends HttpFilter implements RbacSubject {
   }
 
   private note(shadow: RbacDecision | null, enforced: RbacDecision | null): void {
-    if (enforced !== null) this.noteOne(`${this.plan.rulesPrefix}enforced`, enforced)
-    if (shadow !== null) this.noteOne(`${this.plan.shadowPrefix}shadow`, shadow)
+    const { own, plan } = this
+    if (enforced !== null) this.noteOne(`${plan.rulesPrefix || own.rulesPrefix}enforced`, enforced)
+    if (shadow !== null) this.noteOne(`${plan.shadowPrefix || own.shadowPrefix}shadow`, shadow)
   }
 
   private noteOne(prefix: string, { policy, allowed }: RbacDecision): void {
