@@ -77,6 +77,8 @@ export interface RetryPolicyPlan {
   /** 0: ten times the base. */
   readonly maxIntervalMs: number
   readonly rateLimitedBackOff: RateLimitedBackOff | null
+  /** Each retry has its cluster chosen anew. */
+  readonly refreshCluster: boolean
   /** Hosts already tried are avoided. */
   /** A retry picks again while one of them rejects the host. */
   readonly hostPredicates: readonly HostPredicate[]
@@ -170,6 +172,11 @@ export interface Route {
   readonly clusterName: string | null
   readonly clusterHeader: HeaderName | null
   readonly clusterNotFoundStatus: number
+  /**
+   * The route of a retry whose cluster is chosen anew: of weighted clusters another one as long as there are any that have not
+   * been tried. `tried`: the routes so far, in order; it is emptied but for the last when none is left.
+   */
+  refreshed(headers: HeaderMap, info: StreamInfo, random: number, tried: Route[]): Route
   /** Whole request with retries; 0: none. */
   readonly timeoutMs: number
   /** -1: the connection manager's. */

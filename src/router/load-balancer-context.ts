@@ -6,7 +6,7 @@ const NO_PREDICATES: readonly HostPredicate[] = []
 
 /** What a request tells the balancer: its hash, the subset it wants, and which hosts it has already tried. */
 export class RouterLoadBalancerContext extends LoadBalancerContext {
-  private readonly route: Route
+  private route: Route
   private readonly headers: HeaderMap
   private readonly info: StreamInfo
   private readonly predicates: readonly HostPredicate[]
@@ -53,6 +53,12 @@ export class RouterLoadBalancerContext extends LoadBalancerContext {
 
   override get hostSelectionAttempts(): number {
     return this.predicates.length === 0 ? 0 : (this.route.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0)
+  }
+
+  /** The request goes on to another cluster. */
+  moveTo(route: Route): void {
+    this.route = route
+    this.match = undefined
   }
 
   onHostAttempted(host: Host): void {

@@ -66,9 +66,15 @@ function conditionBits(text: string | undefined, table: Readonly<Record<string, 
   return bits
 }
 
+/** Chooses the cluster of the next attempt (refresh_cluster_on_retry). */
+export interface ClusterRefresher {
+  /** Null: the one chosen is not there. */
+  refreshCluster(): Cluster | null
+}
+
 /** The retry state of one request; made only where a policy or a header asks for retries. */
 export class RetryState {
-  private readonly cluster: Cluster
+  private cluster: Cluster
   private readonly slices: readonly SliceStats[]
   private readonly priority: 0 | 1
   private readonly policy: RetryPolicyPlan | null
@@ -79,6 +85,8 @@ export class RetryState {
   private remaining: number
   private attempts = 0
   private holdsRetry = false
+  private readonly refresher: ClusterRefresher | null
+  private clusterGone = false
 
   private constructor(
     cluster: Cluster,
@@ -86,6 +94,7 @@ export class RetryState {
     priority: 0 | 1,
     policy: RetryPolicyPlan | null,
     thread: ThreadContext,
+    refresher: ClusterRefresher | null,
     asked: { retryOn: number; remaining: number; statusCodes: readonly number[]; headerNames: readonly string[] },
   ) {
     this.cluster = cluster
@@ -93,6 +102,7 @@ export class RetryState {
     this.priority = priority
     this.policy = policy
     this.thread = thread
+    this.refresher = refresher
     this.retryOn = asked.retryOn
     this.remaining = asked.remaining
     this.statusCodes = asked.statusCodes
@@ -106,6 +116,7 @@ export class RetryState {
     route: Route,
     headers: HeaderMap,
     thread: ThreadContext,
+    refresher: ClusterRefresher,
   ): RetryState | null {
     const policy = route.retryPolicy
     let retryOn = policy?.retryOn ?? 0
@@ -133,7 +144,8 @@ export class RetryState {
     if (policy !== null && policy.retriableRequestHeaders.length > 0) {
       if (!policy.retriableRequestHeaders.some(predicate => predicate.matches(headers))) return null
     }
-    return new RetryState(cluster, slices, route.priority, policy, thread, {
+    const refreshes = policy?.refreshCluster === true ? refresher : null
+    return new RetryState(cluster, slices, route.priority, policy, thread, refreshes, {
       retryOn,
       remaining,
       statusCodes,
@@ -204,6 +216,13 @@ export class RetryState {
       return RetryLimit
     }
     this.remaining--
+    if (this.refresher !== null) {
+      const cluster = this.refresher.refreshCluster()
+      // There is none of that name: the next attempt says so.
+      this.clusterGone = cluster === null
+      if (cluster === null) return RetryYes
+      this.cluster = cluster
+    }
     if (!this.cluster.limits(this.priority).tryAcquire(Retries)) {
       this.count(C.upstream_rq_retry_overflow, RQ_RETRY_OVERFLOW)
       return RetryOverflow
@@ -231,6 +250,7 @@ export class RetryState {
 
   /** How long to wait before the next attempt, in ms; `response`: the head that caused the retry. */
   backOffMs(response: HeaderMap | null): number {
+    if (this.clusterGone) return 0
     const limited = response === null ? -1 : this.rateLimitedBackOffMs(response)
     const { cells } = this.cluster.stats
     if (limited >= 0) {

@@ -34,7 +34,15 @@ import { becomesGet, followRedirect } from './internal-redirect.ts'
 import { mayGoAgain } from './keep-alive-race.ts'
 import { RouterLoadBalancerContext } from './load-balancer-context.ts'
 import { REPLAY_BYTES, RequestCopy } from './request-copy.ts'
-import { type RetryDecision, RetryLimit, RetryNo, RetryOverflow, RetryState, RetryYes } from './retry-state.ts'
+import {
+  type ClusterRefresher,
+  type RetryDecision,
+  RetryLimit,
+  RetryNo,
+  RetryOverflow,
+  RetryState,
+  RetryYes,
+} from './retry-state.ts'
 import { answerFromRoute } from './route-answer.ts'
 import type { RouterPlan } from './router-plan.ts'
 import { setServiceTime } from './service-time.ts'
@@ -50,7 +58,7 @@ const BACK_OFF_TIMER = 1
 
 const SET_COOKIE = http.HeaderName.of('set-cookie')
 
-export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, TimerOwner {
+export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, ClusterRefresher, TimerOwner {
   readonly plan: RouterPlan
   readonly clusters: ClusterManager
   readonly thread: ThreadContext
@@ -84,6 +92,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   private grpcHost: Host | null = null
   private alternativeOnTimeout = false
   private context: RouterLoadBalancerContext | null = null
+  /** Routes of the attempts so far, where a retry has its cluster chosen anew. */
+  private triedRoutes: Route[] | null = null
+  /** The cluster chosen for a retry is not there. */
+  private clusterGone = false
   /** What the request is counted under besides its cluster. */
   slices: readonly SliceStats[] = NO_SLICES
   /** Where an internal client wants the request counted as well. */
@@ -189,7 +201,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       const number = this.callbacks.streamRandom
       this.shadows = Shadows.start(route, this.clusters, this.thread, this.info, headers, endStream, number, globalMs)
     }
-    this.retry = RetryState.create(cluster, this.slices, route, headers, this.thread)
+    this.retry = RetryState.create(cluster, this.slices, route, headers, this.thread, this)
     // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
     const keeps = this.retry !== null || cluster.plan.protocol !== 'http1' || route.internalRedirect !== null
     if (!endStream) this.copy = new RequestCopy(keeps)
@@ -216,9 +228,9 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
   /** One more attempt, on a host of the balancer's choice or, after the keep-alive race, on the same one. */
   private attempt(fresh: boolean, sameHost: Host | null): void {
     const { route, cluster, headers, copy } = this
-    const host = sameHost ?? this.chooseHost(cluster, route)
+    const host = this.clusterGone ? null : (sameHost ?? this.chooseHost(cluster, route))
     if (host === null) {
-      cluster.stats.cells[C.upstream_cx_none_healthy]! += 1
+      if (!this.clusterGone) cluster.stats.cells[C.upstream_cx_none_healthy]! += 1
       this.info.upstreamRequestAttemptCount = this.attempts + 1
       this.info.flags |= ResponseFlag.NoHealthyUpstream
       this.info.cause = {
@@ -260,6 +272,24 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
     if (this.upstream !== upstream) return
     if (copy !== null && (this.attempts > 1 || fresh)) copy.sendTo(upstream, this.requestEnd)
     if (this.requestEnd) upstream.armPerTryTimeouts(this.perTryMs, this.perTryIdleMs)
+  }
+
+  /** The next attempt may go to another cluster; what has been done to the request's headers stays. */
+  refreshCluster(): Cluster | null {
+    const headers = this.headers as HeaderMap
+    const { info } = this
+    this.triedRoutes ??= []
+    this.triedRoutes.push(this.route)
+    const random = Math.floor(this.thread.random() * 2 ** 32)
+    this.route = this.route.refreshed(headers, info, random, this.triedRoutes)
+    this.context?.moveTo(this.route)
+    const cluster = this.findCluster(this.route, headers)
+    this.clusterGone = cluster === undefined
+    info.upstreamCluster = cluster?.observabilityName ?? null
+    info.clusterMetadata = cluster?.plan.metadata ?? null
+    if (cluster === undefined) return null
+    this.cluster = cluster
+    return cluster
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {
@@ -372,9 +402,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Ti
       // It has had its retry when it took too long.
       unwanted = retry.wantsRetryOf(headers)
     } else {
+      const { cluster } = this
       const decision = retry.onHeaders(headers)
       if (decision === RetryYes) {
-        this.cluster.codeStats.chargeRetry(headers.status)
+        cluster.codeStats.chargeRetry(headers.status)
         const backOffMs = retry.backOffMs(headers)
         this.discard(request, headers)
         this.retryBeside(request, backOffMs)

@@ -8,6 +8,7 @@ export function bareRoute(virtualHost: VirtualHostPlan): RouteEntryFields {
     virtualHost,
     kind: 'cluster',
     clusterName: null,
+    choice: null,
     clusterHeader: null,
     clusterNotFoundStatus: 503,
     timeoutMs: 0,

@@ -9,8 +9,8 @@ import { type CompileContext, type ConfigPath, declareSupport, nearestName, type
 import { CONNECTION_INPUTS, connectionInput, type HeaderMap, REQUEST_INPUTS, requestInput } from '../../http/index.ts'
 import { type MatcherTree, type MatchInput, TreeCompiler } from '../../net/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
-import { RouteEntry, type RouteEntryFields } from './route-entry.ts'
-import type { RouteChoice } from './weighted-clusters.ts'
+import { type ClusterChoice, RouteEntry, type RouteEntryFields } from './route-entry.ts'
+import { LateClusterChoice, type RouteChoice } from './weighted-clusters.ts'
 
 const API = 'envoy.extensions.router.cluster_specifiers.matcher.v3'
 const MATCHER = `${API}.MatcherClusterSpecifier`
@@ -71,7 +71,7 @@ export function pluginOf(
   return undefined
 }
 
-class MatchedChoice implements RouteChoice {
+class MatchedChoice implements RouteChoice, ClusterChoice {
   readonly entries: readonly RouteEntry[]
   private readonly tree: MatcherTree<Subject, RouteEntry>
   private readonly nothing: RouteEntry
@@ -92,6 +92,10 @@ class MatchedChoice implements RouteChoice {
     subject.headers = null
     subject.info = null
     return entry
+  }
+
+  chooseAgain(headers: HeaderMap, info: StreamInfo): RouteEntry {
+    return this.choose(headers, info)
   }
 
   /** No draw: which one it is depends on the request. */
@@ -120,6 +124,8 @@ export function compileSpecifier(
     return undefined
   }
   const entries = new Map<string, RouteEntry>()
+  const again = new LateClusterChoice()
+  const fields = { ...base, choice: again }
   const action = ({ typedConfig }: { readonly typedConfig?: unknown }, where: ConfigPath): RouteEntry | undefined => {
     const found = (typedConfig ?? {}) as ClusterActionJson & { '@type'?: string }
     if (typeName(found) !== ACTION) {
@@ -129,7 +135,7 @@ export function compileSpecifier(
       return undefined
     }
     const clusterName = found.cluster ?? ''
-    const entry = entries.get(clusterName) ?? new RouteEntry({ ...base, clusterName })
+    const entry = entries.get(clusterName) ?? new RouteEntry({ ...fields, clusterName })
     entries.set(clusterName, entry)
     return entry
   }
@@ -138,5 +144,7 @@ export function compileSpecifier(
     config.clusterMatcher ?? {},
     at.field('cluster_matcher'),
   )
-  return new MatchedChoice(tree, [...entries.values()], new RouteEntry({ ...base, clusterName: '' }))
+  const choice = new MatchedChoice(tree, [...entries.values()], new RouteEntry({ ...fields, clusterName: '' }))
+  again.choice = choice
+  return choice
 }

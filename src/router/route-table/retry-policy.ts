@@ -10,7 +10,6 @@ import {
 } from '../../http/index.ts'
 import { compileHostPredicates, compileRetryPriority } from './retry-hosts.ts'
 
-const LATER = 'not part of this release; remove it'
 declareSupport('envoy.config.route.v3.RetryPolicy', {
   supported: [
     'retry_on',
@@ -25,10 +24,10 @@ declareSupport('envoy.config.route.v3.RetryPolicy', {
     'rate_limited_retry_back_off',
     'retriable_headers',
     'retriable_request_headers',
+    'refresh_cluster_on_retry',
   ],
   refused: {
     retry_options_predicates: 'Envoy has no such predicate built in either; leave it out',
-    refresh_cluster_on_retry: `a retry stays on its cluster; choosing another is ${LATER}`,
   },
 })
 declareSupport('envoy.config.route.v3.RetryPolicy.RetryBackOff', { supported: ['base_interval', 'max_interval'] })
@@ -66,6 +65,7 @@ export function compileRetryPolicy(
     baseIntervalMs,
     maxIntervalMs,
     rateLimitedBackOff: compileRateLimited(policy),
+    refreshCluster: policy.refreshClusterOnRetry ?? false,
     hostPredicates: compileHostPredicates(policy, context, path.field('retry_host_predicate')),
     hostSelectionRetryMaxAttempts: int64(policy.hostSelectionRetryMaxAttempts ?? 1),
     priorityUpdateFrequency: compileRetryPriority(policy, context, path.field('retry_priority')),

@@ -105,6 +105,7 @@ export function compileRouteAction(
   const duration = action.maxStreamDuration
   return {
     clusterName: action.cluster ?? null,
+    choice: null,
     clusterHeader: clusterHeaderName(action.clusterHeader),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode ?? 'SERVICE_UNAVAILABLE'],
     timeoutMs: durationMs(action.timeout, DEFAULT_TIMEOUT_MS),

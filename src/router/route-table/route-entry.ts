@@ -28,6 +28,11 @@ import { type RedirectPlan, SAME_PLACE } from './redirect-action.ts'
 /** The new path with its query, or undefined to keep the request's. */
 export type RoutePathRewrite = (headers: HeaderMap, info: StreamInfo) => string | undefined
 
+/** Chooses among entries that differ in their cluster. */
+export interface ClusterChoice {
+  chooseAgain(headers: HeaderMap, info: StreamInfo, random: number, tried: Route[]): Route
+}
+
 export interface RouteEntryFields {
   readonly name: string | null
   readonly virtualHost: VirtualHostPlan
@@ -35,6 +40,8 @@ export interface RouteEntryFields {
   readonly clusterName: string | null
   readonly clusterHeader: HeaderName | null
   readonly clusterNotFoundStatus: number
+  /** What chose this entry for its cluster; null: there is no choice. */
+  readonly choice: ClusterChoice | null
   readonly timeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxStreamDurationMs: number
@@ -155,6 +162,10 @@ export class RouteEntry implements Route {
     this.directResponse = fields.directResponse
     this.fields = fields
     Object.freeze(this)
+  }
+
+  refreshed(headers: HeaderMap, info: StreamInfo, random: number, tried: Route[]): Route {
+    return this.fields.choice?.chooseAgain(headers, info, random, tried) ?? this
   }
 
   perFilterConfig(filterName: string): PerFilterConfig | null {

@@ -5,12 +5,12 @@ import type {
 } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type ConfigPath, declareSupport } from '../../config/index.ts'
-import { compileMutationLevel, type HashPolicyPlan, type HeaderMap, HeaderName } from '../../http/index.ts'
+import { compileMutationLevel, type HashPolicyPlan, type HeaderMap, HeaderName, type Route } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { clusterHeaderName } from './cluster-check.ts'
 import { lbMetadata, mergeLbMetadata } from './metadata.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
-import { RouteEntry, type RouteEntryFields } from './route-entry.ts'
+import { type ClusterChoice, RouteEntry, type RouteEntryFields } from './route-entry.ts'
 import type { VirtualHostScope } from './virtual-host-scope.ts'
 
 declareSupport('envoy.config.route.v3.WeightedCluster', {
@@ -44,7 +44,16 @@ export interface RouteChoice {
   weightOf(index: number): number
 }
 
-class WeightedChoice implements RouteChoice {
+/** Entries come before what chooses among them. */
+export class LateClusterChoice implements ClusterChoice {
+  choice: ClusterChoice | null = null
+
+  chooseAgain(headers: HeaderMap, info: StreamInfo, random: number, tried: Route[]): Route {
+    return (this.choice as ClusterChoice).chooseAgain(headers, info, random, tried)
+  }
+}
+
+class WeightedChoice implements RouteChoice, ClusterChoice {
   readonly entries: readonly RouteEntry[]
   readonly weightOf: (index: number) => number
   private readonly header: HeaderName | null
@@ -76,6 +85,30 @@ class WeightedChoice implements RouteChoice {
     return entries[0]!
   }
 
+  chooseAgain(_headers: HeaderMap, _info: StreamInfo, random: number, tried: Route[]): Route {
+    const last = tried[tried.length - 1] as Route
+    let total = this.untried(tried)
+    if (total === 0) {
+      tried.splice(0, tried.length - 1)
+      total = this.untried(tried)
+    }
+    if (total === 0) return last
+    let left = random % total
+    for (let i = 0; i < this.entries.length; i++) {
+      const entry = this.entries[i] as RouteEntry
+      if (tried.includes(entry)) continue
+      left -= this.weightOf(i)
+      if (left < 0) return entry
+    }
+    return last
+  }
+
+  private untried(tried: readonly Route[]): number {
+    let total = 0
+    for (let i = 0; i < this.entries.length; i++) if (!tried.includes(this.entries[i]!)) total += this.weightOf(i)
+    return total
+  }
+
   private draw(headers: HeaderMap, info: StreamInfo, random: number, total: number): number {
     if (this.hashPolicy !== null) {
       const hash = this.hashPolicy.hash(headers, info, noCookie)
@@ -104,7 +137,10 @@ export function compileWeightedClusters(
     })
     return undefined
   }
-  const entries = clusters.map((cluster, i) => compileCluster(cluster, base, scope, path.field('clusters').index(i)))
+  const again = new LateClusterChoice()
+  const entries = clusters.map((cluster, i) =>
+    compileCluster(cluster, { ...base, choice: again }, scope, path.field('clusters').index(i)),
+  )
   const prefix = weighted.runtimeKeyPrefix ?? ''
   const weightOf =
     prefix === ''
@@ -116,7 +152,9 @@ export function compileWeightedClusters(
   const header = weighted.headerName
   const hashPolicy = weighted.useHashPolicy === true ? base.hashPolicy : null
   const name = header === undefined || header === '' ? null : HeaderName.of(header)
-  return new WeightedChoice(entries, weightOf, name, hashPolicy)
+  const choice = new WeightedChoice(entries, weightOf, name, hashPolicy)
+  again.choice = choice
+  return choice
 }
 
 function compileCluster(

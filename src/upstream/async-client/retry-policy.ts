@@ -38,6 +38,7 @@ export function compileServiceRetryPolicy(
     baseIntervalMs,
     maxIntervalMs,
     rateLimitedBackOff: null,
+    refreshCluster: false,
     hostPredicates: [],
     hostSelectionRetryMaxAttempts: 1,
     priorityUpdateFrequency: 0,
