@@ -73,10 +73,11 @@ export function compileApiSource(
   path: ConfigPath,
 ): ApiSourcePlan['kind'] | null {
   const { diagnostics } = context
-  if (api.transportApiVersion !== 'V3') {
+  // As in Envoy, AUTO is the only one there is.
+  if (api.transportApiVersion === 'V2') {
     diagnostics.error(path.field('transport_api_version'), 'there is one version of the protocol, V3', {
       expected: 'V3',
-      found: api.transportApiVersion ?? 'AUTO',
+      found: 'V2',
     })
   }
   const kind = KINDS[api.apiType as keyof typeof KINDS]

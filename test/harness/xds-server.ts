@@ -116,6 +116,7 @@ export class XdsServer {
   private accept(call: Call, method: string, delta: boolean): void {
     if (this.refuseWith !== 0) {
       this.streams.push({} as Stream)
+      this.look()
       call.emit('error', { code: this.refuseWith, details: 'not today' })
       return
     }
@@ -154,7 +155,11 @@ export class XdsServer {
     if (stream.delta) this.noteDelta(stream, request)
     else this.noteNames(stream, request)
     if (this.answers && request.error === '') this.push(stream, kind)
-    for (const { test, resolve } of [...this.waiting]) if (test()) resolve()
+    this.look()
+  }
+
+  private look(): void {
+    for (const { test, resolve } of this.waiting) if (test()) resolve()
   }
 
   private noteNames(stream: Stream, { kind, names }: XdsRequest): void {
