@@ -3,7 +3,7 @@ import type { DataSourceJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { SdsSecretConfigJson, SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import type { CompileContext } from './compile-context.ts'
 import type { ConfigPath } from './config-path.ts'
-import { fixedSecrets, type SecretCheck, type SecretRef } from './secrets.ts'
+import { fixedSecrets, namedSecret, type SecretCheck, type SecretRef } from './secrets.ts'
 import { declareSupport } from './support.ts'
 
 declareSupport('envoy.extensions.transport_sockets.tls.v3.GenericSecret', {
@@ -48,9 +48,8 @@ export function findGenericSecret(
   context: CompileContext,
   path: ConfigPath,
 ): GenericSecret | undefined {
-  const { sdsConfig } = json
-  const file = sdsConfig?.pathConfigSource?.path ?? sdsConfig?.path ?? null
-  const origin = { kind: 'genericSecret', name: json.name ?? '', file } as const
+  const origin = namedSecret('genericSecret', json, context, path)
+  if (origin === null) return undefined
   const ref = (context.secrets ?? fixedSecrets).find(origin, check, context, path)
   return ref === undefined ? undefined : new GenericSecret(ref)
 }

@@ -1,17 +1,38 @@
 // Secrets: certificates with keys, authorities to trust, keys of session tickets, passwords. They may be replaced
 // while traffic runs, so whoever uses one asks for it here and hears of newer ones.
-import type { SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
+import type { SdsSecretConfigJson, SecretJson } from '#api/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import type { CompileContext } from './compile-context.ts'
 import type { ConfigPath } from './config-path.ts'
+import { type ConfigSourcePlan, compileConfigSource } from './config-source.ts'
 import { Diagnostics } from './diagnostics.ts'
 import { inlineDataSources } from './inline-data-sources.ts'
 
 export type SecretKind = 'tlsCertificate' | 'validationContext' | 'sessionTicketKeys' | 'genericSecret'
 
-/** Where a secret comes from: written in place, named among the static ones (`file` null), or in a file of its own. */
+/** Where a secret comes from: written in place, named among the static ones (`file` null), in a file of its own, or a server. */
 export type SecretOrigin =
   | { readonly kind: SecretKind; readonly secret: SecretJson }
   | { readonly kind: SecretKind; readonly name: string; readonly file: string | null }
+  | DiscoveredSecretOrigin
+
+export interface DiscoveredSecretOrigin {
+  readonly kind: SecretKind
+  readonly name: string
+  readonly source: ConfigSourcePlan
+}
+
+/** The origin that SdsSecretConfig names; null after a diagnostic. */
+export function namedSecret(
+  kind: SecretKind,
+  { name = '', sdsConfig }: SdsSecretConfigJson,
+  context: CompileContext,
+  path: ConfigPath,
+): SecretOrigin | null {
+  if (sdsConfig === undefined) return { kind, name, file: null }
+  const source = compileConfigSource(sdsConfig, context, path.field('sds_config'))
+  if (source === null) return null
+  return source.kind === 'file' ? { kind, name, file: source.file } : { kind, name, source }
+}
 
 /** Told when a newer secret is in force. */
 export interface SecretUser {

@@ -5,6 +5,7 @@ import type { ClusterDirectory, ClusterUpdate } from '../upstream/index.ts'
 import type { ResourceUpdate, RouteUpdate, UpdateFailure } from './messages.ts'
 import type { ClusterChange, ResourceChange, ResourceStore } from './resource-store.ts'
 import type { RouteDiscovery } from './route-discovery.ts'
+import type { DiscoveredSecret } from './secrets/discovered-secret.ts'
 import type { SecretHub } from './secrets/secret-hub.ts'
 import { secretUpdates } from './secrets/worker-secrets.ts'
 import type { ServerStats } from './server-stats.ts'
@@ -12,6 +13,12 @@ import { shareResources } from './shared-resources.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 const logger = log('config')
+
+interface Readiness {
+  readonly ready: Promise<unknown>
+  /** Whether that is all, or some has not come in time. */
+  readonly answered: Promise<boolean>
+}
 
 type ListenerChange = ResourceChange & { kind: 'listener' }
 
@@ -33,7 +40,12 @@ export class ChangeApplier {
   private batch: ResourceUpdate[] | null = null
   private live = false
   /** Listeners that wait for their routes: what is settled when each is open or has gone. */
-  private readonly opening = new Map<string, { readonly change: ListenerChange; readonly done: Promise<void> }>()
+  private readonly opening = new Map<string, { readonly change: ListenerChange; readonly done: Promise<unknown> }>()
+
+  private readonly withoutSecrets = new Map<
+    string,
+    { readonly change: ClusterChange; readonly awaited: readonly DiscoveredSecret[] }
+  >()
 
   /** `server` is asked when there is something to apply. */
   constructor(server: () => ChangingServer) {
@@ -50,7 +62,7 @@ export class ChangeApplier {
   async apply(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]> {
     const { pool, clusters: directory, secrets, routes: discovery, resources, serverStats } = this.server()
     const clusters = changes.filter(change => change.kind === 'cluster')
-    const before = this.collect(() => this.addClusters(clusters, isStatic))
+    const before = this.collect(() => this.addClusters(this.withSecrets(clusters, isStatic), isStatic))
     await pool.apply([...secretUpdates(secrets.takeFresh()), ...before])
     const listeners = changes.flatMap(change => (change.kind === 'listener' ? (change.resource ?? []) : []))
     // Listeners open once the clusters behind them have hosts.
@@ -63,6 +75,32 @@ export class ChangeApplier {
     const failures = await pool.apply([...routes, ...others, ...gone, ...after])
     for (const { name } of failures) if (resources.listeners.has(name)) serverStats.listenerEvent('create_failure')
     return failures
+  }
+
+  /** The clusters whose secrets are there; the others follow when theirs have come, and are not in use before. */
+  private withSecrets(changes: readonly ClusterChange[], isStatic: boolean): readonly ClusterChange[] {
+    const { secrets, resources } = this.server()
+    return changes.filter(change => {
+      const { name, cluster } = change
+      this.withoutSecrets.delete(name)
+      if (cluster === null) return true
+      const awaited = secrets.awaitedBy(cluster.resource)
+      if (awaited.length === 0) return true
+      resources.noteCluster(change, isStatic, false)
+      this.withoutSecrets.set(name, { change, awaited })
+      void Promise.all(awaited.map(({ whenArrived }) => whenArrived)).then(() => {
+        if (this.withoutSecrets.get(name)?.change !== change) return
+        this.withoutSecrets.delete(name)
+        this.addClusters([change], isStatic)
+      })
+      return false
+    })
+  }
+
+  /** Settles when the secrets of all clusters have come, or not in time. */
+  async secretsAnswered(): Promise<void> {
+    const awaited = [...this.withoutSecrets.values()].flatMap(({ awaited }) => awaited)
+    await Promise.all(awaited.map(({ whenAnswered }) => whenAnswered))
   }
 
   private addClusters(changes: readonly ClusterChange[], isStatic: boolean): void {
@@ -81,6 +119,7 @@ export class ChangeApplier {
     const { clusters, resources } = this.server()
     for (const change of changes) {
       if (change.cluster !== null) continue
+      this.withoutSecrets.delete(change.name)
       clusters.remove(change.name)
       resources.noteCluster(change, false)
     }
@@ -135,16 +174,26 @@ export class ChangeApplier {
     return [resources.note(change, isStatic)]
   }
 
-  private whenReady(listener: ListenerJson): Promise<unknown> | null {
-    return this.server().routes.whenReady(listener)
+  /** Null: a listener has all that it asks for. */
+  private whenReady(listener: ListenerJson): Readiness | null {
+    const { routes, secrets } = this.server()
+    const awaited = secrets.awaitedBy(listener)
+    const tables = routes.whenReady(listener)
+    if (tables === null && awaited.length === 0) return null
+    return {
+      ready: Promise.all([tables, ...awaited.map(({ whenArrived }) => whenArrived)]),
+      answered: Promise.all([tables, ...awaited.map(({ whenAnswered }) => whenAnswered)]).then(() =>
+        awaited.every(({ arrived }) => arrived),
+      ),
+    }
   }
 
-  private warm(change: ListenerChange, isStatic: boolean, ready: Promise<unknown>): void {
+  private warm(change: ListenerChange, isStatic: boolean, { ready, answered }: Readiness): void {
     const { name, resource, version = '' } = change
     const { warmingListeners } = this.server().resources
     warmingListeners.set(name, { resource: resource as ListenerJson, isStatic, version, lastUpdatedMs: Date.now() })
     const done = ready.then(() => this.open(change, isStatic))
-    this.opening.set(name, { change, done })
+    this.opening.set(name, { change, done: answered.then(complete => (complete ? done : null)) })
   }
 
   /** What a listener has waited for is there. */
@@ -163,8 +212,8 @@ export class ChangeApplier {
     logger.error(`listener '${name}' cannot be opened`, { reason: failures[0]?.message ?? '' })
   }
 
-  /** Settles when no listener waits any more. */
+  /** Settles when no listener waits any more, but for those whose secrets have not come in time. */
   async listenersOpen(): Promise<void> {
-    while (this.opening.size > 0) await Promise.all(Array.from(this.opening.values(), ({ done }) => done))
+    await Promise.all(Array.from(this.opening.values(), ({ done }) => done))
   }
 }

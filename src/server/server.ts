@@ -23,7 +23,7 @@ import {
   type StatsView,
 } from '../observability/index.ts'
 import { type AsyncClient, ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
-import { DiscoverySubscriptions, FileSubscriptions, nodeMessage } from '../xds/index.ts'
+import type { DiscoverySubscriptions } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { AdminTap } from './admin-tap.ts'
 import { ChangeApplier } from './apply-changes.ts'
@@ -37,13 +37,15 @@ import { mainThread } from './main-thread.ts'
 import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { OverloadManager } from './overload/overload-manager.ts'
-import { listenerName, type ResourceChange, ResourceStore } from './resource-store.ts'
+import { type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
 import { secretUpdates } from './secrets/worker-secrets.ts'
 import { ServerDiscovery } from './server-discovery.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
+import { startResources } from './start-resources.ts'
 import { startWorkers } from './start-workers.ts'
+import { makeSubscriptions } from './subscriptions.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 const logger = log('main')
@@ -83,9 +85,8 @@ export class Server {
   private overload: OverloadManager | null = null
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
-  private readonly changes: ChangeApplier
+  readonly changes: ChangeApplier
   private mainClusters: MainClusters | null = null
-  private node: object | null = null
   private resumeClusters: (() => void) | null = null
   private readonly runtimeFiles = new WatchedFiles()
   private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
@@ -106,7 +107,13 @@ export class Server {
         return currentRuntime()
       },
     }
-    this.subscriptions = this.makeSubscriptions()
+    this.subscriptions = makeSubscriptions({
+      options,
+      stats: this.stats,
+      client: () => this.client(),
+      configuration: () => this.configuration!,
+      onUnknownField: () => this.serverStats.unknownDynamicField(),
+    })
     this.clusters = new ClusterDirectory({
       subscriptions: this.subscriptions,
       workers: this.concurrency,
@@ -168,30 +175,6 @@ export class Server {
       setLogFlushInterval(this.ownThread, this.options.fileFlushIntervalMs)
     }
     return this.ownThread
-  }
-
-  private makeSubscriptions(): DiscoverySubscriptions {
-    const { rejectUnknownDynamicFields: reject, ignoreUnknownDynamicFields: ignore } = this.options
-    const onUnknownField = (finding: string): void => {
-      if (ignore) return
-      log('config').warn(`a field without meaning: ${finding}`)
-      this.serverStats.unknownDynamicField()
-    }
-    return new DiscoverySubscriptions({
-      files: new FileSubscriptions({ rejectUnknownFields: reject, onUnknownField }),
-      stats: this.stats,
-      environment: {
-        client: () => this.client(),
-        schedule: (ms, callback) => {
-          const timer = setTimeout(callback, ms)
-          return () => clearTimeout(timer)
-        },
-        random: Math.random,
-        unknownFields: { reject, onUnknownField },
-        node: () => (this.node ??= nodeMessage(this.configuration!.node)),
-      },
-      ads: () => this.configuration!.bootstrap.dynamicResources?.adsConfig,
-    })
   }
 
   /** Main's own way to static clusters. */
@@ -281,7 +264,7 @@ export class Server {
     this.state = 'INITIALIZING'
     const adminProblem = await this.startAdmin(configuration)
     if (adminProblem !== null) return adminProblem
-    const problem = await this.startResources(configuration)
+    const problem = await startResources(configuration, this)
     if (problem !== null) return problem
     this.changes.goLive()
     this.state = this.healthChecksFail ? 'DRAINING' : 'LIVE'
@@ -292,27 +275,6 @@ export class Server {
       concurrency: this.concurrency,
       startMs: Math.round(performance.now() - this.startedMs),
     })
-    return null
-  }
-
-  /** Clusters first: those that others are asked for from, then what they tell of, then listeners. */
-  private async startResources(configuration: Configuration): Promise<string | null> {
-    const changes = staticChanges(configuration)
-    const isPrimary = ({ kind, name }: ResourceChange): boolean => kind === 'cluster' && this.isPrimaryCluster(name)
-    const isEds = ({ kind, name }: ResourceChange): boolean => kind === 'cluster' && !this.isPrimaryCluster(name)
-    const isListener = ({ kind }: ResourceChange): boolean => kind === 'listener'
-    if (changes.some(isEds) || configuration.cds !== null) {
-      await this.applyChanges(changes.filter(isPrimary), true)
-      await this.clusters.ready()
-      await this.applyChanges(changes.filter(isEds), true)
-      if (configuration.cds !== null) await this.discovery.startClusters(configuration.cds)
-    }
-    await this.clusters.ready()
-    const started = changes.some(isEds) || configuration.cds !== null
-    const failures = await this.applyChanges(started ? changes.filter(isListener) : changes, true)
-    if (failures.length > 0) return failureText(failures)
-    if (configuration.lds !== null) await this.discovery.startListeners(configuration.lds)
-    await this.changes.listenersOpen()
     return null
   }
 
@@ -493,20 +455,4 @@ export class Server {
 function localClusterName({ clusterManager }: BootstrapJson): string | null {
   const name = clusterManager?.localClusterName ?? ''
   return name === '' ? null : name
-}
-
-function staticChanges({ bootstrap, clusterPlans }: Configuration): readonly ResourceChange[] {
-  const { clusters = [], listeners = [] } = bootstrap.staticResources ?? {}
-  return [
-    ...clusters.map((resource, i) => {
-      const plan = clusterPlans[i]!
-      return { kind: 'cluster' as const, name: plan.name, cluster: { resource, plan } }
-    }),
-    ...listeners.map(resource => ({ kind: 'listener' as const, name: listenerName(resource), resource })),
-  ]
-}
-
-/** Every worker reports the same failure, which is to be read once. */
-function failureText(failures: readonly UpdateFailure[]): string {
-  return [...new Set(failures.map(({ name, message }) => `listener '${name}': ${message}`))].join('; ')
 }

@@ -19,15 +19,13 @@ import { DnsCaches } from './dns-cache/dns-caches.ts'
 import type { DnsCacheRequest } from './dns-cache/messages.ts'
 import { EdsCluster } from './eds/eds-cluster.ts'
 import { EdsStats } from './eds/eds-stats.ts'
-import { explainBalancing } from './explain/explain-balancing.ts'
-import { breakerRoom, type ClusterExplanation, explainHost } from './explain/explain-cluster.ts'
-import { aggregateSet, hostSetOnMain } from './explain/host-set-on-main.ts'
+import type { ClusterExplanation } from './explain/explain-cluster.ts'
+import { explainEntry } from './explain/explain-entry.ts'
 import type { Locality } from './host.ts'
 import { HostCellReader, type HostCellsReport } from './host-cells.ts'
 import type { HostDiscovery } from './host-discovery.ts'
 import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
-import type { HostSet } from './host-set/host-set.ts'
 import { HostWatch } from './host-watch.ts'
 import { LimitsMemory } from './limits-memory.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
@@ -72,8 +70,6 @@ export interface ClusterDirectoryOptions {
 }
 
 const NONE: ReadonlySet<string> = new Set()
-
-const PANIC_KEY = 'upstream.healthy_panic_threshold'
 
 const systemSchedule: Schedule = (ms, callback) => {
   const timer = setTimeout(callback, ms).unref()
@@ -483,41 +479,7 @@ export class ClusterDirectory implements HostReports {
    * `localClusterName`: the cluster that it is a host of itself.
    */
   explain(name: string, here: Locality | null, localClusterName: string | null): ClusterExplanation | undefined {
-    const entry = this.entries.get(name)
-    if (entry === undefined) return undefined
-    const { balancer: plan, healthyPanicThreshold } = entry
-    const panicThreshold = this.options.runtime.snapshot.getNumber(PANIC_KEY, healthyPanicThreshold)
-    const set =
-      plan.kind === 'aggregate'
-        ? aggregateSet(plan.clusters.flatMap(part => this.hostSetOf(part, here) ?? []))
-        : (this.hostSetOf(name, here) as HostSet)
-    const local = localClusterName === null || localClusterName === name ? null : this.hostSetOf(localClusterName, here)
-    const balancing = explainBalancing({ plan, set, local, panicThreshold })
-    const outliers = entry.watch?.outliers ?? null
-    return {
-      ...balancing,
-      name,
-      breakers: breakerRoom(entry.limitsPlan, entry.limits, this.options.runtime),
-      outliers:
-        outliers === null
-          ? null
-          : {
-              hosts: outliers.hosts.size,
-              ejected: outliers.ejected,
-              maxEjectionPercent: outliers.maxEjectionPercent,
-            },
-      hosts: balancing.hosts.map(host => {
-        const own = this.entries.get(host.cluster)
-        const outliers = own?.watch?.outliers ?? null
-        return explainHost(host, own?.members.get(host.key), outliers, own?.hostLimits ?? [null, null])
-      }),
-    }
-  }
-
-  private hostSetOf(name: string, here: Locality | null): HostSet | null {
-    const entry = this.entries.get(name)
-    if (entry === undefined) return null
-    return hostSetOnMain(name, assignmentOf(entry, resourceOf(entry)), entry.members, here)
+    return explainEntry(name, { entries: this.entries, runtime: this.options.runtime, here, localClusterName })
   }
 }
 

@@ -4,15 +4,20 @@ import {
   type CompileContext,
   ConfigPath,
   Diagnostics,
+  type DiscoveredSecretOrigin,
   inlineSecret,
+  type Refusal,
   type SecretCheck,
   type SecretGroup,
   type SecretKind,
   type SecretOrigin,
   type SecretRef,
   type Secrets,
+  type Subscriptions,
 } from '../../config/index.ts'
 import { log, type StatStore } from '../../observability/index.ts'
+import { namedSecrets } from './awaited-secrets.ts'
+import { DiscoveredSecret } from './discovered-secret.ts'
 import { secretInFile } from './read-secret.ts'
 import { SecretEntry } from './secret-entry.ts'
 import { SecretStats } from './secret-stats.ts'
@@ -30,6 +35,8 @@ interface HubEntry {
   stats: SecretStats | null
   /** Why the newest version is not in force; null: it is. */
   problem: string | null
+  /** Null: it comes from no server. */
+  readonly discovered: DiscoveredSecret | null
 }
 
 interface Resolved {
@@ -57,6 +64,8 @@ export class SecretHub implements Secrets {
   private readonly watched = new WatchedFiles()
   private fresh: SecretUpdate[] = []
   private stats: StatStore | null = null
+  private subscriptions: Subscriptions | null = null
+  private publish: (updates: readonly SecretUpdate[]) => void = () => {}
   readonly groups: SecretGroup[] = []
   readonly seed = crypto.getRandomValues(new Uint8Array(32))
 
@@ -68,12 +77,13 @@ export class SecretHub implements Secrets {
     const key = secretKey(origin)
     const known = this.entries.get(key)
     if (known !== undefined) return known.ref
+    if ('source' in origin) return this.awaitSecret(key, origin, check, context)
     const files = new Set<string>()
     const found = this.resolve(origin, context, path, files)
     if (found === undefined || !check(found.secret, context, path)) return undefined
     const { secret, source } = found
     const name = 'name' in origin ? origin.name : ''
-    const fromFile = 'name' in origin && origin.file !== null
+    const fromFile = 'file' in origin && origin.file !== null
     const entry: HubEntry = {
       ref: new SecretEntry(name, fromFile, secret),
       origin,
@@ -83,12 +93,76 @@ export class SecretHub implements Secrets {
       files,
       stats: this.statsOf(origin),
       problem: null,
+      discovered: null,
     }
     entry.stats?.accepted(Date.now())
     for (const file of files) this.watched.add(file)
     this.entries.set(key, entry)
     this.fresh.push({ key, name, fromFile, secret })
     return entry.ref
+  }
+
+  /** A secret that is empty until its server has sent it: nothing may be in use before that. */
+  private awaitSecret(
+    key: string,
+    origin: DiscoveredSecretOrigin,
+    check: SecretCheck,
+    context: CompileContext,
+  ): SecretRef {
+    const discovered = new DiscoveredSecret(origin, secret => this.takeDiscovered(key, secret))
+    const entry: HubEntry = {
+      ref: new SecretEntry(origin.name, true, {}),
+      origin,
+      check,
+      context,
+      source: {},
+      files: new Set(),
+      stats: null,
+      problem: null,
+      discovered,
+    }
+    this.entries.set(key, entry)
+    if (this.stats !== null && this.subscriptions !== null) discovered.start(this.stats, this.subscriptions)
+    return entry.ref
+  }
+
+  private takeDiscovered(key: string, source: SecretJson): Refusal {
+    const entry = this.entries.get(key) as HubEntry
+    const before = entry.source
+    entry.source = source
+    const read = this.readAgain(entry)
+    if ('problem' in read) {
+      // The files of the last good one are still watched.
+      entry.source = before
+      entry.problem = read.problem
+      return read.problem
+    }
+    this.takeOver(entry, read)
+    const { ref } = entry
+    if (JSON.stringify(read.secret) === JSON.stringify(ref.current)) return null
+    ref.replace(read.secret)
+    this.publish([{ key, name: ref.name, fromFile: ref.fromFile, secret: read.secret }])
+    return null
+  }
+
+  private takeOver(entry: HubEntry, { files, source }: Read): void {
+    entry.problem = null
+    entry.files = files
+    entry.source = source
+    for (const file of files) this.watched.add(file)
+  }
+
+  get awaitsAny(): boolean {
+    for (const { discovered } of this.entries.values()) if (discovered?.arrived === false) return true
+    return false
+  }
+
+  /** The secrets of servers that `resource` names and that have not come yet. */
+  awaitedBy(resource: object): readonly DiscoveredSecret[] {
+    const awaited = [...this.entries.values()].filter(({ discovered }) => discovered?.arrived === false)
+    if (awaited.length === 0) return []
+    const named = new Set(Array.from(namedSecrets(resource), ({ name }) => name ?? ''))
+    return awaited.flatMap(({ ref, discovered }) => (named.has(ref.name) && discovered !== null ? discovered : []))
   }
 
   private resolve(
@@ -99,6 +173,10 @@ export class SecretHub implements Secrets {
   ): Resolved | undefined {
     const onFile = (file: string): void => void files.add(file)
     if ('secret' in origin) return resolved(origin.kind, origin.secret, context, path, onFile)
+    if ('source' in origin) {
+      const received = this.entries.get(secretKey(origin))?.source ?? {}
+      return this.ofKind(received, origin, context, path, onFile)
+    }
     if (origin.file === null) {
       const secret = this.statics.get(origin.name)
       if (secret !== undefined) return this.ofKind(secret, origin, context, path, onFile)
@@ -153,12 +231,10 @@ export class SecretHub implements Secrets {
   /** All secrets as they stand: for workers that begin. */
   snapshot(): readonly SecretUpdate[] {
     this.fresh = []
-    return Array.from(this.entries, ([key, { ref }]) => ({
-      key,
-      name: ref.name,
-      fromFile: ref.fromFile,
-      secret: ref.current,
-    }))
+    return [...this.entries].flatMap(([key, { ref, discovered }]) => {
+      if (discovered?.arrived === false) return []
+      return { key, name: ref.name, fromFile: ref.fromFile, secret: ref.current }
+    })
   }
 
   /** Secrets that workers have not been told of. */
@@ -171,6 +247,7 @@ export class SecretHub implements Secrets {
   /** Begins to watch files; `publish` sends newer secrets to all workers. */
   start(stats: StatStore, publish: (updates: readonly SecretUpdate[]) => void): void {
     this.stats = stats
+    this.publish = publish
     for (const entry of this.entries.values()) {
       entry.stats ??= this.statsOf(entry.origin)
       entry.stats?.accepted(Date.now())
@@ -181,13 +258,21 @@ export class SecretHub implements Secrets {
     })
   }
 
+  /** Servers can be asked from now on. */
+  discover(subscriptions: Subscriptions): void {
+    this.subscriptions = subscriptions
+    if (this.stats === null) return
+    for (const { discovered } of this.entries.values()) discovered?.start(this.stats, subscriptions)
+  }
+
   private statsOf(origin: SecretOrigin): SecretStats | null {
-    if (this.stats === null || 'secret' in origin || origin.file === null) return null
+    if (this.stats === null || !('file' in origin) || origin.file === null) return null
     return new SecretStats(this.stats, origin.name)
   }
 
   stop(): void {
     this.watched.stop()
+    for (const { discovered } of this.entries.values()) discovered?.stop()
   }
 
   private reload(changed: ReadonlySet<string>): readonly SecretUpdate[] {
@@ -201,10 +286,7 @@ export class SecretHub implements Secrets {
         logger.warn('a changed secret is not used, the last good one stays', this.describe(entry))
         continue
       }
-      entry.problem = null
-      entry.files = read.files
-      entry.source = read.source
-      for (const file of read.files) this.watched.add(file)
+      this.takeOver(entry, read)
       if (JSON.stringify(read.secret) === JSON.stringify(entry.ref.current)) continue
       entry.stats?.accepted(Date.now())
       entry.ref.replace(read.secret)

@@ -3,6 +3,7 @@ import {
   type CompileContext,
   type ConfigPath,
   fixedSecrets,
+  namedSecret,
   type SecretCheck,
   type SecretKind,
   type SecretRef,
@@ -27,7 +28,6 @@ export function byName(
   context: CompileContext,
   path: ConfigPath,
 ): SecretRef | undefined {
-  const { sdsConfig } = json
-  const file = sdsConfig?.pathConfigSource?.path ?? sdsConfig?.path ?? null
-  return (context.secrets ?? fixedSecrets).find({ kind, name: json.name ?? '', file }, check, context, path)
+  const origin = namedSecret(kind, json, context, path)
+  return origin === null ? undefined : (context.secrets ?? fixedSecrets).find(origin, check, context, path)
 }
