@@ -69,6 +69,8 @@ export class SotwMux extends Mux<SotwResponse, SotwState> {
     const bodies = this.noteTtl(state, decoded)
     const onlyHeartbeats = bodies.length === 0 && decoded.length > 0
     const refusal = onlyHeartbeats ? null : await this.deliver(state, this.setOf(state, decoded, versionInfo))
+    // Of all there are, what is not named has gone already.
+    if (!onlyHeartbeats && state.wanted() === null) state.ttl.retain(new Set(decoded.map(({ name }) => name)))
     if (refusal === null) state.version = versionInfo
     return refusal
   }
