@@ -56,6 +56,8 @@ export { type OAuthTokens, printable, readOAuthTokens, type TokenAnswer, type To
 export { originalUri } from './original-uri.ts'
 export { overwriteHeader } from './overwrite-header.ts'
 export { urlEncode } from './percent-encoding.ts'
+export { compileHashPolicy } from './policies/hash-policy.ts'
+export { compileRetryPolicy } from './policies/retry-policy.ts'
 export { PreparedLine } from './prepared-line.ts'
 export * from './rate-limit-descriptors/index.ts'
 export * from './rbac/index.ts'

@@ -34,7 +34,8 @@ function context(retryPolicy: object | null, route: object = {}, info: StreamInf
   const policy = retryPolicy === null ? {} : { retryPolicy: { retryOn: '5xx', ...retryPolicy } }
   const compiled = table(routes({ cluster: 'c', ...policy, ...route }))
   const headers = head({})
-  return new RouterLoadBalancerContext(compiled.route(headers, info, 0) as Route, headers, info)
+  const found = compiled.route(headers, info, 0) as Route
+  return new RouterLoadBalancerContext(found, { retryPolicy: null, hashPolicy: null }, headers, info)
 }
 
 const lb = (fields: object) => ({ metadata: { filterMetadata: { 'envoy.lb': fields } } })

@@ -1,14 +1,26 @@
-import type { HeaderMap, HostPredicate, Route } from '../http/index.ts'
+import type { HeaderMap, HostPredicate, RetryPolicyPlan, Route } from '../http/index.ts'
 import type { StreamInfo } from '../observability/index.ts'
-import { type Host, type HostSet, LoadBalancerContext, loadAvoiding, type PriorityLoad } from '../upstream/index.ts'
+import {
+  type ClusterPlan,
+  type Host,
+  type HostSet,
+  LoadBalancerContext,
+  loadAvoiding,
+  type PriorityLoad,
+} from '../upstream/index.ts'
+
+/** What a cluster says in place of its routes. */
+type ClusterPolicies = Pick<ClusterPlan, 'retryPolicy' | 'hashPolicy'>
 
 const NO_PREDICATES: readonly HostPredicate[] = []
 
 /** What a request tells the balancer: its hash, the subset it wants, and which hosts it has already tried. */
 export class RouterLoadBalancerContext extends LoadBalancerContext {
   private route: Route
+  private cluster: ClusterPolicies
   private readonly headers: HeaderMap
   private readonly info: StreamInfo
+  private readonly retryPolicy: RetryPolicyPlan | null
   private readonly predicates: readonly HostPredicate[]
   private hashKnown = false
   private cachedHash: bigint | null = null
@@ -22,19 +34,21 @@ export class RouterLoadBalancerContext extends LoadBalancerContext {
   /** `set-cookie` value that a hash policy wants in the response. */
   cookie: string | null = null
 
-  constructor(route: Route, headers: HeaderMap, info: StreamInfo) {
+  constructor(route: Route, cluster: ClusterPolicies, headers: HeaderMap, info: StreamInfo) {
     super()
     this.route = route
+    this.cluster = cluster
+    this.retryPolicy = cluster.retryPolicy ?? route.retryPolicy
     this.headers = headers
     this.info = info
-    this.predicates = route.retryPolicy?.hostPredicates ?? NO_PREDICATES
+    this.predicates = this.retryPolicy?.hostPredicates ?? NO_PREDICATES
   }
 
   override get hash(): bigint | null {
     if (!this.hashKnown) {
       this.hashKnown = true
       this.cachedHash =
-        this.route.hashPolicy?.hash(this.headers, this.info, value => {
+        (this.cluster.hashPolicy ?? this.route.hashPolicy)?.hash(this.headers, this.info, value => {
           this.cookie = value
         }) ?? null
     }
@@ -52,12 +66,14 @@ export class RouterLoadBalancerContext extends LoadBalancerContext {
   }
 
   override get hostSelectionAttempts(): number {
-    return this.predicates.length === 0 ? 0 : (this.route.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0)
+    return this.predicates.length === 0 ? 0 : (this.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0)
   }
 
   /** The request goes on to another cluster. */
-  moveTo(route: Route): void {
+  moveTo(route: Route, cluster: ClusterPolicies): void {
     this.route = route
+    this.cluster = cluster
+    this.hashKnown = false
     this.match = undefined
   }
 
@@ -73,7 +89,7 @@ export class RouterLoadBalancerContext extends LoadBalancerContext {
 
   /** envoy.retry_priorities.previous_priorities: after every `updateFrequency` tries, priorities tried are left out. */
   override priorityLoad(set: HostSet, load: PriorityLoad): PriorityLoad {
-    const every = this.route.retryPolicy?.priorityUpdateFrequency ?? 0
+    const every = this.retryPolicy?.priorityUpdateFrequency ?? 0
     const count = this.tried.length - this.roundStart
     if (every === 0 || count < every) return load
     if (count % every === 0 && this.retryLoadFor !== this.tried.length) {

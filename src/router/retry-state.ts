@@ -118,7 +118,7 @@ export class RetryState {
     thread: ThreadContext,
     refresher: ClusterRefresher,
   ): RetryState | null {
-    const policy = route.retryPolicy
+    const policy = cluster.plan.retryPolicy ?? route.retryPolicy
     let retryOn = policy?.retryOn ?? 0
     let remaining = policy?.numRetries ?? 1
     const statusCodes = [...(policy?.retriableStatusCodes ?? [])]

@@ -282,25 +282,26 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
     this.triedRoutes.push(this.route)
     const random = Math.floor(this.thread.random() * 2 ** 32)
     this.route = this.route.refreshed(headers, info, random, this.triedRoutes)
-    this.context?.moveTo(this.route)
     const cluster = this.findCluster(this.route, headers)
     this.clusterGone = cluster === undefined
     info.upstreamCluster = cluster?.observabilityName ?? null
     info.clusterMetadata = cluster?.plan.metadata ?? null
     if (cluster === undefined) return null
     this.cluster = cluster
+    this.context?.moveTo(this.route, cluster.plan)
     return cluster
   }
 
   private chooseHost(cluster: Cluster, route: Route): Host | null {
     if (this.context === null && !this.hasWishes(cluster, route)) return cluster.chooseHost(null)
-    this.context ??= new RouterLoadBalancerContext(route, this.headers as HeaderMap, this.info)
+    this.context ??= new RouterLoadBalancerContext(route, cluster.plan, this.headers as HeaderMap, this.info)
     return cluster.chooseHost(this.context)
   }
 
   /** Whether the balancer can learn anything from this request. */
   private hasWishes(cluster: Cluster, route: Route): boolean {
     if (route.hashPolicy !== null || route.metadataMatch !== null || route.retryPolicy !== null) return true
+    if (cluster.plan.hashPolicy !== null || cluster.plan.retryPolicy !== null) return true
     return cluster.readsRequests || this.info.upstreamOverrideHost !== null
   }
 

@@ -1,5 +1,5 @@
 import type { ConfigSourcePlan } from '../config/index.ts'
-import type { HeaderName, Http1Options, Http2Options } from '../http/index.ts'
+import type { HashPolicyPlan, HeaderName, Http1Options, Http2Options, RetryPolicyPlan } from '../http/index.ts'
 import type { AddressOrder, ConnectOptions, UpstreamTransportSocketPlan } from '../net/index.ts'
 import type { BalancerPlan } from './balancer-plan.ts'
 import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
@@ -90,6 +90,9 @@ export interface ClusterPlan {
   /** 0: unlimited. */
   readonly maxRequestsPerConnection: number
   /** 0: never. */
+  /** In place of those of routes; null: theirs count. */
+  readonly retryPolicy: RetryPolicyPlan | null
+  readonly hashPolicy: HashPolicyPlan | null
   readonly idleTimeoutMs: number
   /** 0: never. */
   readonly maxConnectionDurationMs: number

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { xxHash64 } from '../../base/index.ts'
 import { ConfigPath } from '../../config/index.ts'
-import { compileHashPolicy } from './hash-policy.ts'
+import { compileHashPolicy } from '../../http/index.ts'
 import { compileContext, head, type RequestLines, streamInfo } from './testing.ts'
 
 function hashed(

@@ -8,16 +8,20 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import { compileRateLimits, type HeaderMap, pathLength } from '../../http/index.ts'
+import {
+  compileHashPolicy,
+  compileRateLimits,
+  compileRetryPolicy,
+  type HeaderMap,
+  pathLength,
+} from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { clusterHeaderName } from './cluster-check.ts'
-import { compileHashPolicy } from './hash-policy.ts'
 import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { compileHostRewrite, formatted } from './host-rewrite.ts'
 import { compileInternalRedirect } from './internal-redirect-policy.ts'
 import { lbMetadata } from './metadata.ts'
 import { type PathRewrite, prefixRewrite, regexRewrite } from './path-rewrite.ts'
-import { compileRetryPolicy } from './retry-policy.ts'
 import type { RouteEntryFields, RoutePathRewrite } from './route-entry.ts'
 import type { RouteMatcher } from './route-match.ts'
 import { compileShadowPolicies } from './shadow-policy.ts'

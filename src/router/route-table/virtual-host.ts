@@ -5,6 +5,7 @@ import {
   compileHeaderMatchers,
   compileMutationLevel,
   compileRateLimits,
+  compileRetryPolicy,
   type HeaderMap,
   type Route,
   type VirtualClusterPlan,
@@ -17,7 +18,6 @@ import { withDeprecatedCors } from './deprecated-cors.ts'
 import { compileHedgeOnPerTryTimeout } from './hedge-policy.ts'
 import { httpsRedirectRoute } from './https-redirect-route.ts'
 import { compilePerFilterConfigs } from './per-filter-config.ts'
-import { compileRetryPolicy } from './retry-policy.ts'
 import { bufferLimit, type CompiledRoute, compileRoute } from './route.ts'
 import { RouteIndex } from './route-index.ts'
 import { compileRouteTree, type RouteSelector } from './route-tree.ts'

@@ -8,12 +8,16 @@ import type {
 import type { HttpProtocolOptionsJson } from '#api/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, typeName } from '../../config/index.ts'
 import {
+  compileHashPolicy,
   compileHttp1Options,
   compileHttp2Options,
+  compileRetryPolicy,
+  type HashPolicyPlan,
   HeaderName,
   type Http1Options,
   type Http2Options,
   headLimits,
+  type RetryPolicyPlan,
 } from '../../http/index.ts'
 import type { ClusterPlan, ServerNamePlan } from '../cluster-plan.ts'
 
@@ -29,13 +33,13 @@ declareSupport(TYPE, {
     'auto_config',
     'outlier_detection',
     'upstream_http_protocol_options',
+    'hash_policy',
+    'retry_policy',
   ],
   refused: {
     http_filters: 'upstream filters come in a later release',
     header_validation_config: 'there is one header validator, as strict as the RFC',
     request_mirror_policies: ON_ROUTES,
-    hash_policy: ON_ROUTES,
-    retry_policy: ON_ROUTES,
   },
 })
 declareSupport(`${TYPE}.ExplicitHttpConfig`, {
@@ -70,9 +74,13 @@ export interface ProtocolOptions {
   readonly maxConnectionDurationMs: number
   readonly maxConnectionDurationJitter: number
   readonly maxRequestsPerConnection: number
+  /** In place of those of routes; null: theirs count. */
+  readonly retryPolicy: RetryPolicyPlan | null
+  readonly hashPolicy: HashPolicyPlan | null
 }
 
 interface Source {
+  readonly policies: Pick<HttpProtocolOptionsJson, 'retryPolicy' | 'hashPolicy'>
   readonly protocol: ClusterPlan['protocol']
   readonly names: UpstreamHttpProtocolOptionsJson | undefined
   readonly common: CommonOptionsJson | undefined
@@ -111,6 +119,7 @@ function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPat
   }
   const asDownstream = cluster.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL'
   return {
+    policies: {},
     protocol: asDownstream ? 'downstream' : cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
     names: cluster.upstreamHttpProtocolOptions,
     common: cluster.commonHttpProtocolOptions,
@@ -125,6 +134,7 @@ function typedSource(options: HttpProtocolOptionsJson, path: ConfigPath): Source
   const { explicitHttpConfig: explicit, useDownstreamProtocolConfig: downstream, autoConfig: auto } = options
   const chosen = explicit ?? downstream ?? auto
   return {
+    policies: options,
     protocol:
       downstream !== undefined
         ? 'downstream'
@@ -154,7 +164,7 @@ export function compileProtocolOptions(
   context: CompileContext,
   path: ConfigPath,
 ): ProtocolOptions {
-  const { protocol, names, common, http1, http2, path: at, commonPath } = sourceOf(cluster, context, path)
+  const { protocol, policies, names, common, http1, http2, path: at, commonPath } = sourceOf(cluster, context, path)
   // The message is that of connection managers too, where the field is honoured.
   if (common?.maxStreamDuration !== undefined) {
     context.diagnostics.error(
@@ -178,6 +188,19 @@ export function compileProtocolOptions(
     idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
     maxConnectionDurationJitter: Math.min(Number(common?.maxConnectionDurationJitter?.value ?? 0), 100) / 100,
+    ...compilePolicies(policies, context, path.field('typed_extension_protocol_options')),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
+  }
+}
+
+function compilePolicies(
+  { retryPolicy, hashPolicy }: Source['policies'],
+  context: CompileContext,
+  path: ConfigPath,
+): Pick<ProtocolOptions, 'retryPolicy' | 'hashPolicy'> {
+  return {
+    retryPolicy:
+      retryPolicy === undefined ? null : compileRetryPolicy(retryPolicy, context, path.field('retry_policy')),
+    hashPolicy: compileHashPolicy(hashPolicy, context, path.field('hash_policy')),
   }
 }

@@ -1,4 +1,4 @@
-// RouteAction.hash_policy: a 64-bit hash of the request for consistent-hash load balancing.
+// hash_policy of routes and clusters: a 64-bit hash of the request for consistent-hash load balancing.
 import type {
   RouteAction_HashPolicy_CookieJson as CookieJson,
   RouteAction_HashPolicyJson as HashPolicyJson,
@@ -11,15 +11,13 @@ import {
   declareSupport,
   durationMs,
 } from '../../config/index.ts'
-import {
-  cookieValue,
-  filterStateText,
-  type HashPolicyPlan,
-  type HeaderMap,
-  HeaderName,
-  queryParameter,
-} from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
+import { cookieValue } from '../cookies.ts'
+import { HeaderName } from '../header-name.ts'
+import type { HeaderMap } from '../headers.ts'
+import { queryParameter } from '../matchers/query-parameter-matcher.ts'
+import { filterStateText } from '../matching/filter-state.ts'
+import type { HashPolicyPlan } from '../route.ts'
 
 const POLICY = 'envoy.config.route.v3.RouteAction.HashPolicy'
 declareSupport(POLICY, {

@@ -3,7 +3,7 @@ import type { RetryPolicyJson } from '#api/envoy/config/route/v3/route_component
 import type { OmitHostMetadataConfigJson } from '#api/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts'
 import type { PreviousPrioritiesConfigJson } from '#api/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../../config/index.ts'
-import type { HostPredicate } from '../../http/index.ts'
+import type { HostPredicate } from '../route.ts'
 
 const HOST = 'envoy.extensions.retry.host'
 const PREVIOUS_HOSTS = `${HOST}.previous_hosts.v3.PreviousHostsPredicate`

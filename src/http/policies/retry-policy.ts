@@ -1,13 +1,10 @@
 // route.v3.RetryPolicy.
 import type { RetryPolicyJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, durationMs, int64 } from '../../config/index.ts'
-import {
-  compileHeaderMatchers,
-  compileRetryOn,
-  HeaderName,
-  type RateLimitedBackOff,
-  type RetryPolicyPlan,
-} from '../../http/index.ts'
+import { HeaderName } from '../header-name.ts'
+import { compileHeaderMatchers } from '../matchers/header-matcher.ts'
+import { compileRetryOn } from '../retry-conditions.ts'
+import type { RateLimitedBackOff, RetryPolicyPlan } from '../route.ts'
 import { compileHostPredicates, compileRetryPriority } from './retry-hosts.ts'
 
 declareSupport('envoy.config.route.v3.RetryPolicy', {
