@@ -112,6 +112,14 @@ import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/ind
 import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
+import {
+  alwaysOnSamplerFactory,
+  environmentDetectorFactory,
+  openTelemetryTracerFactory,
+  parentBasedSamplerFactory,
+  staticDetectorFactory,
+  traceIdRatioSamplerFactory,
+} from '../extensions/tracers/opentelemetry/index.ts'
 import { zipkinTracerFactory } from '../extensions/tracers/zipkin/index.ts'
 import {
   downstreamRawBufferFactory,
@@ -228,6 +236,12 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   tcpGrpcAccessLoggerFactory,
   stdoutAccessLoggerFactory,
   stderrAccessLoggerFactory,
+  alwaysOnSamplerFactory,
+  environmentDetectorFactory,
+  openTelemetryTracerFactory,
+  parentBasedSamplerFactory,
+  staticDetectorFactory,
+  traceIdRatioSamplerFactory,
   zipkinTracerFactory,
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,

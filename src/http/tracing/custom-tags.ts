@@ -3,16 +3,20 @@ import type { CustomTagJson } from '#api/envoy/type/tracing/v3/custom_tag_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
 import { compileTextFormat } from '../../net/index.ts'
-import { type CustomTag, type FormatContext, type StreamInfo, sortedFields } from '../../observability/index.ts'
+import {
+  type CustomTag,
+  type FormatContext,
+  type StreamInfo,
+  sortedFields,
+  type TagKind,
+} from '../../observability/index.ts'
 import { type Metadata, metadataReader } from '../rate-limit-descriptors/metadata-key.ts'
 
 const TAG = 'envoy.type.tracing.v3.CustomTag'
 const KIND = 'envoy.type.metadata.v3.MetadataKind'
-const TEXT_ONLY = 'tags are texts here: leave it out, or say STRING'
 
 declareSupport(TAG, {
   supported: ['tag', 'literal', 'environment', 'request_header', 'metadata', 'value', 'value_type'],
-  values: { value_type: { INT: TEXT_ONLY, DOUBLE: TEXT_ONLY, BOOL: TEXT_ONLY } },
 })
 declareSupport(`${TAG}.Literal`, { supported: ['value'] })
 declareSupport(`${TAG}.Environment`, { supported: ['name', 'default_value'] })
@@ -20,6 +24,14 @@ declareSupport(`${TAG}.Header`, { supported: ['name', 'default_value'] })
 declareSupport(`${TAG}.Metadata`, { supported: ['kind', 'metadata_key', 'default_value'] })
 declareSupport(KIND, { supported: ['request', 'route', 'cluster', 'host'] })
 for (const kind of ['Request', 'Route', 'Cluster', 'Host']) declareSupport(`${KIND}.${kind}`, { supported: [] })
+
+const KINDS: Readonly<Record<NonNullable<CustomTagJson['valueType']>, TagKind>> = {
+  UNSPECIFIED: 'text',
+  STRING: 'text',
+  INT: 'int',
+  DOUBLE: 'double',
+  BOOL: 'bool',
+}
 
 export function compileCustomTags(
   tags: readonly CustomTagJson[] | undefined,
@@ -31,7 +43,7 @@ export function compileCustomTags(
   tags?.forEach((tag, i) => {
     const name = toWireText(tag.tag ?? '')
     const value = compileValue(tag, context, path.index(i))
-    if (!byName.has(name)) byName.set(name, { name, value })
+    if (!byName.has(name)) byName.set(name, { name, kind: KINDS[tag.valueType ?? 'UNSPECIFIED'], value })
   })
   return [...byName.values()]
 }

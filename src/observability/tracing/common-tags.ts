@@ -23,7 +23,7 @@ export function setCommonTags(
   if (status === 0 || status >= 500) span.setTag('error', 'true')
   for (const tag of settings.customTags) {
     const value = tag.value(context)
-    if (value !== '') span.setTag(tag.name, value)
+    if (value !== '') span.setTag(tag.name, value, tag.kind)
   }
 }
 

@@ -1,6 +1,6 @@
 export { annotateAt, setCommonTags } from './common-tags.ts'
 export { randomHex } from './random-ids.ts'
 export { type CustomTag, RequestTrace, type TraceSettings } from './request-trace.ts'
-export type { Span, SpanStart, TraceCarrier, Tracer } from './span.ts'
+export type { Span, SpanStart, TagKind, TraceCarrier, Tracer } from './span.ts'
 export { readTraceParent, type TraceParent } from './trace-parent.ts'
 export { ClientForced, NotTraceable, Sampling, ServiceForced, type TraceReason } from './trace-reason.ts'

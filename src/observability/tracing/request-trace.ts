@@ -1,12 +1,13 @@
 // What a stream knows of its own tracing; StreamInfo has it where the connection manager traces.
 import type { FormatContext } from '../format-context.ts'
 import type { Formatter } from '../formatter.ts'
-import type { Span } from './span.ts'
+import type { Span, TagKind } from './span.ts'
 import type { TraceReason } from './trace-reason.ts'
 
 /** A tag of the configuration; '': it is left out. */
 export interface CustomTag {
   readonly name: string
+  readonly kind: TagKind
   value(context: FormatContext): string
 }
 

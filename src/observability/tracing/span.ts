@@ -7,6 +7,9 @@ export interface TraceCarrier extends HeaderLookup {
   put(name: string, value: string): void
 }
 
+/** What a tag's text stands for. */
+export type TagKind = 'text' | 'int' | 'double' | 'bool'
+
 /** One operation of a trace. Texts are as header values are: latin1, a character per byte. */
 export interface Span {
   /** In hex. */
@@ -16,8 +19,8 @@ export interface Span {
   /** It will be sent. What nobody will see is not collected: ask before making tags. */
   sampled: boolean
   setOperation(name: string): void
-  /** Replaces a tag of the same name. */
-  setTag(name: string, value: string): void
+  /** Replaces a tag of the same name. A tracer that knows texts only takes every kind for one. */
+  setTag(name: string, value: string, kind?: TagKind): void
   /** Something that happened at a moment. */
   annotate(wallMs: number, event: string): void
   /** Tells the next hop who its parent is. */
