@@ -32,6 +32,8 @@ export interface CompileContext {
   readonly trafficDirection?: TrafficDirectionJson
   /** The bootstrap's tracing provider: for connection managers that trace and name none. */
   readonly defaultTracer?: Tracing_HttpJson
+  /** The cluster that this proxy is a host of itself (cluster_manager.local_cluster_name); null or absent: none. */
+  readonly localClusterName?: string | null
   hasCluster(name: string): boolean
   /** For suggestions where a name is unknown. */
   clusterNames?(): Iterable<string>

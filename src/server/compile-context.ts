@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
 import type { NodeJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
 import {
@@ -23,12 +24,19 @@ export interface CompileContextParts {
   readonly clusters: KnownClusters
   readonly diagnostics?: Diagnostics
   readonly secrets: Secrets
+  readonly localClusterName: string | null
   /** Absent on workers. */
   readonly discovery?: DiscoverySupport
   /** Bootstrap.tracing.http */
   readonly defaultTracer?: Tracing_HttpJson | undefined
   /** Absent where nothing will run. */
   readonly concurrency?: number
+}
+
+/** cluster_manager.local_cluster_name; null: none. */
+export function localClusterName({ clusterManager }: BootstrapJson): string | null {
+  const name = clusterManager?.localClusterName ?? ''
+  return name === '' ? null : name
 }
 
 /** The context of compile functions, with its own diagnostics unless some are given. */
@@ -40,6 +48,7 @@ export function compileContext(parts: CompileContextParts): CompileContext {
     node: parts.node,
     runtime: parts.runtime,
     hasCluster: name => clusters.has(name),
+    localClusterName: parts.localClusterName,
     clusterNames: () => clusters.names(),
     secrets: parts.secrets,
     ...(parts.defaultTracer === undefined ? {} : { defaultTracer: parts.defaultTracer }),

@@ -24,7 +24,7 @@ import { compileListener } from '../downstream/index.ts'
 import { whyNotWritable } from '../net/index.ts'
 import type { StatsSettings } from '../observability/index.ts'
 import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
-import { compileContext } from './compile-context.ts'
+import { compileContext, localClusterName } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
 import { compileOverload, type OverloadPlan } from './overload/overload-plan.ts'
@@ -190,6 +190,7 @@ export function diagnose(options: ServerOptions): Diagnosis {
     extensions: extensionRegistry(),
     node,
     defaultTracer: bootstrap.tracing?.http,
+    localClusterName: localClusterName(bootstrap),
     runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
     diagnostics,

@@ -7,7 +7,7 @@ import {
 } from '../admin/index.ts'
 import { type CompileContext, type ExtensionRegistry, runtimeSnapshot } from '../config/index.ts'
 import { readDiscoveryFile } from '../xds/index.ts'
-import { compileContext } from './compile-context.ts'
+import { compileContext, localClusterName } from './compile-context.ts'
 import { type Configuration, loadConfiguration } from './configuration.ts'
 import { explainRequest } from './explain-route.ts'
 import type { ServerOptions } from './options.ts'
@@ -30,6 +30,7 @@ function contextOf({ bootstrap, node, secrets }: Configuration, extensions: Exte
     extensions,
     node,
     defaultTracer: bootstrap.tracing?.http,
+    localClusterName: localClusterName(bootstrap),
     runtime: runtimeSnapshot(runtimeLayers(bootstrap, node.cluster ?? '')),
     clusters: { has: name => names.has(name), names: () => names },
   })

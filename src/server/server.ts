@@ -27,7 +27,7 @@ import type { DiscoverySubscriptions } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { AdminTap } from './admin-tap.ts'
 import { ChangeApplier } from './apply-changes.ts'
-import { compileContext } from './compile-context.ts'
+import { compileContext, localClusterName } from './compile-context.ts'
 import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
@@ -313,6 +313,7 @@ export class Server {
       extensions,
       node: this.configuration!.node,
       defaultTracer: this.configuration!.bootstrap.tracing?.http,
+      localClusterName: localClusterName(this.configuration!.bootstrap),
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,
       secrets: this.configuration!.secrets,
@@ -450,9 +451,4 @@ export class Server {
     logger.info('exiting')
     this.resolveStopped()
   }
-}
-
-function localClusterName({ clusterManager }: BootstrapJson): string | null {
-  const name = clusterManager?.localClusterName ?? ''
-  return name === '' ? null : name
 }

@@ -12,6 +12,7 @@ function compiled(config: StatsConfigJson | undefined) {
     node: {},
     runtime: runtimeSnapshot([]),
     clusters: { has: () => false, names: () => [] },
+    localClusterName: null,
     secrets: fixedSecrets,
     diagnostics,
   })

@@ -56,6 +56,7 @@ export class WorkerRuntime {
       ),
       node: settings.node,
       defaultTracer: settings.defaultTracer,
+      localClusterName: settings.localClusterName,
       runtime: shared.runtime.snapshot,
       clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
     })

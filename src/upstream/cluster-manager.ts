@@ -117,6 +117,14 @@ export class ClusterManager {
     return entry === undefined ? undefined : (entry.cluster ?? this.inflate(entry))
   }
 
+  /** Hosts of the cluster that this proxy is one of; 1 where it is not known. */
+  get localMembers(): number {
+    const { localCluster } = this.surroundings
+    let members = 0
+    for (const { hosts } of localCluster?.hostSet.priorities ?? []) members += hosts.length
+    return Math.max(members, 1)
+  }
+
   has(name: string): boolean {
     return this.entries.has(name)
   }

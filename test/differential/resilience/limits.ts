@@ -276,6 +276,8 @@ export function localLimits(dice: Dice): Variation {
     ...(dice.chance(0.2) ? { rate_limited_as_resource_exhausted: true } : {}),
     ...(descriptors.length > 0 ? { descriptors } : {}),
     ...(inside && rate_limits.length > 0 ? { rate_limits } : {}),
+    // The cluster has a few hosts, so few requests pass.
+    ...(dice.chance(0.15) ? { local_cluster_rate_limit: {} } : {}),
   }
   const asks = Array.from({ length: 24 }, () => askOf(dice))
   return {

@@ -66,7 +66,8 @@ export class Limiter {
     this.wildcards.push({ plan, buckets: new DynamicBuckets(plan.bucket, capacity, cells) })
   }
 
-  decide(descriptors: readonly RateLimitDescriptor[], clock: Clock): 0 | 1 | 2 {
+  /** `price`: tokens that a hit costs: 1, or as many as there are proxies that share the limit. */
+  decide(descriptors: readonly RateLimitDescriptor[], clock: Clock, price: number): 0 | 1 | 2 {
     const { matches } = this
     matches.length = 0
     for (let i = 0; i < descriptors.length; i++) this.match(descriptors[i]!)
@@ -76,14 +77,14 @@ export class Limiter {
     for (let i = 0; i < matches.length; i++) {
       const { bucket, shadow, hits, option } = matches[i]!
       // As Envoy: a request that takes nothing is refused.
-      if (hits > 0 && bucket.tryTake(clock, hits)) continue
+      if (hits > 0 && bucket.tryTake(clock, hits * price)) continue
       if (!shadow) return this.answer(bucket, option, Denied)
       shadowed = true
     }
     const { defaultBucket } = this
     const first = matches[0]
     if (defaultBucket !== null && (first === undefined || this.plan.alwaysConsumeDefault)) {
-      if (!defaultBucket.tryTake(clock)) return this.answer(defaultBucket, 'UNSPECIFIED', Denied)
+      if (!defaultBucket.tryTake(clock, price)) return this.answer(defaultBucket, 'UNSPECIFIED', Denied)
     }
     if (first === undefined) return this.answer(defaultBucket, 'UNSPECIFIED', Allowed)
     return this.answer(first.bucket, first.option, shadowed ? Shadowed : Allowed)

@@ -30,6 +30,8 @@ export class LocalRateLimitPlan {
   readonly resourceExhausted: boolean
   readonly vhRateLimits: 'OVERRIDE' | 'INCLUDE' | 'IGNORE'
   readonly hasDescriptors: boolean
+  /** The limits are those of all proxies of the local cluster together: each has an equal share. */
+  readonly sharedByCluster: boolean
   /** The filter's own; empty: the route's. */
   readonly rateLimits: RateLimitPolicy
   readonly requestHeaders: HeaderMutations
@@ -64,6 +66,8 @@ export class LocalRateLimitPlan {
     this.statPrefix = json.statPrefix ?? ''
     this.limiterPlan = compileLimiter(json, context, path)
     this.hasDescriptors = this.limiterPlan.descriptors.length > 0
+    this.sharedByCluster = json.localClusterRateLimit !== undefined
+    if (this.sharedByCluster) checkSharing(json, context, path.field('local_cluster_rate_limit'))
     this.place = `http local_ratelimit at ${context.resource ?? ''} ${path}`
     this.perConnection = json.localRateLimitPerDownstreamConnection === true ? new WeakMap() : null
   }
@@ -97,4 +101,16 @@ export class LocalRateLimitPlan {
       ),
     }
   }
+}
+
+function checkSharing(json: LocalRateLimitJson, context: CompileContext, path: ConfigPath): void {
+  if (json.localRateLimitPerDownstreamConnection === true) {
+    context.diagnostics.error(path, 'buckets of connections are shared with nobody', {
+      expected: 'no local_rate_limit_per_downstream_connection',
+    })
+  }
+  if ((context.localClusterName ?? null) !== null) return
+  context.diagnostics.error(path, 'nothing says which cluster this proxy is a host of', {
+    expected: 'cluster_manager.local_cluster_name in the bootstrap',
+  })
 }

@@ -10,6 +10,7 @@ import {
   type RateLimitDescriptor,
 } from '../../../http/index.ts'
 import { ResponseFlag } from '../../../observability/index.ts'
+import type { UpstreamThread } from '../../../upstream/index.ts'
 import { Allowed, Denied } from './limiter.ts'
 import { LOCAL_RATE_LIMIT_STATS, type LocalRateLimitPlan } from './local-rate-limit-plan.ts'
 
@@ -46,7 +47,8 @@ export class LocalRateLimit extends HttpFilter {
     cells[ENABLED]! += 1
     const limiter = plan.limiter(thread, callbacks.connection)
     const descriptors = plan.hasDescriptors ? this.describe(headers) : NO_DESCRIPTORS
-    const outcome = limiter.decide(descriptors, thread.clock)
+    const price = plan.sharedByCluster ? (thread as UpstreamThread).clusters.localMembers : 1
+    const outcome = limiter.decide(descriptors, thread.clock, price)
     this.bucket = limiter.bucket
     this.tellsLimit = limiter.option === 'UNSPECIFIED' ? plan.xRateLimitHeaders : limiter.option !== 'OFF'
     if (outcome === Allowed) {

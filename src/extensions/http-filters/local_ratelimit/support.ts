@@ -19,11 +19,10 @@ declareSupport('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'
     'rate_limits',
     'max_dynamic_descriptors',
     'enable_retry_after_header',
+    'local_cluster_rate_limit',
   ],
-  refused: {
-    local_cluster_rate_limit: 'shares by the size of the local cluster are not offered; use the ratelimit filter',
-  },
 })
+declareSupport('envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit', { supported: [] })
 declareSupport('envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor', {
   supported: ['entries', 'token_bucket', 'shadow_mode'],
 })
