@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { bootstrap, freePorts, httpListener, ProxyProcess, socketAddress, staticCluster } from '../../harness/index.ts'
-import { ask, PlannedOrigin } from './kit.ts'
+import { type Answer, ask, GatedOrigin, PlannedOrigin } from './kit.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'breakers-'))
 after(() => rm(folder, { recursive: true }))
@@ -24,10 +24,11 @@ const logged = (path: string) => ({
 })
 const endpoint = (port: number, address: string) => ({ endpoint: { address: socketAddress(port, address) } })
 
-async function burst(port: number, count: number): Promise<Record<string, number>> {
-  const answers = await Promise.all(Array.from({ length: count }, () => ask(port, '/', { 'x-plan': '300:200' })))
+const burst = (port: number, count: number): Promise<Answer>[] => Array.from({ length: count }, () => ask(port, '/'))
+
+async function statuses(answers: readonly Promise<Answer>[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
-  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1
+  for (const { status } of await Promise.all(answers)) counts[status] = (counts[status] ?? 0) + 1
   return counts
 }
 
@@ -47,7 +48,7 @@ async function reasons(proxy: ProxyProcess, file: string): Promise<Record<string
 const OVERFLOW = 'upstream_reset_before_response_started{overflow}'
 
 test('per_host_thresholds: each host has its own connections, whatever worker holds them', async () => {
-  await using origin = await PlannedOrigin.start()
+  await using origin = await GatedOrigin.start()
   const [port] = (await freePorts(1)) as [number]
   const lb_endpoints = [endpoint(origin.port, '127.0.6.1'), endpoint(origin.port, '127.0.6.2')]
   const cluster = staticCluster('origin', 0, {
@@ -63,14 +64,15 @@ test('per_host_thresholds: each host has its own connections, whatever worker ho
   const explained = await (await proxy.admin('/explain/cluster?name=origin')).text()
   assert.equal(explained.match(/max_connections [34] of 3, 0 left/g)?.length, 2, explained)
   // Who finds no room waits, as in Envoy.
-  assert.deepEqual(await answers, { 200: 16 })
+  origin.open()
+  assert.deepEqual(await statuses(answers), { 200: 16 })
   const stats = await proxy.stats('cluster.origin.upstream_cx')
   assert.ok((await total()) <= 8)
   assert.ok((stats.get('cluster.origin.upstream_cx_overflow') ?? 0) > 0)
 })
 
 test('max_requests per host refuses; the log says which limit it was', async () => {
-  await using origin = await PlannedOrigin.start()
+  await using origin = await GatedOrigin.start()
   const [port] = (await freePorts(1)) as [number]
   const file = join(folder, 'host.log')
   const cluster = staticCluster('origin', origin.port, {
@@ -78,14 +80,17 @@ test('max_requests per host refuses; the log says which limit it was', async () 
   })
   const config = bootstrap([httpListener({ port, hcm: logged(file) })], [cluster])
   await using proxy = await ProxyProcess.start(config, { concurrency: 2 })
-  assert.deepEqual(await burst(port, 10), { 200: 3, 503: 7 })
+  const answers = burst(port, 10)
   await proxy.untilStat('cluster.origin.upstream_rq_active_overflow', 7)
-  assert.deepEqual(await burst(port, 3), { 200: 3 })
+  origin.open()
+  assert.deepEqual(await statuses(answers), { 200: 3, 503: 7 })
+  assert.deepEqual(await statuses(burst(port, 3)), { 200: 3 })
   assert.deepEqual(await reasons(proxy, file), { [`${OVERFLOW} overflow{per_host.default.max_requests}`]: 7 })
 })
 
 test('each limit of a cluster is named when it refuses', async () => {
-  await using origin = await PlannedOrigin.start()
+  await using origin = await GatedOrigin.start()
+  await using failing = await PlannedOrigin.start()
   const [port] = (await freePorts(1)) as [number]
   const file = join(folder, 'cluster.log')
   const thresholds = [
@@ -101,18 +106,21 @@ test('each limit of a cluster is named when it refuses', async () => {
   const budget = { budget_percent: { value: 0 }, min_retry_concurrency: 0 }
   const clusters = [
     staticCluster('origin', origin.port, { circuit_breakers: { thresholds } }),
-    staticCluster('failing', origin.port, { circuit_breakers: { thresholds: [{ retry_budget: budget }] } }),
+    staticCluster('failing', failing.port, { circuit_breakers: { thresholds: [{ retry_budget: budget }] } }),
   ]
   await using proxy = await ProxyProcess.start(bootstrap([httpListener({ port, routes, hcm: logged(file) })], clusters))
-  const high = () => ask(port, '/high', { 'x-plan': '200:200' })
-  const statuses = (await Promise.all([high(), high()])).map(({ status }) => status).sort()
-  assert.deepEqual(statuses, [200, 503])
+  const high = [ask(port, '/high'), ask(port, '/high')]
+  await proxy.untilStat('cluster.origin.upstream_rq_active_overflow', 1)
+  origin.open()
+  assert.deepEqual(await statuses(high), { 200: 1, 503: 1 })
+  origin.shut()
   // One is under way; of those that come then two may wait.
-  const plain = () => ask(port, '/', { 'x-plan': '200:200' })
-  const first = plain()
+  const plain = burst(port, 1)
   await proxy.untilStat('cluster.origin.upstream_rq_active', 1)
-  const others = (await Promise.all([plain(), plain(), plain()])).map(({ status }) => status).sort()
-  assert.deepEqual([(await first).status, ...others], [200, 200, 200, 503])
+  plain.push(...burst(port, 3))
+  await proxy.untilStat('cluster.origin.upstream_rq_pending_overflow', 1)
+  origin.open()
+  assert.deepEqual(await statuses(plain), { 200: 3, 503: 1 })
   assert.equal((await ask(port, '/retry', { 'x-plan': '0:500' })).status, 500)
   assert.deepEqual(await reasons(proxy, file), {
     [`${OVERFLOW} overflow{high.max_requests}`]: 1,

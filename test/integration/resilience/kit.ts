@@ -1,6 +1,6 @@
 // What the tests of retries, breakers and limits share: an origin that does what each request asks of it.
 import { once } from 'node:events'
-import { Agent, createServer, get, type IncomingHttpHeaders, type Server } from 'node:http'
+import { Agent, createServer, get, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface Answer {
@@ -52,6 +52,42 @@ export class PlannedOrigin {
 
   get port(): number {
     return (this.server.address() as AddressInfo).port
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.close()
+    this.server.closeAllConnections()
+    await once(this.server, 'close')
+  }
+}
+
+/** Keeps every request waiting until it is told to open. */
+export class GatedOrigin {
+  private readonly server = createServer((_, response) => {
+    if (this.isOpen) response.end('open')
+    else this.waiting.push(response)
+  })
+  private readonly waiting: ServerResponse[] = []
+  private isOpen = false
+
+  static async start(): Promise<GatedOrigin> {
+    const origin = new GatedOrigin()
+    origin.server.listen(0, '0.0.0.0')
+    await once(origin.server, 'listening')
+    return origin
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
+
+  open(): void {
+    this.isOpen = true
+    for (const response of this.waiting.splice(0)) response.end('open')
+  }
+
+  shut(): void {
+    this.isOpen = false
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
