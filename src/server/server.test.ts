@@ -250,6 +250,40 @@ test('nobody on the other worker notices that one dies, and its place is taken w
   for (const client of clients) client.socket.destroy()
 })
 
+test('what a dead worker held of limits and gauges is given back', async () => {
+  const silent = http.createServer(() => {})
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  const held = {
+    ...cluster('held', (silent.address() as AddressInfo).port),
+    circuitBreakers: { thresholds: [{ maxRequests: 100, trackRemaining: true }] },
+  }
+  await apply(
+    { kind: 'cluster', name: 'held', resource: held },
+    { kind: 'route_configuration', name: 'routes of in', resource: routes('routes of in', 'held') },
+  )
+  const gauge = (name: string): number => {
+    server.clusters.refreshGauges()
+    return server.reader.value(`cluster.held.${name}`)!
+  }
+  const clients = Array.from({ length: 24 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  while (gauge('upstream_rq_active') < clients.length) await sleep(1)
+  const replaced = server.pool.nextReplacement()
+  server.pool.postTo(0, { type: 'apply', id: -1, updates: null as never })
+  await replaced
+  const others = gauge('upstream_rq_active')
+  assert.ok(others > 0 && others < clients.length, `${others} of ${clients.length}`)
+  assert.equal(gauge('circuit_breakers.default.remaining_rq'), 100 - others)
+  assert.equal(gauge('upstream_cx_active'), others)
+  for (const client of clients) client.destroy()
+  while (gauge('upstream_rq_active') > 0 || gauge('upstream_cx_active') > 0) await sleep(1)
+  assert.equal(gauge('circuit_breakers.default.remaining_rq'), 100)
+  assert.equal(gauge('circuit_breakers.default.remaining_cx'), 1024)
+  await apply({ kind: 'route_configuration', name: 'routes of in', resource: routes('routes of in', 'b') })
+  silent.closeAllConnections()
+  silent.close()
+})
+
 /** A connection that asks again and again; '' once it is cut. */
 async function keptClient() {
   const socket = net.connect(port, '127.0.0.1')

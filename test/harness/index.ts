@@ -2,6 +2,7 @@ export { bootstrap, type HttpListener, httpListener, socketAddress, staticCluste
 export { type CertificateFiles, type CertificateRequest, TestAuthority } from './certificates.ts'
 export { type Batch, Collector } from './collector.ts'
 export { Corpus } from './corpus.ts'
+export { DeafServer } from './deaf-server.ts'
 export { freePorts } from './free-port.ts'
 export { type FuzzRandom, fuzz, fuzzAsync } from './fuzz.ts'
 export { type GrpcAnswer, type GrpcRequest, GrpcService } from './grpc-service.ts'
