@@ -155,6 +155,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       const filter = entry.plan.create(this.thread)
       filter.callbacks = this
       filter.configName = entry.name
+      filter.extension = entry.plan.name
       filters.push(filter)
       if (entry.several) addBehind(filters, entry, filter)
     }
@@ -307,6 +308,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   clearRouteCache(): void {
     this.routeCached = false
     this.cachedRoute = null
+  }
+
+  drainConnection(): void {
+    this.manager.lastRequest()
   }
 
   get httpStats(): StatBlock {

@@ -81,6 +81,8 @@ export interface HttpFilterCallbacks {
   readonly route: Route | null
   /** The route is matched anew at the next use; for filters that changed what it was matched by. */
   clearRouteCache(): void
+  /** No request follows on this connection: HTTP/1 says so with its response, HTTP/2 with GOAWAY. */
+  drainConnection(): void
   /** What `filter` holds goes on; nothing happens where it holds nothing. */
   continueDecoding(filter: HttpFilter): void
   continueEncoding(filter: HttpFilter): void
@@ -137,19 +139,23 @@ export abstract class HttpFilter {
   callbacks!: HttpFilterCallbacks
   /** Its name in the connection manager's list, by which routes speak of it. */
   configName = ''
+  /** Name of its extension: what routes say under `configName` for another one is not for this filter. */
+  extension = ''
 
   /** What the filter's extension compiled of the most specific typed_per_filter_config; null: none. */
   protected routePlan(): object | null {
     const { route } = this.callbacks
     if (route === null || !route.hasFilterConfigs) return null
-    return route.perFilterConfig(this.configName)?.plan ?? null
+    const config = route.perFilterConfig(this.configName)
+    return config === null || config.extension !== this.extension ? null : config.plan
   }
 
   /** The same of every level that has one, the least specific first; null: none. */
   protected routePlans(): readonly object[] | null {
     const { route } = this.callbacks
     if (route === null || !route.hasFilterConfigs) return null
-    return route.perFilterConfig(this.configName)?.levels ?? null
+    const config = route.perFilterConfig(this.configName)
+    return config === null || config.extension !== this.extension ? null : config.levels
   }
 
   decodeHeaders(_headers: HeaderMap, _endStream: boolean): HttpFilterStatus {

@@ -144,9 +144,9 @@ export interface PerFilterConfig {
   readonly disabled: boolean
   /** What the filter's extension compiled of the most specific level that has settings; null: no level has. */
   readonly plan: object | null
-  /** The settings of every level, the least specific first. */
+  /** The settings of every level, the least specific first; of levels with another extension's only those above them. */
   readonly levels: readonly object[]
-  /** Name of the extension whose settings all of these are; null: of several, or there are none. */
+  /** Name of the extension whose settings these are; null: there are none. */
   readonly extension: string | null
 }
 

@@ -176,6 +176,7 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   }
 
   clearRouteCache(): void {}
+  drainConnection(): void {}
   continueDecoding(): void {}
   continueEncoding(): void {}
 

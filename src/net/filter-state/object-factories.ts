@@ -18,6 +18,11 @@ const FACTORIES: Readonly<Record<string, MakeObject>> = {
   'envoy.upstream.dynamic_port': asPort,
 }
 
+/** The object that the factory of this name makes; null: there is no such factory, or none of this text. */
+export function filterStateObject(factory: string, text: string): string | number | null {
+  return Object.hasOwn(FACTORIES, factory) ? (FACTORIES[factory] as MakeObject)(text) : null
+}
+
 /** What only those who connect for a whole connection act on. */
 const OF_CONNECTIONS: Readonly<Record<string, MakeObject>> = { ...FACTORIES, 'envoy.tcp_proxy.cluster': asText }
 

@@ -40,8 +40,8 @@ export function onTopOf(below: PerFilterConfig | undefined, { disabled, plan, ex
   const levels = below?.levels ?? []
   if (plan === null)
     return Object.freeze({ disabled, plan: below?.plan ?? null, levels, extension: below?.extension ?? null })
-  const alike = levels.length === 0 || below?.extension === extension
-  return Object.freeze({ disabled, plan, levels: [...levels, plan], extension: alike ? extension : null })
+  const alike = below?.extension === extension
+  return Object.freeze({ disabled, plan, levels: alike ? [...levels, plan] : [plan], extension })
 }
 
 /** Undefined after a diagnostic. */

@@ -12,12 +12,14 @@ import { compileFilterTree, type FilterTree } from './match-tree.ts'
 export const COMPOSITE = 'envoy.filters.http.composite'
 
 export class CompositePlan implements HttpFilterPlan {
-  readonly name = COMPOSITE
+  /** Of the extension that stands in the chain: routes have settings for that one. */
+  readonly name: string
   readonly terminal = false
   private readonly tree: FilterTree | null
   private stats!: StatBlock
 
-  constructor(tree: FilterTree | null) {
+  constructor(name: string, tree: FilterTree | null) {
+    this.name = name
     this.tree = tree
   }
 
@@ -39,6 +41,7 @@ export class CompositePlan implements HttpFilterPlan {
 
 /** `matcher`: of an ExtensionWithMatcher around it; it counts before the composite's own. */
 export function compileComposite(
+  name: string,
   { namedFilterChains = {}, matcher: own }: CompositeJson,
   matcher: MatcherJson | OldMatcherJson | undefined,
   context: CompileContext,
@@ -50,7 +53,7 @@ export function compileComposite(
     Object.entries(namedFilterChains).map(([name, chain]) => [name, compileChain(chain, context, at.key(name))]),
   )
   const json = matcher ?? own
-  if (json === undefined) return new CompositePlan(null)
+  if (json === undefined) return new CompositePlan(name, null)
   const treePath = matcher === undefined ? path.field('matcher') : matcherPath
-  return new CompositePlan(compileFilterTree(json, chains, context, treePath))
+  return new CompositePlan(name, compileFilterTree(json, chains, context, treePath))
 }

@@ -93,7 +93,10 @@ export class CompositePlace extends HttpFilter {
       const wanted = action instanceof ExecuteAction ? action.filters.count - 1 : 0
       while (more.length < wanted) more.push(new CompositePlace(this.delegation))
     }
-    for (const place of more) place.configName = this.configName
+    for (const place of more) {
+      place.configName = this.configName
+      place.extension = this.extension
+    }
     return more
   }
 

@@ -59,12 +59,8 @@ export class DelegatedFilters {
   }
 }
 
-/**
- * Routes know a filter by the name of the one whose place it takes. What they say may be meant for that one instead:
- * settings of another extension are none of its business.
- */
+/** Routes know a filter by the name of the one whose place it takes. */
 export function nameAs(filter: HttpFilter, plan: HttpFilterPlan, placed: HttpFilter): void {
-  const { route } = placed.callbacks
-  const config = route?.hasFilterConfigs === true ? route.perFilterConfig(placed.configName) : null
-  filter.configName = config !== null && config.extension === plan.name ? placed.configName : ''
+  filter.configName = placed.configName
+  filter.extension = plan.name
 }

@@ -49,7 +49,8 @@ export const compositeFactory: ExtensionFactory<HttpFilterPlan> = {
   name: COMPOSITE,
   category: 'envoy.filters.http',
   typeNames: [`${API}.Composite`],
-  compile: (config, context, path) => compileComposite(config as CompositeJson, undefined, context, path, path),
+  compile: (config, context, path) =>
+    compileComposite(COMPOSITE, config as CompositeJson, undefined, context, path, path),
 }
 
 export const compositePerRouteFactory: ExtensionFactory<RouteTree> = {
@@ -90,7 +91,7 @@ function compileMatchDelegate(
   const at = path.field('extension_config')
   const inner = (extensionConfig.typedConfig ?? {}) as { '@type'?: string }
   if (typeName(inner) === `${API}.Composite`) {
-    return compileComposite(inner as CompositeJson, json, context, at.field('typed_config'), treePath)
+    return compileComposite(MATCH_DELEGATE, inner as CompositeJson, json, context, at.field('typed_config'), treePath)
   }
   const tree = json === undefined ? null : compileFilterTree(json, null, context, treePath)
   const plan = compileDelegated(extensionConfig, context, at)

@@ -55,13 +55,10 @@ export function applyChanges(headers: HeaderMap, changes: readonly HeaderChange[
       case AddIfAbsent:
         if (!headers.has(name)) headers.append(name, value)
         break
-      case AppendHeader:
-        // Only where the request has that header already.
-        if (headers.has(name)) headers.append(name, value)
-        break
       case JoinHeader:
         if (headers.has(name)) headers.set(name, `${headers.getAll(name).join(',')},${value}`)
         break
+      case AppendHeader:
       case AddHeader:
         headers.append(name, value)
     }

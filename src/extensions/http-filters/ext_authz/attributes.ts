@@ -8,6 +8,8 @@ export interface AttributeSettings {
   readonly namespaces: readonly string[]
   readonly routeNamespaces: readonly string[]
   readonly asBytes: boolean
+  /** Headers go as a list of bytes, each value by itself. */
+  readonly rawHeaders: boolean
   readonly peer: PeerAttributes
 }
 
@@ -27,12 +29,15 @@ function timeOf(wallMs: number): object {
   return { seconds: BigInt(seconds), nanos: Math.round((wallMs - seconds * 1000) * 1e6) }
 }
 
-function httpOf({ headers, info, body, partial }: CheckSubject, { sends, asBytes }: AttributeSettings): object {
-  const sent = headersOf({ headers, info, body, partial }, sends)
+function httpOf(
+  { headers, info, body, partial }: CheckSubject,
+  { sends, asBytes, rawHeaders }: AttributeSettings,
+): object {
+  const part = { headers, info, body, partial }
   return {
     id: String(info.connection.connectionId),
     method: headers.method,
-    headers: sent,
+    ...(rawHeaders ? { headerMap: { headers: rawHeadersOf(part, sends) } } : { headers: headersOf(part, sends) }),
     path: text(headers.path),
     host: text(headers.authority),
     scheme: headers.scheme,
@@ -63,6 +68,25 @@ function headersOf(
   })
   if (body !== null) sent['x-envoy-auth-partial-body'] = String(partial)
   return { ...sent }
+}
+
+function rawHeadersOf(
+  { headers, body, partial }: Pick<CheckSubject, 'headers' | 'info' | 'body' | 'partial'>,
+  sends: StringPredicate,
+): readonly object[] {
+  const sent: object[] = []
+  const put = (key: string, value: string): void => {
+    if (sends(key)) sent.push({ key, rawValue: Buffer.from(value, 'latin1') })
+  }
+  put(':authority', headers.authority)
+  put(':path', headers.path)
+  put(':method', headers.method)
+  put(':scheme', headers.scheme)
+  headers.forEach((name, value) => {
+    if (name !== 'host') put(name, value)
+  })
+  if (body !== null) sent.push({ key: 'x-envoy-auth-partial-body', rawValue: Buffer.from(String(partial)) })
+  return sent
 }
 
 /** Protobuf texts are UTF-8; what is none becomes replacement characters, as in Envoy. */

@@ -161,10 +161,6 @@ export class ExtAuthz extends HttpFilter implements CheckCallbacks {
       return
     }
     this.count(OK)
-    if (plan.shadow) {
-      this.goOn()
-      return
-    }
     const { requestChanges, requestRemovals, querySet, queryRemove } = result
     const problem = problemOfChanges(requestChanges)
     if (problem !== null) {

@@ -46,6 +46,7 @@ export class GrpcCheckService implements CheckService {
       sends: name => (allowed === null || allowed(name)) && (disallowed === null || !disallowed(name)),
       namespaces: filter.metadataContextNamespaces ?? [],
       routeNamespaces: filter.routeMetadataContextNamespaces ?? [],
+      rawHeaders: filter.encodeRawHeaders === true,
       asBytes: filter.withRequestBody?.packAsBytes === true,
       peer: { peerCertificate: filter.includePeerCertificate ?? false, tlsSession: filter.includeTlsSession ?? false },
     }

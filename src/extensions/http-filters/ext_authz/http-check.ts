@@ -26,6 +26,7 @@ import {
   type AsyncResponse,
   type AsyncStreamOptions,
   checkServiceCluster,
+  compileServiceRetryPolicy,
   type UpstreamThread,
 } from '../../../upstream/index.ts'
 import {
@@ -41,6 +42,8 @@ import {
   SetHeader,
 } from './check.ts'
 
+/** As Envoy, where the policy does not say. */
+const RETRY_ON = '5xx,gateway-error,connect-failure,reset'
 const MAX_RESPONSE_BYTES = 65_536
 const HEADERS_TO_REMOVE = HeaderName.of('x-envoy-auth-headers-to-remove')
 const PARTIAL_BODY = HeaderName.of('x-envoy-auth-partial-body')
@@ -76,7 +79,10 @@ export class HttpCheckService implements CheckService {
   constructor(json: HttpServiceJson, filter: ExtAuthzJson, context: CompileContext, path: ConfigPath) {
     const uri = json.serverUri
     checkServiceCluster(uri?.cluster ?? '', context, path.field('server_uri').field('cluster'))
-    this.options = { cluster: uri?.cluster ?? '', timeoutMs: durationMs(uri?.timeout, 0), retryPolicy: null }
+    const { retryPolicy: retry } = json
+    const retryPolicy =
+      retry === undefined ? null : compileServiceRetryPolicy(retry, RETRY_ON, context, path.field('retry_policy'))
+    this.options = { cluster: uri?.cluster ?? '', timeoutMs: durationMs(uri?.timeout, 0), retryPolicy }
     this.pathPrefix = json.pathPrefix ?? ''
     this.pathOverride = json.pathOverride ?? ''
     this.sends = compileSentHeaders(json, filter, context, path)
@@ -112,7 +118,7 @@ export class HttpCheckService implements CheckService {
       if (request.isRemoved(i)) continue
       const name = request.nameAt(i)
       if (name === 'host' || name === 'content-length' || HOP_BY_HOP.has(name) || !this.sends(name)) continue
-      headers.append(HeaderName.of(name), request.valueAt(i))
+      join(headers, HeaderName.of(name), request.valueAt(i))
     }
     if (body !== null) headers.set(PARTIAL_BODY, String(partial))
     this.additions.apply(headers, request, null, info)
@@ -146,6 +152,13 @@ export class HttpCheckService implements CheckService {
       metadata: metadataOf(headers, matchers.metadata),
     })
   }
+}
+
+/** As Envoy: one line with all values, whatever the service looks at. */
+function join(headers: HeaderMap, name: HeaderName, value: string): void {
+  const before = headers.get(name)
+  if (before === undefined) headers.append(name, value)
+  else headers.set(name, `${before},${value}`)
 }
 
 function changes(headers: HeaderMap, wanted: StringPredicate, kind: HeaderChange['kind']): HeaderChange[] {

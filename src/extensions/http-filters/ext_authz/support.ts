@@ -28,12 +28,12 @@ declareSupport(`${API}.ExtAuthz`, {
     'shadow_mode',
     'include_peer_certificate',
     'include_tls_session',
+    'encode_raw_headers',
   ],
   refused: {
     typed_metadata_context_namespaces: TYPED,
     route_typed_metadata_context_namespaces: TYPED,
     bootstrap_metadata_labels_key: 'labels are not sent in this release',
-    encode_raw_headers: 'headers are sent as text; header_map is not part of this release',
     decoder_header_mutation_rules: 'mutation rules are not part of this release; the service is trusted',
     filter_metadata: 'filter metadata is not part of this release',
     emit_filter_state_stats: 'not part of this release; the service cluster has the same figures',
@@ -46,8 +46,14 @@ declareSupport(`${API}.BufferSettings`, {
   supported: ['max_request_bytes', 'allow_partial_message', 'pack_as_bytes'],
 })
 declareSupport(`${API}.HttpService`, {
-  supported: ['server_uri', 'path_prefix', 'path_override', 'authorization_request', 'authorization_response'],
-  refused: { retry_policy: 'checks are not retried in this release' },
+  supported: [
+    'server_uri',
+    'path_prefix',
+    'path_override',
+    'authorization_request',
+    'authorization_response',
+    'retry_policy',
+  ],
 })
 declareSupport(`${API}.AuthorizationRequest`, { supported: ['allowed_headers', 'headers_to_add'] })
 declareSupport(`${API}.AuthorizationResponse`, {

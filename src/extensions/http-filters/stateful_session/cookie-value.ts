@@ -50,10 +50,16 @@ class Reader {
   }
 }
 
-/** The address, unless its time is over; null for what is no such cookie. */
+/** The address, unless its time is over; what is no such message is an address itself, as older proxies wrote it. */
 export function decodeCookie(text: string, nowS: number): string | null {
   const bytes = fromBase64(text)
-  if (bytes === null) return null
+  if (bytes === null || bytes.length === 0) return null
+  const address = decodeMessage(bytes, nowS)
+  return address === undefined ? bytes.toString('latin1') : address
+}
+
+/** Undefined: it is none. */
+function decodeMessage(bytes: Buffer, nowS: number): string | null | undefined {
   const reader = new Reader(bytes)
   let address: string | null = null
   let expiresS = 0
@@ -61,8 +67,8 @@ export function decodeCookie(text: string, nowS: number): string | null {
     const tag = reader.varint()
     if (tag === ADDRESS_TAG) address = reader.take(reader.varint())
     else if (tag === EXPIRES_TAG) expiresS = reader.varint()
-    else return null
-    if (address === null || expiresS < 0) return null
+    else return undefined
+    if (address === null || expiresS < 0) return undefined
   }
   return expiresS !== 0 && expiresS < nowS ? null : address
 }

@@ -7,7 +7,7 @@ const isObject = (value: unknown): value is FilterStateObject =>
 /** A value of the filter state as text, null where it has none. */
 export function filterStateText(value: unknown): string | null {
   if (isObject(value)) return toWireText(value.serializeAsString())
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-    return toWireText(String(value))
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return null
 }

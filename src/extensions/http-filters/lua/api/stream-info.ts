@@ -1,4 +1,6 @@
 // streamInfo(), connectionStreamInfo() and filterState().
+
+import { filterStateObject } from '../../../../net/index.ts'
 import type { StreamInfo } from '../../../../observability/index.ts'
 import type { HostFunction } from '../vm/host-table.ts'
 import { filterStateText } from './filter-state.ts'
@@ -56,8 +58,10 @@ export const STREAM_INFO_METHODS: Readonly<Record<string, HostFunction>> = {
     if (runOf(machine, state, STREAM_INFO).filter.callbacks.info.connection.ssl === null) return pushNil(machine, state)
     return pushObject(machine, state, SSL)
   },
-  drainConnectionUponCompletion: (machine, state) =>
-    machine.raise(state, 'drainConnectionUponCompletion() is not part of this release'),
+  drainConnectionUponCompletion: (machine, state) => {
+    runOf(machine, state, STREAM_INFO).filter.callbacks.drainConnection()
+    return 0
+  },
 }
 
 export const FILTER_STATE_METHODS: Readonly<Record<string, HostFunction>> = {
@@ -69,7 +73,16 @@ export const FILTER_STATE_METHODS: Readonly<Record<string, HostFunction>> = {
     machine.pushText(state, value)
     return 1
   },
-  set: (machine, state) => machine.raise(state, 'filterState():set() is not part of this release'),
+  set: (machine, state) => {
+    const { info } = runOf(machine, state, FILTER_STATE).filter.callbacks
+    const name = textArgument(machine, state, 2)
+    const factory = textArgument(machine, state, 3)
+    const object = filterStateObject(factory, textArgument(machine, state, 4))
+    if (object === null) return machine.raise(state, `filterState():set(): ${factory} makes no object of this text`)
+    info.filterState ??= new Map()
+    info.filterState.set(Buffer.from(name, 'latin1').toString('utf8'), object)
+    return 0
+  },
 }
 
 export const CONNECTION_STREAM_INFO_METHODS: Readonly<Record<string, HostFunction>> = {

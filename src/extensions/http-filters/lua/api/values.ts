@@ -81,6 +81,9 @@ function readTable(machine: LuaMachine, state: number, index: number, depth: num
     for (const [key, value] of entries) list[(key as number) - 1] = value
     return list
   }
+  if (entries.some(([key]) => typeof key !== typeof entries[0]?.[0])) {
+    machine.raise(state, 'a table is a list or has texts for keys, not both')
+  }
   return Object.fromEntries(entries)
 }
 
