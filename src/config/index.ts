@@ -39,7 +39,13 @@ export {
 } from './matchers/value-matcher.ts'
 export { type MessageCodec, messageCodec } from './message-codec.ts'
 export { nearestName, typeName } from './names.ts'
-export { type FractionOf, fractionalPercent, type RuntimeSnapshot, runtimeSnapshot } from './runtime-snapshot.ts'
+export {
+  currentRuntime,
+  type FractionOf,
+  fractionalPercent,
+  type RuntimeSnapshot,
+  runtimeSnapshot,
+} from './runtime-snapshot.ts'
 export { schemaTable } from './schema/table.ts'
 export * from './secrets.ts'
 export { SubscriptionStats, versionGauge } from './subscription-stats.ts'

@@ -97,3 +97,15 @@ export function runtimeSnapshot(layers: readonly object[]): RuntimeSnapshot {
   for (const layer of layers) collect(layer, '', values)
   return new LayeredSnapshot(values)
 }
+
+/** The runtime as it is whenever it is asked: for what is compiled once and asks for as long as it lives. */
+export function currentRuntime(holder: { readonly snapshot: RuntimeSnapshot }): RuntimeSnapshot {
+  return {
+    has: key => holder.snapshot.has(key),
+    getNumber: (key, fallback) => holder.snapshot.getNumber(key, fallback),
+    getBoolean: (key, fallback) => holder.snapshot.getBoolean(key, fallback),
+    getString: key => holder.snapshot.getString(key),
+    featureEnabled: (key, fraction, random) => holder.snapshot.featureEnabled(key, fraction, random),
+    shareOf: (key, fraction) => holder.snapshot.shareOf(key, fraction),
+  }
+}

@@ -29,6 +29,7 @@ import { extensionRegistry } from './extensions.ts'
 import type { ServerOptions } from './options.ts'
 import { compileOverload, type OverloadPlan } from './overload/overload-plan.ts'
 import { runtimeLayers } from './runtime.ts'
+import { checkRuntimeSources } from './runtime-discovery.ts'
 import { SecretHub } from './secrets/secret-hub.ts'
 import { checkClusterSource, checkListenerSources, checkRuntimeFolders, checkSourceFile } from './source-files.ts'
 import { compileStatsConfig } from './stats-config.ts'
@@ -202,6 +203,7 @@ export function diagnose(options: ServerOptions): Diagnosis {
   })
   checkBootstrap(bootstrap, diagnostics)
   checkRuntimeFolders(bootstrap, diagnostics)
+  checkRuntimeSources(bootstrap, context)
   const compiled = compileAll(bootstrap, context)
   const outcome = { diagnostics: diagnostics.list, sources }
   const configuration = { bootstrap, node, secrets, primaryClusters: primaries, ...compiled }

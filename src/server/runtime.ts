@@ -109,6 +109,14 @@ export class Runtime {
     return true
   }
 
+  /** A layer that a server brings has come. */
+  setLayer(name: string, fields: object): void {
+    const layer = this.layers.find(one => one.name === name)
+    if (layer === undefined) return
+    layer.values = new Map(flatValues(fields, ''))
+    this.changed()
+  }
+
   private changed(): void {
     const layersNow = this.values()
     this.snapshot = runtimeSnapshot(layersNow)

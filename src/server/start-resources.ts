@@ -6,9 +6,10 @@ import type { ChangeApplier } from './apply-changes.ts'
 import type { Configuration } from './configuration.ts'
 import type { UpdateFailure } from './messages.ts'
 import { listenerName, type ResourceChange } from './resource-store.ts'
+import { type RuntimeServer, startRuntimeDiscovery } from './runtime-discovery.ts'
 import type { ServerDiscovery } from './server-discovery.ts'
 
-export interface StartingServer {
+export interface StartingServer extends RuntimeServer {
   readonly changes: ChangeApplier
   readonly clusters: ClusterDirectory
   readonly discovery: ServerDiscovery
@@ -21,14 +22,16 @@ export interface StartingServer {
  */
 export async function startResources(configuration: Configuration, server: StartingServer): Promise<string | null> {
   const { changes, clusters, discovery, subscriptions } = server
-  const { primaryClusters, secrets, cds, lds } = configuration
+  const { bootstrap, primaryClusters, secrets, cds, lds } = configuration
   const all = staticChanges(configuration)
   const listeners = all.filter(({ kind }) => kind === 'listener')
   const primary = all.filter(({ kind, name }) => kind === 'cluster' && primaryClusters.has(name))
   const others = all.filter(({ kind, name }) => kind === 'cluster' && !primaryClusters.has(name))
-  if (others.length > 0 || cds !== null || secrets.awaitsAny) {
+  const rtds = bootstrap.layeredRuntime?.layers?.some(({ rtdsLayer }) => rtdsLayer !== undefined) === true
+  if (others.length > 0 || cds !== null || secrets.awaitsAny || rtds) {
     await changes.apply(primary, true)
     await clusters.ready()
+    await startRuntimeDiscovery(bootstrap, server)
     secrets.discover(subscriptions)
     await changes.apply(others, true)
     if (cds !== null) await discovery.startClusters(cds)

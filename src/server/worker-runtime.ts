@@ -1,4 +1,4 @@
-import { type CompileContext, ConfigPath, Diagnostics, runtimeSnapshot } from '../config/index.ts'
+import { type CompileContext, ConfigPath, currentRuntime, Diagnostics, runtimeSnapshot } from '../config/index.ts'
 import { compileListener, ListenerManager } from '../downstream/index.ts'
 import {
   finishLogFiles,
@@ -57,7 +57,7 @@ export class WorkerRuntime {
       node: settings.node,
       defaultTracer: settings.defaultTracer,
       localClusterName: settings.localClusterName,
-      runtime: shared.runtime.snapshot,
+      runtime: currentRuntime(shared.runtime),
       clusters: { has: name => this.clusters.has(name), names: () => this.clusters.names() },
     })
     this.clusters = new ClusterManager(
@@ -194,8 +194,7 @@ export class WorkerRuntime {
   /** Main has compiled the same resource, so what fails here is a file that went away or a cluster just removed. */
   private compile<Plan>(name: string, compile: (context: CompileContext) => Plan): Plan {
     const diagnostics = new Diagnostics()
-    const runtime = this.thread.runtime.snapshot
-    const plan = compile({ ...this.context, resource: name, checked: true, runtime, diagnostics })
+    const plan = compile({ ...this.context, resource: name, checked: true, diagnostics })
     if (!diagnostics.failed) return plan
     throw new Error(diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; '))
   }

@@ -36,6 +36,16 @@ export function readDiscoveryFile(file: string, wanted: string, options: Discove
   } catch (error) {
     return { kind: 'unreadable', problem: `cannot read ${file}: ${(error as Error).message}` }
   }
+  return readDiscoveryBytes(file, bytes, wanted, options)
+}
+
+/** The same for what has been read already; the end of its name tells how it is written. */
+export function readDiscoveryBytes(
+  file: string,
+  bytes: Buffer,
+  wanted: string,
+  options: DiscoveryFileOptions,
+): DiscoveryFile {
   const load = { allowUnknownStaticFields: !options.rejectUnknownFields }
   if (file.endsWith('.pb')) {
     const { resource, diagnostics } = loadResource(RESPONSE, { binary: bytes }, load)

@@ -8,6 +8,7 @@ import { DeltaMux } from './delta-mux.ts'
 import type { FileSubscriptions } from './file-subscriptions.ts'
 import type { MuxEnvironment } from './mux.ts'
 import { adsMethod, methodOf } from './resource-types.ts'
+import { RestSubscription } from './rest-subscription.ts'
 import { SotwMux } from './sotw-mux.ts'
 
 export interface DiscoverySubscriptionsOptions {
@@ -21,8 +22,8 @@ export interface DiscoverySubscriptionsOptions {
 export class DiscoverySubscriptions implements Subscriptions {
   private readonly options: DiscoverySubscriptionsOptions
   private ads: SotwMux | DeltaMux | null = null
-  /** Those of sources with a stream for each subscription. */
-  private readonly alone = new Set<SotwMux | DeltaMux>()
+  /** Those that share nothing. */
+  private readonly alone = new Set<{ stop(): void }>()
 
   constructor(options: DiscoverySubscriptionsOptions) {
     this.options = options
@@ -32,7 +33,7 @@ export class DiscoverySubscriptions implements Subscriptions {
     const { source } = request
     if (source.kind === 'file') return this.options.files.subscribe(request, source)
     if (source.kind === 'ads') return this.aggregated().subscribe(request)
-    return this.streamOf(request, source)
+    return source.kind === 'rest' ? this.restOf(request, source) : this.streamOf(request, source)
   }
 
   private aggregated(): SotwMux | DeltaMux {
@@ -58,6 +59,18 @@ export class DiscoverySubscriptions implements Subscriptions {
     }
   }
 
+  private restOf(request: SubscriptionRequest, source: ApiSourcePlan): Subscription {
+    const subscription = new RestSubscription(request, source, this.options.environment)
+    this.alone.add(subscription)
+    return {
+      start: () => subscription.start(),
+      stop: () => {
+        subscription.stop()
+        this.alone.delete(subscription)
+      },
+    }
+  }
+
   private mux(api: ApiConfigSourceJson, method: string, statPrefix: string): SotwMux | DeltaMux {
     const { stats, environment } = this.options
     const Form = api.apiType === 'DELTA_GRPC' ? DeltaMux : SotwMux
@@ -73,6 +86,6 @@ export class DiscoverySubscriptions implements Subscriptions {
   stop(): void {
     this.options.files.stop()
     this.ads?.stop()
-    for (const mux of this.alone) mux.stop()
+    for (const one of this.alone) one.stop()
   }
 }

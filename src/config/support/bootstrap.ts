@@ -44,7 +44,7 @@ declareSupport(`${BOOTSTRAP}.Bootstrap`, {
     enable_worker_cpu_affinity: 'Node.js cannot pin threads; use taskset or the container runtime',
   },
   accepted: {
-    node_context_params: 'only xDS requests carry it',
+    node_context_params: 'xdstp names, which would carry it, are not supported by this release',
     deferred_stat_options: 'stats are always created at first use',
     watchdog: 'worker threads are watched by their exit, not by a timer',
     watchdogs: 'worker threads are watched by their exit, not by a timer',
@@ -69,7 +69,7 @@ declareSupport(`${BOOTSTRAP}.ClusterManager`, {
   supported: ['local_cluster_name', 'outlier_detection'],
   refused: {
     upstream_bind_config: 'set upstream_bind_config on each cluster instead',
-    load_stats_config: NO_XDS,
+    load_stats_config: 'load reports are not sent by this release; scrape /stats of the admin interface',
   },
   accepted: { enable_deferred_cluster_creation: 'a worker always creates a cluster at its first use' },
 })
@@ -82,8 +82,7 @@ declareSupport(`${BOOTSTRAP}.ClusterManager.OutlierDetection`, {
 declareSupport(`${BOOTSTRAP}.LayeredRuntime`, { supported: ['layers'] })
 
 declareSupport(`${BOOTSTRAP}.RuntimeLayer`, {
-  supported: ['name', 'static_layer', 'disk_layer', 'admin_layer'],
-  refused: { rtds_layer: NO_XDS },
+  supported: ['name', 'static_layer', 'disk_layer', 'admin_layer', 'rtds_layer'],
 })
 
 declareSupport(`${BOOTSTRAP}.RuntimeLayer.DiskLayer`, {

@@ -5,6 +5,7 @@ export { GrpcCall, type GrpcCallCallbacks } from './grpc-call.ts'
 export type { GrpcCallOptions, GrpcMetadata } from './grpc-options.ts'
 export { checkServiceCluster, compileGrpcMetadata, compileGrpcService } from './grpc-service.ts'
 export { GrpcStream, type GrpcStreamCallbacks } from './grpc-stream.ts'
+export { type JsonPostCallbacks, postJson } from './json-post.ts'
 export {
   CodeOverLimit,
   compileRateLimitService,
