@@ -42,7 +42,7 @@ export class AttemptSpan {
 
   onReady(protocol: string, headers: HeaderMap): void {
     this.protocol = protocol
-    if (this.trace.settings.propagates) this.span.inject(headers)
+    if (this.trace.settings.propagates) this.span.inject(headers, this.host.addressText)
   }
 
   onHeaders(status: number): void {
@@ -101,8 +101,13 @@ export class AttemptSpan {
 }
 
 /** Attempts without spans tell the next hop of the request's own. */
-export function injectTrace({ span, settings }: RequestTrace, healthCheck: boolean, headers: HeaderMap): void {
+export function injectTrace(
+  { span, settings }: RequestTrace,
+  healthCheck: boolean,
+  headers: HeaderMap,
+  address: string,
+): void {
   if (span === null || !settings.propagates) return
   if (healthCheck) span.sampled = false
-  span.inject(headers)
+  span.inject(headers, address)
 }

@@ -198,7 +198,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
 
   private tellTrace(trace: RequestTrace, protocol: string): void {
     const headers = this.headers as HeaderMap
-    if (this.span === null) injectTrace(trace, this.owner.info.healthCheck, headers)
+    if (this.span === null) injectTrace(trace, this.owner.info.healthCheck, headers, this.host.addressText)
     else this.span.onReady(protocol, headers)
   }
 

@@ -120,6 +120,7 @@ import {
   staticDetectorFactory,
   traceIdRatioSamplerFactory,
 } from '../extensions/tracers/opentelemetry/index.ts'
+import { skyWalkingTracerFactory } from '../extensions/tracers/skywalking/index.ts'
 import { zipkinTracerFactory } from '../extensions/tracers/zipkin/index.ts'
 import {
   downstreamRawBufferFactory,
@@ -242,6 +243,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   parentBasedSamplerFactory,
   staticDetectorFactory,
   traceIdRatioSamplerFactory,
+  skyWalkingTracerFactory,
   zipkinTracerFactory,
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,

@@ -16,15 +16,18 @@ export interface Span {
   readonly traceId: string
   /** In hex; '' where the tracer does not tell (Envoy's Zipkin). */
   readonly spanId: string
-  /** It will be sent. What nobody will see is not collected: ask before making tags. */
+  /**
+   * Whether what is said of it will be seen: nobody makes tags of a span that is not sampled. Setting it to false is the
+   * verdict; a tracer that sends such spans all the same, marked, says true nevertheless.
+   */
   sampled: boolean
   setOperation(name: string): void
   /** Replaces a tag of the same name. A tracer that knows texts only takes every kind for one. */
   setTag(name: string, value: string, kind?: TagKind): void
   /** Something that happened at a moment. */
   annotate(wallMs: number, event: string): void
-  /** Tells the next hop who its parent is. */
-  inject(carrier: TraceCarrier): void
+  /** Tells the next hop who its parent is. `address`: where it is, such as '10.0.0.1:80'. */
+  inject(carrier: TraceCarrier, address: string): void
   /** Of a request that this one causes. */
   spawnChild(operation: string, startWallMs: number): Span
   /** Nothing may be said of it any more. */
