@@ -112,6 +112,7 @@ import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/ind
 import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
 import { tcpProxyFactory } from '../extensions/network-filters/tcp_proxy/index.ts'
 import { latencyMonitorFactory } from '../extensions/outlier-monitors/latency/index.ts'
+import { datadogTracerFactory } from '../extensions/tracers/datadog/index.ts'
 import {
   alwaysOnSamplerFactory,
   environmentDetectorFactory,
@@ -243,6 +244,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   parentBasedSamplerFactory,
   staticDetectorFactory,
   traceIdRatioSamplerFactory,
+  datadogTracerFactory,
   skyWalkingTracerFactory,
   zipkinTracerFactory,
   downstreamRawBufferFactory,

@@ -1,5 +1,6 @@
 // Extensions of Envoy that are refused as a whole: what each is, and what to do instead. Here the HTTP filters.
 import { REFUSED_CONNECTION_EXTENSIONS } from './refused-connection-extensions.ts'
+import { REFUSED_TRACERS } from './refused-tracers.ts'
 
 const SCRIPT = 'write an HTTP filter in TypeScript (CONTRIBUTING.md, "An HTTP filter") or use the lua filter'
 const AWS = 'sign requests in the application, or with a signing proxy of AWS beside it'
@@ -9,6 +10,7 @@ const HTTP = 'envoy.extensions.filters.http'
 /** Full type name -> the reason, as docs/compat.md prints it. */
 export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   ...REFUSED_CONNECTION_EXTENSIONS,
+  ...REFUSED_TRACERS,
   [`${HTTP}.a2a.v3.A2a`]: MODELS,
   [`${HTTP}.ai_protocol_manager.v3.AiProtocolManager`]: MODELS,
   [`${HTTP}.alternate_protocols_cache.v3.FilterConfig`]:

@@ -71,8 +71,11 @@ export function compileHttpService(
   }
 }
 
-/** What became of a batch: the status of the answer; 0: it was cut short. */
-export type PostOutcome = (status: number) => void
+/** What became of a batch: the status of the answer and its body; 0: it was cut short. */
+export type PostOutcome = (status: number, body: Buffer) => void
+
+const NO_BYTES = Buffer.alloc(0)
+const NO_HEADERS: readonly ConstantHeader[] = []
 
 export class HttpCollector {
   private readonly thread: UpstreamThread
@@ -93,23 +96,23 @@ export class HttpCollector {
   }
 
   /** False: too many are under way. `done` may be called before this returns. */
-  post(body: Buffer, timeoutMs: number, done: PostOutcome): boolean {
+  post(body: Buffer, timeoutMs: number, done: PostOutcome, more: readonly ConstantHeader[] = NO_HEADERS): boolean {
     if (this.posts >= MAX_POSTS) return false
     // The async client knows callers by their options.
     if (this.options.timeoutMs !== timeoutMs) this.options = { ...this.options, timeoutMs }
     this.posts++
-    const end = (status: number): void => {
+    const end: PostOutcome = (status, answer) => {
       this.posts--
-      done(status)
+      done(status, answer)
     }
-    AsyncRequest.send(this.thread.asyncClient, this.options, this.head(body.length), body, MAX_ANSWER_BYTES, {
-      onAsyncResponse: ({ headers }) => end(headers.status),
-      onAsyncFailure: () => end(0),
+    AsyncRequest.send(this.thread.asyncClient, this.options, this.head(body.length, more), body, MAX_ANSWER_BYTES, {
+      onAsyncResponse: answer => end(answer.headers.status, answer.body),
+      onAsyncFailure: () => end(0, NO_BYTES),
     })
     return true
   }
 
-  private head(bodyBytes: number): HeaderMap {
+  private head(bodyBytes: number, more: readonly ConstantHeader[]): HeaderMap {
     const { address } = this
     const headers = HeaderMap.acquire()
     headers.method = 'POST'
@@ -119,6 +122,7 @@ export class HttpCollector {
     headers.append(CONTENT_TYPE, this.contentType)
     headers.append(CONTENT_LENGTH, String(bodyBytes))
     for (const { name, value } of address.headers) headers.set(name, value)
+    for (const { name, value } of more) headers.set(name, value)
     headers.append(X_ENVOY_INTERNAL, 'true')
     headers.append(X_FORWARDED_FOR, ownAddress())
     return headers

@@ -2,8 +2,13 @@
 import { Timer, type TimerOwner } from '../../base/index.ts'
 import type { ThreadContext } from '../../net/index.ts'
 
-const MIN_FLUSH_SPANS = 5
-const FLUSH_INTERVAL_MS = 5000
+/** What holds where runtime says nothing. */
+export interface FlushDefaults {
+  readonly minSpans: number
+  readonly intervalMs: number
+}
+
+const DEFAULTS: FlushDefaults = { minSpans: 5, intervalMs: 5000 }
 
 export interface SpanSink<Span> {
   /** Sends a batch on its way; what cannot be sent is the sink's to count. */
@@ -18,16 +23,24 @@ export class SpanBuffer<Span> implements TimerOwner {
   private readonly minKey: string
   private readonly intervalKey: string
   private readonly maxSpans: number
+  private readonly defaults: FlushDefaults
   private readonly timer = new Timer(this, 0)
   private spans: Span[] = []
 
   /** `runtimePrefix`: such as 'tracing.zipkin'. */
-  constructor(thread: ThreadContext, sink: SpanSink<Span>, runtimePrefix: string, maxSpans: number) {
+  constructor(
+    thread: ThreadContext,
+    sink: SpanSink<Span>,
+    runtimePrefix: string,
+    maxSpans: number,
+    defaults: FlushDefaults = DEFAULTS,
+  ) {
     this.thread = thread
     this.sink = sink
     this.minKey = `${runtimePrefix}.min_flush_spans`
     this.intervalKey = `${runtimePrefix}.flush_interval_ms`
     this.maxSpans = maxSpans
+    this.defaults = defaults
   }
 
   /** False: there is no room for it. */
@@ -35,9 +48,9 @@ export class SpanBuffer<Span> implements TimerOwner {
     if (this.spans.length >= this.maxSpans) return false
     this.spans.push(span)
     const { snapshot } = this.thread.runtime
-    if (this.spans.length >= snapshot.getNumber(this.minKey, MIN_FLUSH_SPANS)) this.flush()
+    if (this.spans.length >= snapshot.getNumber(this.minKey, this.defaults.minSpans)) this.flush()
     else if (!this.timer.armed) {
-      this.thread.timers.arm(this.timer, snapshot.getNumber(this.intervalKey, FLUSH_INTERVAL_MS))
+      this.thread.timers.arm(this.timer, snapshot.getNumber(this.intervalKey, this.defaults.intervalMs))
     }
     return true
   }
