@@ -160,7 +160,7 @@ export class RetryState {
 
   private decide(wanted: boolean): RetryDecision {
     // A retry whose end is no case for another one has succeeded, however it ended (Envoy).
-    if (this.holdsRetry && !wanted) this.count(C.upstream_rq_retry_success, RQ_RETRY_SUCCESS)
+    if (this.attempts > 0 && !wanted) this.count(C.upstream_rq_retry_success, RQ_RETRY_SUCCESS)
     this.releaseRetry()
     return wanted ? this.tryAgain() : RetryNo
   }

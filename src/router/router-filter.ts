@@ -721,7 +721,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
   }
 
   onPerTryTimeout(request: UpstreamRequest): void {
-    if (this.upstream !== request || this.responseStarted || this.done) return
+    if (this.upstream !== request || this.responseStarted || this.interim || this.done) return
     if (this.hedges) {
       this.hedge(request)
       return

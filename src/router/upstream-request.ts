@@ -146,7 +146,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   onTimer(kind: number): void {
     if (this.over) return
     const { timers } = this.owner.thread
-    // Each of the two ends the other: an attempt takes too long only once.
+    // Each of the two ends the other, even when the answer has begun (Envoy): an attempt takes too long only once.
     if (kind === PER_TRY_TIMER) {
       if (this.perTryIdleTimer !== null) timers.disarm(this.perTryIdleTimer)
       this.perTryIdleTimer = null
@@ -276,7 +276,6 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.responseStarted = true
     const { info, thread } = this.owner
     info.firstUpstreamRxByteUs = info.sinceStartUs(thread.clock.now)
-    if (this.perTryTimer !== null) thread.timers.disarm(this.perTryTimer)
     this.touch()
     const { now } = thread.clock
     this.cluster.responses?.onResponseHeaders(this.host, headers, now - this.startMs, now)

@@ -178,14 +178,15 @@ function tally(list: readonly string[]): Record<string, number> {
   return counts
 }
 
-/** Times in steps far enough apart that a busy machine does not swap them. */
+/** Times in steps far enough apart that a busy machine does not swap them; what is waited for falls between what is answered. */
 const STEP_MS = 300
+const BETWEEN_MS = 130
 
 export function timeouts(dice: Dice): Variation {
   let offsetMs = 0
   const steps = (low: number, high: number): string => {
-    offsetMs += 35
-    return `${(dice.int(low, high) * STEP_MS + offsetMs) / 1000}s`
+    offsetMs += 20
+    return `${(dice.int(low, high) * STEP_MS + BETWEEN_MS + offsetMs) / 1000}s`
   }
   const policy = {
     retry_on: dice.one(['5xx', 'reset', 'gateway-error', 'retriable-4xx', 'connect-failure', '']),
@@ -241,17 +242,13 @@ export function timeouts(dice: Dice): Variation {
           ([name]) => !/^upstream_cx_(total|active)|pending_total/.test(name),
         ),
       )
-      const expected = side.askedOf(index).map(({ headers }) => headers['x-envoy-expected-rq-timeout-ms'] ?? 'none')
+      const expected = side.askedOf(index).map(({ headers }) => Number(headers['x-envoy-expected-rq-timeout-ms'] ?? -1))
+      // What is left of a timeout depends on how long the attempt before took to the millisecond.
+      const left = Object.fromEntries(expected.sort((a, b) => a - b).map((ms, at) => [`left ${at}`, [ms, 80] as const]))
       const hosts = (await side.hosts(index)).map(requestsOf)
-      return { exact: { answers, stats, hosts, asked: tally(expected.map(value => bucketOf(value))) }, near }
+      return { exact: { answers, stats, hosts, asked: expected.length }, near: { ...near, ...left } }
     },
   }
-}
-
-/** What is left of a timeout depends on how long the attempt before took to the millisecond. */
-function bucketOf(expected: string | readonly string[]): string {
-  const ms = Number(expected)
-  return Number.isNaN(ms) ? String(expected) : String(Math.round(ms / 50) * 50)
 }
 
 export function breakers(dice: Dice): Variation {
