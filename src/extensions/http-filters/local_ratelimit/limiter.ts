@@ -73,13 +73,14 @@ export class Limiter {
     for (let i = 0; i < descriptors.length; i++) this.match(descriptors[i]!)
     // The scarcest one first: what it refuses costs the others nothing.
     if (matches.length > 1) matches.sort(byRate)
-    let shadowed = false
+    let shadowed: Match | null = null
     for (let i = 0; i < matches.length; i++) {
-      const { bucket, shadow, hits, option } = matches[i]!
+      const match = matches[i]!
+      const { bucket, shadow, hits, option } = match
       // As Envoy: a request that takes nothing is refused.
       if (hits > 0 && bucket.tryTake(clock, hits * price)) continue
       if (!shadow) return this.answer(bucket, option, Denied)
-      shadowed = true
+      shadowed ??= match
     }
     const { defaultBucket } = this
     const first = matches[0]
@@ -87,7 +88,10 @@ export class Limiter {
       if (!defaultBucket.tryTake(clock, price)) return this.answer(defaultBucket, 'UNSPECIFIED', Denied)
     }
     if (first === undefined) return this.answer(defaultBucket, 'UNSPECIFIED', Allowed)
-    return this.answer(first.bucket, first.option, shadowed ? Shadowed : Allowed)
+    // The client is told of the limit that would have refused it.
+    return shadowed === null
+      ? this.answer(first.bucket, first.option, Allowed)
+      : this.answer(shadowed.bucket, shadowed.option, Shadowed)
   }
 
   private answer(bucket: TokenBucket | null, option: XRateLimitOption, outcome: 0 | 1 | 2): 0 | 1 | 2 {
