@@ -9,6 +9,10 @@ export class HedgedAttempts {
     return this.attempts.length > (this.has(attempt) ? 1 : 0)
   }
 
+  get any(): boolean {
+    return this.attempts.length > 0
+  }
+
   has(attempt: UpstreamRequest): boolean {
     return this.attempts.includes(attempt)
   }

@@ -307,7 +307,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
 
   override decodeData(data: Buffer, start: number, end: number, endStream: boolean): HttpFilterStatus {
     if (this.done) return FilterContinue
-    if (this.copy !== null) this.keep(this.copy, data, start, end)
+    if (this.copy !== null && !this.keep(this.copy, data, start, end)) return FilterStop
     this.shadows?.sendData(data, start, end, endStream)
     if (endStream) this.onRequestComplete()
     const { upstream } = this
@@ -324,15 +324,19 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
     return bufferLimitBytes >= 0 ? bufferLimitBytes : this.callbacks.bufferLimitBytes
   }
 
-  /** A body over the limit is not tried again. */
-  private keep(copy: RequestCopy, data: Buffer, start: number, end: number): void {
+  /** A body over the limit is not tried again; false: a retry was waiting for its time, so that nobody is left to answer. */
+  private keep(copy: RequestCopy, data: Buffer, start: number, end: number): boolean {
     const { retry } = this
     const whole = retry !== null || this.route.internalRedirect !== null
-    if (copy.add(data, start, end, whole ? this.retryBufferBytes : REPLAY_BYTES)) return
-    if (retry === null) return
+    if (copy.add(data, start, end, whole ? this.retryBufferBytes : REPLAY_BYTES)) return true
+    if (retry === null) return true
     this.cluster.stats.cells[C.retry_or_shadow_abandoned]! += 1
     retry.destroy()
     this.retry = null
+    if (this.upstream !== null || this.hedged?.any === true) return true
+    const body = 'exceeded request buffer limit while retrying upstream'
+    this.replyFromRouter(507, body, 'request_payload_exceeded_retry_buffer_limit')
+    return false
   }
 
   override decodeTrailers(trailers: HeaderMap): HttpFilterStatus {

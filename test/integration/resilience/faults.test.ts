@@ -12,6 +12,7 @@ import {
   freePorts,
   httpListener,
   ProxyProcess,
+  RawClient,
   ScriptedOrigin,
   socketAddress,
   staticCluster,
@@ -27,6 +28,11 @@ const HTTP2 = {
   },
 }
 const RETRY = { retry_policy: { retry_on: '5xx', num_retries: 2 } }
+const OURS = { skip: process.env['PROXY_UNDER_TEST'] === undefined ? false : 'only Outrider' }
+const WAITING = {
+  retry_on: '5xx',
+  rate_limited_retry_back_off: { reset_headers: [{ name: 'x-wait', format: 'SECONDS' }], max_interval: '36000s' },
+}
 const to = (prefix: string, cluster: string, action: object = {}) => ({
   match: { prefix },
   route: { cluster, ...action },
@@ -37,6 +43,10 @@ const planned = await PlannedOrigin.start()
 const rude = await ScriptedOrigin.start(({ socket, received }) => {
   if (received.startsWith('GET /rst')) socket.resetAndDestroy()
   else socket.end()
+})
+/** Refuses as soon as it hears of a request, and does not want to hear of it again for an hour. */
+const busy = await ScriptedOrigin.start(({ socket }) => {
+  socket.write('HTTP/1.1 503 Busy\r\nx-wait: 3600\r\ncontent-length: 0\r\n\r\n')
 })
 /** Refuses every stream. */
 const refusing = createServer()
@@ -59,6 +69,7 @@ before(async () => {
   const clusters = [
     staticCluster('origin', planned.port),
     staticCluster('rude', rude.port),
+    staticCluster('busy', busy.port),
     staticCluster('refusing', (refusing.address() as AddressInfo).port, HTTP2),
     staticCluster('empty', 0, { load_assignment: { cluster_name: 'empty' } }),
     staticCluster('closed', closed),
@@ -81,6 +92,7 @@ before(async () => {
     { match: { prefix: '/by-header' }, route: { cluster_header: 'x-cluster' } },
     to('/retried', 'origin', RETRY),
     { ...to('/small', 'origin', RETRY), per_request_buffer_limit_bytes: 100 },
+    { ...to('/busy', 'busy', { timeout: '0s', retry_policy: WAITING }), per_request_buffer_limit_bytes: 100 },
     to('/plain', 'origin'),
   ]
   const text_format_source = {
@@ -102,7 +114,7 @@ before(async () => {
 })
 after(async () => {
   await proxy.stop()
-  await Promise.all([planned[Symbol.asyncDispose](), rude.close()])
+  await Promise.all([planned[Symbol.asyncDispose](), rude.close(), busy.close()])
   refusing.close()
   await rm(folder, { recursive: true })
 })
@@ -110,6 +122,10 @@ after(async () => {
 /** Status, and the log line without the path. */
 async function outcome(path: string, headers: Record<string, string> = {}): Promise<string> {
   await ask(port, path, headers)
+  return await logLine(path)
+}
+
+async function logLine(path: string): Promise<string> {
   for (;;) {
     const line = (await readFile(file, 'utf8')).split('\n').findLast(text => text.startsWith(`${path} `))
     if (line !== undefined) return line.slice(path.length + 1)
@@ -165,6 +181,20 @@ test('E7: what is retried, and what is not', async () => {
   const seen = rude.requests.length
   assert.match(await exchange(port, lost), /^HTTP\/1.1 503 /)
   assert.equal(rude.requests.length - seen, 1)
+})
+
+// Envoy hears no answer before the request has ended, so nothing of this can be seen there.
+test('E7: a body that grows over the limit while its retry waits ends the request', OURS, async () => {
+  const client = await RawClient.connect(port)
+  client.send('POST /busy HTTP/1.1\r\nhost: a\r\ncontent-length: 300\r\n\r\n0123456789')
+  await proxy.untilStat('cluster.busy.upstream_rq_retry_backoff_ratelimited', 1)
+  client.send('x'.repeat(200))
+  const text = await client.until(received => received.endsWith('while retrying upstream'))
+  assert.match(text, /^HTTP\/1\.1 507 /)
+  client.close()
+  assert.match(await logLine('/busy'), /507 - request_payload_exceeded_retry_buffer_limit/)
+  assert.equal(busy.requests.length, 0)
+  assert.deepEqual(await proxy.gaugesLeft(), [])
 })
 
 test('the runtime switches retries off, and says how long they wait', async () => {
