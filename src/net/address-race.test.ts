@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import net, { type AddressInfo, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Clock, TimerWheel } from '../base/index.ts'
 import { ipAddress } from './address.ts'
 import { AddressRace, orderAddresses } from './address-race.ts'
-import { CloseNoFlush, newSocket } from './connection.ts'
+import { CloseNoFlush } from './connection.ts'
 import { testThread } from './testing.ts'
 
 /** A thread whose time the test makes pass. */
@@ -40,7 +40,7 @@ function race(ports: readonly number[]) {
   const closed = Promise.withResolvers<string | null>()
   const addresses = ports.map(port => ipAddress('127.0.0.1', port))
   const connection = AddressRace.start(thread, addresses, ({ port }) => {
-    const socket = newSocket(thread)
+    const socket = new Socket()
     begun.push(port)
     sockets.push(socket)
     return port === 0 ? socket : socket.connect({ host: '127.0.0.1', port })

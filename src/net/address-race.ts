@@ -1,10 +1,13 @@
-// A peer with several addresses (RFC 8305): the next one is tried when one fails or takes too long; the first to stand wins.
+// Connecting. Of a peer with several addresses (RFC 8305) the next one is tried when one fails or takes too long; the first
+// to stand wins.
 import { isIPv6, type Socket } from 'node:net'
 import { Timer, type TimerOwner } from '../base/index.ts'
 import type { Address } from './address.ts'
-import { attachSocket, Connection, type TransportSocket } from './connection.ts'
+import { Connection, type TransportSocket } from './connection.ts'
 import { endWithoutDescriptor } from './descriptor-limit.ts'
+import { attachHandle } from './plain-connection.ts'
 import type { ThreadContext } from './thread.ts'
+import type { AcceptedHandle } from './transport-socket/stream-handle.ts'
 
 const NEXT_TIMER = 0
 /** As in Envoy. */
@@ -87,13 +90,11 @@ export class AddressRace implements TransportSocket, TimerOwner {
     if (this.over || endWithoutDescriptor(socket)) return
     this.running.delete(socket)
     this.letGo()
-    socket.removeAllListeners('error')
-    socket.setNoDelay(true)
-    this.connection.socket = socket
-    attachSocket(this.connection, socket)
-    for (const bytes of this.early) socket.write(bytes)
-    this.connection.handleConnect()
-    if (this.ended) socket.end()
+    const { connection } = this
+    attachHandle(connection, takeHandle(socket))
+    for (const bytes of this.early) connection.socket.write(bytes)
+    connection.handleConnect()
+    if (this.ended) connection.socket.end()
   }
 
   /** Who has not won is let go. */
@@ -131,4 +132,13 @@ export class AddressRace implements TransportSocket, TimerOwner {
   resetAndDestroy(): void {
     this.destroy()
   }
+}
+
+/** net.Socket has done its part when it is connected. */
+function takeHandle(socket: Socket): AcceptedHandle {
+  const emptied = socket as unknown as { _handle: AcceptedHandle | null }
+  const handle = emptied._handle!
+  socket.pause()
+  emptied._handle = null
+  return handle
 }

@@ -1,8 +1,8 @@
 // Opening connections to peers.
-import type net from 'node:net'
+import net from 'node:net'
 import type { Address } from './address.ts'
 import { AddressRace } from './address-race.ts'
-import { type Connection, connectingOver, newSocket } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { probeOften, type TcpKeepalive } from './tcp-keepalive.ts'
 import type { ThreadContext } from './thread.ts'
 
@@ -14,8 +14,8 @@ export interface ConnectOptions {
   readonly addresses?: readonly Address[]
 }
 
-function begin(thread: ThreadContext, address: Address, options: ConnectOptions): net.Socket {
-  const socket = newSocket(thread)
+function begin(address: Address, options: ConnectOptions): net.Socket {
+  const socket = new net.Socket({ allowHalfOpen: true })
   if (options.keepalive !== undefined) probeOften(socket, options.keepalive)
   if (address.kind === 'pipe') socket.connect({ path: address.path })
   else {
@@ -28,7 +28,5 @@ function begin(thread: ThreadContext, address: Address, options: ConnectOptions)
 
 /** Opens a connection; the reader hears onConnected or onClose. */
 export function connect(thread: ThreadContext, address: Address, options: ConnectOptions = {}): Connection {
-  const { addresses } = options
-  if (addresses !== undefined) return AddressRace.start(thread, addresses, one => begin(thread, one, options))
-  return connectingOver(thread, begin(thread, address, options))
+  return AddressRace.start(thread, options.addresses ?? [address], one => begin(one, options))
 }

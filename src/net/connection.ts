@@ -1,10 +1,8 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
 // Longer than 500 lines: reading, writing, closing and holds change one state, and each must see it whole.
-import net from 'node:net'
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
 import { formatHostPort } from './address.ts'
-import { endWithoutDescriptor } from './descriptor-limit.ts'
 import type { ThreadContext } from './thread.ts'
 import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
 
@@ -50,7 +48,7 @@ export interface WatermarkCallbacks {
   onBelowWriteBufferLowWatermark(): void
 }
 
-/** What a connection needs of its socket: net.Socket has it, and the socket of a transport that changes the bytes. */
+/** What a connection needs of its socket. */
 export interface TransportSocket {
   readonly connecting: boolean
   /** Bytes written but not yet taken by the kernel. */
@@ -67,50 +65,11 @@ export interface TransportSocket {
   readonly localPort?: number | undefined
 }
 
-interface ConnectionSocket extends net.Socket {
-  connection: Connection
-}
-
-/** An accepted TCP or pipe handle, as libuv gives it. */
-export type AcceptedHandle = object & {
-  readonly fd?: number
-  setNoDelay?(on: boolean): number
-  setKeepAlive?(on: boolean, idleS: number, intervalS: number, probes: number): number
-  close(): void
-}
-
-const SocketWithHandle = net.Socket as unknown as new (options: object) => net.Socket
 const DISCARD_TIMER = 0
 
-// Which buffer the socket that has just been read from uses next. Node asks for it right after the read callback,
-// without saying for which socket; all within one synchronous call, so one variable per thread does.
+// Which buffer the socket that has just been read from uses next. It asks right after the read callback, all within one
+// synchronous call, so one variable per thread does.
 let nextReadBuffer: Buffer = Buffer.alloc(0)
-const ON_READ = { buffer: () => nextReadBuffer, callback: onRead }
-
-function onRead(this: unknown, size: number, buffer: Buffer): boolean {
-  ;(this as ConnectionSocket).connection.handleRead(size, buffer)
-  return true
-}
-function onEnd(this: ConnectionSocket): void {
-  this.connection.handleEnd()
-}
-function onError(this: ConnectionSocket, error: NodeJS.ErrnoException): void {
-  this.connection.handleError(error)
-}
-function onClose(this: ConnectionSocket): void {
-  this.connection.handleClose()
-}
-function onDrain(this: ConnectionSocket): void {
-  this.connection.handleDrain()
-}
-function onConnect(this: ConnectionSocket): void {
-  if (endWithoutDescriptor(this)) return
-  this.setNoDelay(true)
-  this.connection.handleConnect()
-}
-function onFinish(this: ConnectionSocket): void {
-  this.connection.handleFinish()
-}
 
 const NO_BYTES = Buffer.alloc(0)
 let lastConnectionId = 0
@@ -538,8 +497,8 @@ export class Connection {
     if (this.readDisableCount > 0) this.socket.pause()
   }
 
-  handleError(error: NodeJS.ErrnoException): void {
-    this.errno ??= error.code ?? error.message
+  handleError({ code, message = 'unknown' }: { readonly code?: string | undefined; readonly message?: string }): void {
+    this.errno ??= code ?? message
   }
 
   /**
@@ -612,79 +571,18 @@ export class Connection {
   }
 }
 
-function connectionOver(thread: ThreadContext, socket: net.Socket, connecting: boolean): Connection {
-  const connection = new Connection(thread, socket, connecting)
-  attachSocket(connection, socket)
-  return connection
-}
-
 /** The buffer that the next read goes to, as the connection that has just been read from wants it. */
 export function readBufferAfterRead(): Buffer {
   return nextReadBuffer
 }
 
-/**
- * Takes the handle away from a connection's plain socket, so that a transport can go under the connection instead.
- * Null when it is closed already.
- */
-export function detachHandle(connection: Connection): AcceptedHandle | null {
-  const socket = connection.socket as unknown as { _handle: AcceptedHandle | null }
-  connection.socket.pause()
-  const handle = socket._handle
-  socket._handle = null
-  return handle
-}
-
-/** Takes over an accepted handle. Reading starts at `start`. */
-export function adoptConnection(thread: ThreadContext, handle: AcceptedHandle): Connection {
-  handle.setNoDelay?.(true)
-  nextReadBuffer = thread.buffers.sharedRead
-  const socket = new SocketWithHandle({
-    handle,
-    allowHalfOpen: true,
-    writableHighWaterMark: 1,
-    onread: ON_READ,
-    pauseOnCreate: true,
-    readable: true,
-    writable: true,
-  })
-  return connectionOver(thread, socket, false)
-}
-
-/** A socket that is about to connect. */
-export function newSocket(thread: ThreadContext): net.Socket {
-  nextReadBuffer = thread.buffers.sharedRead
-  return new SocketWithHandle({
-    allowHalfOpen: true,
-    writableHighWaterMark: 1,
-    onread: ON_READ,
-  })
-}
-
-/** Opens a connection over `socket`, which has begun to connect. */
-export function connectingOver(thread: ThreadContext, socket: net.Socket): Connection {
-  const connection = connectionOver(thread, socket, true)
-  socket.once('connect', onConnect)
-  return connection
-}
-
-/** From here on the connection reads and writes `socket`. */
-export function attachSocket(connection: Connection, socket: net.Socket): void {
-  ;(socket as ConnectionSocket).connection = connection
-  socket.on('end', onEnd)
-  socket.on('error', onError)
-  socket.on('close', onClose)
-  socket.on('drain', onDrain)
-  socket.on('finish', onFinish)
+/** Starts reading from a connection that was taken over. */
+export function startReading(connection: Connection): void {
+  if (!connection.readDisabled) connection.socket.resume()
 }
 
 function endYield(connection: Connection): void {
   connection.endYield()
-}
-
-/** Starts reading from an adopted connection. */
-export function startReading(connection: Connection): void {
-  if (!connection.readDisabled) connection.socket.resume()
 }
 
 export { BULK_BYTES }

@@ -31,6 +31,7 @@ export {
   OverloadState,
 } from './overload-state.ts'
 export * from './own-address.ts'
+export { adoptConnection, detachHandle } from './plain-connection.ts'
 export * from './proxy-protocol-config.ts'
 export * from './proxy-protocol-header.ts'
 export * from './runtime-fraction.ts'
@@ -42,6 +43,7 @@ export { compileTcpKeepalive, type TcpKeepalive, withSocketOptions } from './tcp
 export * from './thread.ts'
 export * from './thread-buffers.ts'
 export * from './transport-socket/contract.ts'
+export type { AcceptedHandle } from './transport-socket/stream-handle.ts'
 export { Certificate, parseSans } from './transport-socket/tls/certificate.ts'
 export { type ClientHello, parseClientHello } from './transport-socket/tls/client-hello.ts'
 export * from './transport-socket/tls/engine.ts'

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import type { Address } from './address.ts'
 import { ipAddress } from './address.ts'
-import type { AcceptedHandle } from './connection.ts'
+import type { AcceptedHandle } from './transport-socket/stream-handle.ts'
 
 export interface ListenOptions {
   readonly address: Address

@@ -2,8 +2,9 @@
 // the bytes that filters and codecs see. Plain sockets have none of this: their factory is null.
 import type { Address } from '../address.ts'
 import type { ConnectOptions } from '../connect.ts'
-import type { AcceptedHandle, Connection } from '../connection.ts'
+import type { Connection } from '../connection.ts'
 import type { ThreadContext } from '../thread.ts'
+import type { AcceptedHandle } from './stream-handle.ts'
 
 /** Category 'envoy.transport_sockets.downstream'; null stands for raw_buffer. */
 export interface DownstreamTransportSocketPlan {

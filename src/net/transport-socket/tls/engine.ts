@@ -1,10 +1,7 @@
 // Node's TLS engine, one floor below tls.TLSSocket: the handle that encrypts for a TCP handle. TLSSocket around an accepted
 // handle takes no read buffer of ours, keeps 8 kB more per connection and a dozen listeners; see docs/adr/0004-fast-tls.md.
 import type { SecureContext } from 'node:tls'
-import type { AcceptedHandle } from '../../connection.ts'
-
-/** libuv's 'end of file'. */
-export const UV_EOF = -4095
+import type { SocketHandle, StreamHandle } from '../stream-handle.ts'
 
 /** A certificate as OpenSSL holds it: each method works out one property. */
 export interface NativeCertificate {
@@ -29,45 +26,13 @@ interface LegacyCertificate {
   readonly issuerCertificate?: LegacyCertificate
 }
 
-/** A write under way: the status stays null until the bytes are in the kernel, when nobody listens. */
-export interface WriteRequest {
-  writeStatus: number | null
-  oncomplete?: (this: WriteRequest, status: number, handle: TlsHandle) => void
-}
-
-interface ShutdownRequest {
-  oncomplete: ((this: ShutdownRequest, status: number, handle: TlsHandle) => void) | undefined
-}
-
-/** The socket's own handle, which carries the records. */
-export interface CarrierHandle extends AcceptedHandle {
-  onread: (this: CarrierHandle) => Buffer | undefined
-  readonly writeQueueSize: number
-  readStart(): number
-  readStop(): number
-  useUserBuffer(buffer: Buffer): void
-  close(callback?: () => void): void
-  /** Missing on pipes. */
-  reset?(callback: () => void): number
-  getsockname?(into: { address?: string; port?: number }): number
-  /** Keeps the owner alive for as long as the event loop keeps the handle. */
-  owner: object | null
-}
-
-export interface TlsHandle {
-  owner: object | null
-  onread: (this: TlsHandle) => Buffer | undefined
+export interface TlsHandle extends StreamHandle<TlsHandle> {
   onhandshakedone: (this: TlsHandle) => void
   onerror: (this: TlsHandle, error: TlsError) => void
   onnewsession: ((this: TlsHandle, id: Buffer, session: Buffer) => void) | undefined
   onkeylog: ((this: TlsHandle, line: Buffer) => void) | undefined
   onocspresponse: ((this: TlsHandle, response: Buffer | null) => void) | undefined
-  useUserBuffer(buffer: Buffer): void
-  readStart(): number
-  readStop(): number
   receive(bytes: Uint8Array): void
-  writeBuffer(request: null, bytes: Uint8Array): WriteRequest | number
-  shutdown(request: ShutdownRequest): number
   start(): void
   destroySSL(): void
   setVerifyMode(request: boolean, reject: boolean): void
@@ -100,17 +65,7 @@ export interface TlsError extends Error {
 }
 
 export interface TlsEngine {
-  wrap(carrier: CarrierHandle, context: unknown, isServer: boolean, hasActiveWrite: boolean): TlsHandle
-  readonly ShutdownWrap: new () => ShutdownRequest
-  /** Bytes read, or a negative error, of the read callback under way stand at `readBytesOrError`. */
-  readonly state: Int32Array
-  readonly readBytesOrError: number
-}
-
-interface StreamBinding {
-  readonly ShutdownWrap: new () => ShutdownRequest
-  readonly streamBaseState: Int32Array
-  readonly kReadBytesOrError: number
+  wrap(carrier: SocketHandle, context: unknown, isServer: boolean, hasActiveWrite: boolean): TlsHandle
 }
 
 let loaded: TlsEngine | null = null
@@ -120,10 +75,7 @@ export function tlsEngine(): TlsEngine {
   if (loaded !== null) return loaded
   // The handle's methods are completed by this module.
   process.getBuiltinModule('node:tls')
-  const binding = (process as unknown as { binding(name: string): unknown }).binding.bind(process)
-  const { wrap } = binding('tls_wrap') as Pick<TlsEngine, 'wrap'>
-  const { ShutdownWrap, streamBaseState, kReadBytesOrError } = binding('stream_wrap') as StreamBinding
-  loaded = { wrap, ShutdownWrap, state: streamBaseState, readBytesOrError: kReadBytesOrError }
+  loaded = (process as unknown as { binding(name: 'tls_wrap'): TlsEngine }).binding('tls_wrap')
   return loaded
 }
 

@@ -1,17 +1,17 @@
 // HOT FILE (docs/hot-path.md): every byte of every TLS connection passes here.
 import { getSystemErrorName } from 'node:util'
-import { type AcceptedHandle, type Connection, readBufferAfterRead, type TransportSocket } from '../../connection.ts'
+import { type Connection, readBufferAfterRead, type TransportSocket } from '../../connection.ts'
 import type { ThreadContext } from '../../thread.ts'
-import { type ClientHello, parseClientHello } from './client-hello.ts'
 import {
-  type CarrierHandle,
-  type TlsEngine,
-  type TlsError,
-  type TlsHandle,
-  tlsEngine,
+  type AcceptedHandle,
+  readBytesOrError,
+  type SocketHandle,
+  shutdownRequest,
   UV_EOF,
   type WriteRequest,
-} from './engine.ts'
+} from '../stream-handle.ts'
+import { type ClientHello, parseClientHello } from './client-hello.ts'
+import { type TlsEngine, type TlsError, type TlsHandle, tlsEngine } from './engine.ts'
 import { type OwnCertificate, TlsInfo } from './tls-info.ts'
 
 const AwaitingHello = 0
@@ -39,13 +39,11 @@ export interface TlsRole {
   onProtocolError(error: TlsError): string
 }
 
-function onHelloRead(this: CarrierHandle): undefined {
-  const { state, readBytesOrError } = tlsEngine()
-  ;(this.owner as TlsSocket).handleHelloRead(state[readBytesOrError]!)
+function onHelloRead(this: SocketHandle): undefined {
+  ;(this.owner as TlsSocket).handleHelloRead(readBytesOrError())
 }
 function onRead(this: TlsHandle): Buffer | undefined {
-  const engine = tlsEngine()
-  return (this.owner as TlsSocket).handleRead(engine.state[engine.readBytesOrError]!)
+  return (this.owner as TlsSocket).handleRead(readBytesOrError())
 }
 function onHandshakeDone(this: TlsHandle): void {
   ;(this.owner as TlsSocket).handleHandshake()
@@ -53,10 +51,10 @@ function onHandshakeDone(this: TlsHandle): void {
 function onError(this: TlsHandle, error: TlsError): void {
   ;(this.owner as TlsSocket).handleError(error)
 }
-function onWritten(this: WriteRequest, status: number, handle: TlsHandle): void {
+function onWritten(this: WriteRequest<TlsHandle>, status: number, handle: TlsHandle): void {
   ;(handle.owner as TlsSocket | null)?.handleWritten(status)
 }
-function onCarrierClosed(this: CarrierHandle): void {
+function onCarrierClosed(this: SocketHandle): void {
   ;(this.owner as TlsSocket).handleClosed()
 }
 function onShutDown(_status: number, handle: TlsHandle): void {
@@ -76,7 +74,7 @@ export class TlsSocket implements TransportSocket {
   writableFinished = false
   private readonly thread: ThreadContext
   private readonly role: TlsRole
-  readonly carrier: CarrierHandle
+  readonly carrier: SocketHandle
   readonly info = new TlsInfo()
   /** What this side shows; set by the role. */
   own: OwnCertificate | null = null
@@ -91,7 +89,7 @@ export class TlsSocket implements TransportSocket {
   private held: Buffer | null = null
   private ended = false
   /** Under way: OpenSSL has the bytes, the kernel perhaps not. */
-  private lastWrite: WriteRequest | null = null
+  private lastWrite: WriteRequest<TlsHandle> | null = null
   private lastDone: (() => void) | undefined = undefined
   private queue: Queued[] | null = null
   private queuedBytes = 0
@@ -101,7 +99,7 @@ export class TlsSocket implements TransportSocket {
   constructor(thread: ThreadContext, role: TlsRole, carrier: AcceptedHandle) {
     this.thread = thread
     this.role = role
-    this.carrier = carrier as CarrierHandle
+    this.carrier = carrier as SocketHandle
     this.carrier.owner = this
     this.buffer = thread.buffers.sharedRead
   }
@@ -259,7 +257,7 @@ export class TlsSocket implements TransportSocket {
 
   private noteBroken(status: number): void {
     const code = getSystemErrorName(status)
-    if (this.state === Open) this.connection.handleError({ code } as NodeJS.ErrnoException)
+    if (this.state === Open) this.connection.handleError({ code })
     else this.connection.transportFailureReason = this.role.onHandshakeBroken(-status, code)
   }
 
@@ -362,7 +360,7 @@ export class TlsSocket implements TransportSocket {
     done?.()
     if (this.state !== Open) return
     if (status < 0) {
-      this.connection.handleError({ code: getSystemErrorName(status) } as NodeJS.ErrnoException)
+      this.connection.handleError({ code: getSystemErrorName(status) })
       this.destroy()
       return
     }
@@ -395,9 +393,7 @@ export class TlsSocket implements TransportSocket {
       this.lastWrite!.oncomplete = onWritten
       return
     }
-    const request = new (tlsEngine().ShutdownWrap)()
-    request.oncomplete = onShutDown
-    if (this.handle!.shutdown(request) !== 0) this.handleShutDown()
+    if (this.handle!.shutdown(shutdownRequest(onShutDown)) !== 0) this.handleShutDown()
   }
 
   handleShutDown(): void {
