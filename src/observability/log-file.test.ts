@@ -142,3 +142,15 @@ test('finish waits for a write under way and takes what came meanwhile along', a
   await file.finish()
   assert.equal(readFileSync(path, 'utf8'), `${line}last\n`)
 })
+
+test('lines in many pieces, and more than a buffer while the disk is busy, stay in order', async () => {
+  const [path, counts] = [newPath(), new Counts()]
+  const file = new LogFile(path, counts)
+  const lines = Array.from({ length: 3000 }, (_, i) => `${i} ${'y'.repeat(i % 997)}\n`)
+  for (const line of lines) file.append(line)
+  await file.finish()
+  for (const line of lines) file.append(line)
+  await file.finish()
+  assert.equal(readFileSync(path, 'latin1'), lines.join('').repeat(2))
+  assert.equal(counts.counts.failed, 0)
+})

@@ -2,6 +2,8 @@
 import { close, open, openSync, write, writeSync } from 'node:fs'
 
 const FLUSH_BYTES = 65536
+/** Room for what makes a flush due, and for the line that does so. */
+const BUFFER_BYTES = FLUSH_BYTES + 16384
 const FLUSH_MS = 10000
 /** Lines kept while the disk does not take them; beyond, they are dropped and counted. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024
@@ -20,8 +22,11 @@ export class LogFile {
   private readonly path: string | number
   private readonly stats: LogFileStats
   private descriptor: number
-  private pending: string[] = []
+  /** Lines that wait, in its first `pendingBytes`. Text kept as text would be carried along by the garbage collector. */
+  private pending: Buffer | null = null
   private pendingBytes = 0
+  /** A buffer that has been written, for the lines that come next. */
+  private spare: Buffer | null = null
   private writing = false
   /** Replaced by a reopen while a write to it was under way. */
   private leaving = -1
@@ -43,11 +48,25 @@ export class LogFile {
       this.stats.writeFailed()
       return
     }
-    this.pending.push(line)
-    this.pendingBytes += line.length
+    const end = this.pendingBytes + line.length
+    if (this.pending === null || end > this.pending.length) this.makeRoom(end)
+    this.pendingBytes += this.pending!.latin1Write(line, this.pendingBytes)
     this.stats.writeBuffered()
     if (this.pendingBytes >= FLUSH_BYTES) this.flush()
     else this.timer ??= setTimeout(() => this.onTimer(), this.flushMs).unref()
+  }
+
+  /** Of lines that are not taken from it a buffer holds twice as many each time. */
+  private makeRoom(end: number): void {
+    const { pending } = this
+    if (pending === null && this.spare !== null && end <= this.spare.length) {
+      this.pending = this.spare
+      this.spare = null
+      return
+    }
+    const larger = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, 2 * (pending?.length ?? 0), end))
+    pending?.copy(larger, 0, 0, this.pendingBytes)
+    this.pending = larger
   }
 
   private onTimer(): void {
@@ -57,7 +76,7 @@ export class LogFile {
   }
 
   private flush(): void {
-    if (this.writing || this.pending.length === 0) return
+    if (this.writing || this.pendingBytes === 0) return
     const bytes = this.take()
     this.writing = true
     this.writeAll(this.descriptor, bytes, 0)
@@ -70,6 +89,7 @@ export class LogFile {
         return
       }
       this.writing = false
+      this.giveBack(bytes)
       if (error === null) this.stats.writeCompleted()
       else this.stats.writeFailed()
       this.closeLeaving()
@@ -80,10 +100,15 @@ export class LogFile {
   }
 
   private take(): Buffer {
-    const bytes = Buffer.from(this.pending.join(''), 'latin1')
-    this.pending = []
+    const bytes = this.pending!.subarray(0, this.pendingBytes) as Buffer
+    this.pending = null
     this.pendingBytes = 0
     return bytes
+  }
+
+  /** One that grew while the disk did not take it is let go. */
+  private giveBack(bytes: Buffer): void {
+    if (bytes.buffer.byteLength === BUFFER_BYTES) this.spare = Buffer.from(bytes.buffer as ArrayBuffer)
   }
 
   /** Opens the path anew: the old file was moved away. Lines so far go to the old one. */
@@ -123,7 +148,7 @@ export class LogFile {
 
   /** Writes what is pending now; before a reopen. */
   flushSync(): void {
-    if (this.pending.length === 0) return
+    if (this.pendingBytes === 0) return
     try {
       const bytes = this.take()
       for (let from = 0; from < bytes.length; ) from += writeSync(this.descriptor, bytes, from)
