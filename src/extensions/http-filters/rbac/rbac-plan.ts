@@ -26,14 +26,30 @@ export interface StatRoots {
   readonly shadow: string
 }
 
+/** Names of what a decision leaves in the dynamic metadata. */
+export interface DecisionKeys {
+  readonly policy: string
+  readonly result: string
+}
+
+const decisionKeys = (prefix: string): DecisionKeys => ({
+  policy: `${prefix}_effective_policy_id`,
+  result: `${prefix}_engine_result`,
+})
+
 export class RbacPlan {
   /** Null: everybody may pass, and nobody is counted. */
   readonly rules: RbacDecider | null
   readonly shadowRules: RbacDecider | null
   readonly shadowPrefix: string
   readonly rulesPrefix: string
+  readonly shadowKeys: DecisionKeys
+  readonly rulesKeys: DecisionKeys
   private readonly perPolicy: boolean
   private readonly statsByRoots = new WeakMap<StatRoots, RbacStats>()
+  /** Most plans serve one filter. */
+  private latestRoots: StatRoots | null = null
+  private latestStats: RbacStats | null = null
 
   constructor(json: RBACJson, context: CompileContext, path: ConfigPath) {
     const { rules, matcher, shadowRules, shadowMatcher } = json
@@ -43,6 +59,8 @@ export class RbacPlan {
     this.shadowRules = compileRbac({ rules: shadowRules, matcher: shadowMatcher }, shadow, 'http', context, path)
     this.rulesPrefix = json.rulesStatPrefix ?? ''
     this.shadowPrefix = json.shadowRulesStatPrefix ?? ''
+    this.rulesKeys = decisionKeys(`${this.rulesPrefix}enforced`)
+    this.shadowKeys = decisionKeys(`${this.shadowPrefix}shadow`)
     this.perPolicy = json.trackPerRuleStats === true
   }
 
@@ -54,8 +72,11 @@ export class RbacPlan {
 
   /** A route's plan may serve several filters. */
   stats(thread: ThreadContext, roots: StatRoots): RbacStats {
+    if (roots === this.latestRoots) return this.latestStats!
     let stats = this.statsByRoots.get(roots)
     if (stats === undefined) this.statsByRoots.set(roots, (stats = this.makeStats(thread, roots)))
+    this.latestRoots = roots
+    this.latestStats = stats
     return stats
   }
 

@@ -11,7 +11,14 @@ import {
   type Route,
 } from '../../../http/index.ts'
 import type { StreamInfo } from '../../../observability/index.ts'
-import { ENFORCED_STATS, type PolicyStats, type RbacPlan, SHADOW_STATS, type StatRoots } from './rbac-plan.ts'
+import {
+  type DecisionKeys,
+  ENFORCED_STATS,
+  type PolicyStats,
+  type RbacPlan,
+  SHADOW_STATS,
+  type StatRoots,
+} from './rbac-plan.ts'
 
 const ALLOWED = ENFORCED_STATS.slot('allowed')
 const DENIED = ENFORCED_STATS.slot('denied')
@@ -86,14 +93,14 @@ export class Rbac extends HttpFilter implements RbacSubject {
 
   private note(shadow: RbacDecision | null, enforced: RbacDecision | null): void {
     const { own, plan } = this
-    if (enforced !== null) this.noteOne(`${plan.rulesPrefix || own.rulesPrefix}enforced`, enforced)
-    if (shadow !== null) this.noteOne(`${plan.shadowPrefix || own.shadowPrefix}shadow`, shadow)
+    if (enforced !== null) this.noteOne((plan.rulesPrefix === '' ? own : plan).rulesKeys, enforced)
+    if (shadow !== null) this.noteOne((plan.shadowPrefix === '' ? own : plan).shadowKeys, shadow)
   }
 
-  private noteOne(prefix: string, { policy, allowed }: RbacDecision): void {
+  private noteOne(keys: DecisionKeys, { policy, allowed }: RbacDecision): void {
     const fields = this.metadata(METADATA)
-    if (policy !== null) fields[`${prefix}_effective_policy_id`] = policy
-    fields[`${prefix}_engine_result`] = allowed ? 'allowed' : 'denied'
+    if (policy !== null) fields[keys.policy] = policy
+    fields[keys.result] = allowed ? 'allowed' : 'denied'
   }
 
   /** Access loggers may go by it: envoy.common access_log_hint. */
