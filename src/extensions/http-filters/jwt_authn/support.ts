@@ -38,7 +38,12 @@ declareSupport(`${API}.JwtProvider`, {
     'jwt_cache_config',
   ],
 })
-declareSupport(`${API}.ExtractOnlyWithoutValidation`, { supported: [] })
+declareSupport(`${API}.ExtractOnlyWithoutValidation`, {
+  supported: [],
+  refused: {
+    verification_status_header: 'use failed_status_in_metadata of the provider, which tells the same to later filters',
+  },
+})
 declareSupport(`${API}.FilterStateRule`, { supported: ['name', 'requires'] })
 declareSupport(`${API}.JwtCacheConfig`, { supported: ['jwt_cache_size', 'jwt_max_token_size'] })
 declareSupport(`${API}.JwtProvider.NormalizePayload`, { supported: ['space_delimited_claims'] })
