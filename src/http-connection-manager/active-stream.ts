@@ -38,7 +38,7 @@ import { buildLocalReply } from './local-reply.ts'
 import type { ChainedFilter } from './plan.ts'
 import { isLeftOut, prepareRequest } from './prepare-request.ts'
 import { addProxyStatus } from './proxy-status.ts'
-import { acceptPath, acceptUpgrade, asksToGoOn, problemOf } from './request-admission.ts'
+import { acceptPath, acceptUpgrade, asksToGoOn, problemOf, refuseUpgrade } from './request-admission.ts'
 import { asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
 import { chargeInterim, chargeResponse } from './response-stats.ts'
@@ -72,6 +72,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   private responseStarted = false
   private headersThrough = false
   private pauses = 0
+  /** What the connection is to become: 'websocket', 'connect' and the like; null: nothing else. */
   private upgrade: string | null = null
   private upgradeAccepted = false
   private interimSent = false
@@ -129,10 +130,13 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       return
     }
     if (plan.logOnRequestStart) this.log('DownstreamStart')
-    if (this.upgrade !== null || headers.method === 'CONNECT') {
-      if (!acceptUpgrade(this, this.upgrade, headers)) return
-    }
+    if (headers.method === 'CONNECT') this.upgrade ??= 'connect'
+    const refused = this.upgrade !== null && !acceptUpgrade(this, this.upgrade)
     this.createChain()
+    if (refused) {
+      refuseUpgrade(this)
+      return
+    }
     ;(this.chain as FilterChain).decodeHeaders(headers, endStream)
     // As Envoy: a filter that takes its time over a request without a body counts as a request that does.
     if (endStream && plan.requestTimeoutMs > 0 && this.isHeld) this.startRequestTimeout(plan.requestTimeoutMs)
@@ -149,6 +153,11 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       startTrace(plan, plan.tracing, tracer, this.thread, this.route, this.requestHeaders as HeaderMap, this.info)
     }
     const route = chained.length > 1 ? this.route : null
+    const chain = this.createChainOf(chained, route)
+    if (route !== null) chain.onRouteSelected()
+  }
+
+  private createChainOf(chained: readonly ChainedFilter[], route: Route | null): FilterChain {
     const filters: HttpFilter[] = []
     for (const entry of chained) {
       if (isLeftOut(entry, route)) continue
@@ -159,9 +168,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
       filters.push(filter)
       if (entry.several) addBehind(filters, entry, filter)
     }
-    this.chain = new FilterChain(filters, this)
+    const chain = new FilterChain(filters, this)
+    this.chain = chain
     if (filters.length > 1) this.grpc = this.isGrpc(this.requestHeaders)
-    if (route !== null) this.chain.onRouteSelected()
+    return chain
   }
 
   protected isGrpc(headers: HeaderMap | null): boolean {
@@ -170,7 +180,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
 
   private chainOfUpgrade(): readonly ChainedFilter[] | null {
     const { upgrade } = this
-    if (upgrade === null) return null
+    if (!this.upgradeAccepted) return null
     return this.manager.plan.upgrades.find(({ type }) => type === upgrade)?.filters ?? null
   }
 
@@ -387,9 +397,13 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     // As Envoy: who is told that his HTTP/1 request is bad is not trusted with another one on this connection.
     if (status === 400 && info.protocol !== 'HTTP/2' && !manager.plan.streamErrorOnInvalidMessage)
       manager.closing = true
-    const { chain } = this
+    // As Envoy: filters see what is answered to a request that is refused before it comes to them; it has no route.
+    if (this.chain === null && manager.plan.filters.length > 1) {
+      this.routeCached = true
+      this.createChainOf(manager.plan.filters, null)
+    }
+    const { chain, requestHeaders } = this
     chain?.abandonRequest()
-    const { requestHeaders } = this
     const { localReply } = manager.plan
     const grpc = this.isGrpc(requestHeaders) ? { status: grpcStatus } : null
     // As Envoy: the route's mutations do not reach a reply that takes the place of a response.

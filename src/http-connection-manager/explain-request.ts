@@ -30,12 +30,12 @@ export function admitRequest(
   headers: HeaderMap,
   info: StreamInfo,
 ): Admission {
-  let upgrade = headers.method === 'CONNECT' ? 'connect' : null
+  let upgrade = null
   if (hasHopByHop(headers)) {
-    const asked = upgradeType(headers)
-    removeHopByHop(headers, asked !== null)
-    upgrade ??= asked
+    upgrade = upgradeType(headers)
+    removeHopByHop(headers, upgrade !== null)
   }
+  if (headers.method === 'CONNECT') upgrade ??= 'connect'
   const refused = (status: number, details: string, location = ''): Admission => ({
     answer: { status, details, location },
     upgrade,

@@ -43,19 +43,23 @@ export function problemOf(headers: HeaderMap): string | null {
   return null
 }
 
-/** Upgrades and CONNECT pass where the connection manager or the route says so. */
-export function acceptUpgrade(stream: ActiveStream, upgrade: string | null, headers: HeaderMap): boolean {
-  const type = headers.method === 'CONNECT' ? 'connect' : (upgrade as string)
+/**
+ * Whether an upgrade, or CONNECT, goes to the filters: it must be allowed by the connection manager or the route. As Envoy,
+ * one without a route goes there too: it ends as any other request that has none.
+ */
+export function acceptUpgrade(stream: ActiveStream, type: string): boolean {
   const { route } = stream
   if (allowsUpgrade(stream.manager.plan, route, type)) {
     stream.onUpgradeAccepted()
     return true
   }
-  // CONNECT without a route is a plain 404.
-  if (type === 'connect' && route === null) return true
+  return route === null
+}
+
+/** The filters see only the answer. What follows may be no HTTP, so the connection ends. */
+export function refuseUpgrade(stream: ActiveStream): void {
   stream.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
-  stream.info.upstreamCluster = route?.clusterName ?? null
+  stream.info.upstreamCluster = stream.route?.clusterName ?? null
   stream.manager.endAfterResponse()
   stream.sendLocalReply(403, '', 'upgrade_failed', null)
-  return false
 }

@@ -168,8 +168,7 @@ function explainChain(
     context,
     suppressEnvoyHeaders,
   })
-  const refused =
-    upgrade !== null && !(upgrade === 'connect' && route === null) && !allowsUpgrade(manager, route, upgrade)
+  const refused = upgrade !== null && route !== null && !allowsUpgrade(manager, route, upgrade)
   const filters = manager.filters.filter(filter => !filter.plan.terminal)
   return {
     ...shown,

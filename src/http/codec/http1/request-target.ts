@@ -19,7 +19,7 @@ export function applyTarget(headers: HeaderMap, allowAbsoluteUrl: boolean): Targ
   const asterisk = first === ASTERISK && pathEnd - pathStart === 1
   // What is not looked into is left for the connection manager, which knows no path that begins like this.
   if (!allowAbsoluteUrl) return asterisk || ABSOLUTE_FORM.test(headers.path) ? null : 'codec_error'
-  if (asterisk) return method === 'OPTIONS' ? null : 'invalid_url'
+  if (first === ASTERISK) return asterisk && method === 'OPTIONS' ? null : 'invalid_url'
   return applyAbsoluteForm(headers)
 }
 

@@ -41,8 +41,8 @@ function finishConnect(head: HeadAssembler, allowConnect: boolean): boolean {
   }
   if (!allowConnect || !whole || headers.bytes[headers.pathStart] !== SLASH) return head.fail(HeadInvalidField)
   headers.method = 'GET'
-  headers.append(CONNECTION, 'upgrade')
   headers.append(UPGRADE, head.protocol)
+  headers.append(CONNECTION, 'upgrade')
   return true
 }
 

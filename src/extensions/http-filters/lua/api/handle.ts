@@ -41,6 +41,15 @@ const object =
     return pushObject(machine, state, kind, detail)
   }
 
+/** nil in the answer to what was no request. */
+const requestHeaders: HostFunction = (machine, state) => {
+  if (runOf(machine, state, HANDLE).filter.callbacks.requestHeaders !== null) {
+    return pushObject(machine, state, HEADERS, REQUEST_HEADERS)
+  }
+  machine.lua.lua_pushnil(state)
+  return 1
+}
+
 /** Results of calls that may wait begin with whether they do. */
 const waits: HostFunction = (machine, state) => {
   machine.lua.lua_pushboolean(state, 1)
@@ -119,7 +128,7 @@ const setUpstreamOverrideHost: HostFunction = (machine, state) => {
 
 export const HANDLE_METHODS: Readonly<Record<string, HostFunction>> = {
   headers: object(HEADERS, OWN_HEADERS),
-  requestHeaders: object(HEADERS, REQUEST_HEADERS),
+  requestHeaders,
   body,
   bodyChunks,
   trailers,
