@@ -36,6 +36,8 @@ let settingsPort: number
 /** What the origin answers to its requests in turn; the last one stays. */
 let script: readonly string[] = []
 let asked: string[] = []
+/** Of the last request. */
+let forwardedFor = ''
 
 before(async () => {
   origin = await ScriptedOrigin.start(connection => {
@@ -43,6 +45,7 @@ before(async () => {
       const conditions = headers
         .filter(([name]) => /^(if-|range)/.test(name))
         .map(([name, value]) => `${name}: ${value}`)
+      forwardedFor = headers.find(([name]) => name === 'x-forwarded-for')?.[1] ?? ''
       asked.push([`${method} ${target}`, ...conditions].join(', '))
       const answer = script[Math.min(asked.length, script.length) - 1] as string
       connection.received = ''
@@ -143,6 +146,11 @@ test('what is stored', async () => {
     const [first, again, ...rest] = await play([answer], `GET /${name}`, `GET /${name}`)
     assert.deepEqual([again, ...rest], [first, `GET /${name}`, `GET /${name}`], name)
   }
+})
+
+test('the origin is told who asks', async () => {
+  await play([fresh()], 'GET /told\nx-forwarded-for: 192.0.2.1')
+  assert.match(forwardedFor, /^192\.0\.2\.1,[0-9a-f.:]+$/)
 })
 
 test('which requests are answered', async () => {

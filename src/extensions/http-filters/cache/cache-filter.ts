@@ -8,7 +8,10 @@ import {
   HeaderName,
   HttpFilter,
   type HttpFilterStatus,
+  X_ENVOY_INTERNAL,
+  X_FORWARDED_FOR,
 } from '../../../http/index.ts'
+import { ownAddress } from '../../../net/index.ts'
 import { ResponseFlag } from '../../../observability/index.ts'
 import { byteRange } from './byte-range.ts'
 import type { CachePlan, Prepared } from './cache-plan.ts'
@@ -59,12 +62,20 @@ export class CacheFilter extends HttpFilter {
     const asked = plan.asked(headers)
     this.mayStore = !asked.noStore
     const stored = plan.find(headers)
-    if (stored === null) return FilterContinue
+    if (stored === null) return this.askOrigin(headers)
     if (stored.mayServe(asked, this.nowMs)) {
       this.serve(stored, headers)
       return FilterStop
     }
     if (stored.addConditions(headers, IF_NONE_MATCH, IF_MODIFIED_SINCE)) this.validating = stored
+    return this.askOrigin(headers)
+  }
+
+  /** As Envoy, whose cache asks in its own name: it is one more proxy on the way. */
+  private askOrigin(headers: HeaderMap): HttpFilterStatus {
+    const before = headers.get(X_FORWARDED_FOR)
+    headers.set(X_FORWARDED_FOR, before === undefined ? ownAddress() : `${before},${ownAddress()}`)
+    headers.set(X_ENVOY_INTERNAL, 'true')
     return FilterContinue
   }
 
