@@ -109,6 +109,8 @@ export interface ShadowPolicyPlan {
   readonly appendHostSuffix: boolean
   /** '': the request's own host. */
   readonly hostRewrite: string
+  /** Whether the copy's span is sent; null: as the original's. */
+  readonly traceSampled: boolean | null
   readonly mutations: MutationList | null
 }
 

@@ -1,7 +1,7 @@
 // The router without a client in front of it: requests that filters make.
 import { type HeaderMap, HttpStats, RateLimitPolicy, type Route, type VirtualHostPlan } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
-import { StatStore } from '../observability/index.ts'
+import { type Span, StatStore } from '../observability/index.ts'
 import type {
   AsyncClient,
   AsyncStream,
@@ -10,6 +10,7 @@ import type {
   ClusterManager,
 } from '../upstream/index.ts'
 import { RouterAsyncStream } from './async-stream.ts'
+import { clientTrace } from './client-span.ts'
 import { bareRoute } from './route-table/bare-route.ts'
 import { RouteEntry } from './route-table/route-entry.ts'
 import type { RouterPlan } from './router-plan.ts'
@@ -52,8 +53,10 @@ export class RouterAsyncClient implements AsyncClient {
     headers: HeaderMap,
     endStream: boolean,
     callbacks: AsyncStreamCallbacks,
+    span: Span | null = null,
   ): AsyncStream {
     const stream = new RouterAsyncStream(this.thread, this.httpStats, this.routeOf(options), callbacks, PLAN)
+    if (span !== null) stream.info.trace = clientTrace(span)
     stream.start(headers, endStream)
     return stream
   }

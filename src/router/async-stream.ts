@@ -13,9 +13,10 @@ import {
   type Route,
 } from '../http/index.ts'
 import type { Connection } from '../net/index.ts'
-import { type ConnectionInfo, type StatBlock, StreamInfo } from '../observability/index.ts'
+import { type ConnectionInfo, type RequestTrace, type StatBlock, StreamInfo } from '../observability/index.ts'
 import type { AsyncStream, AsyncStreamCallbacks } from '../upstream/index.ts'
 import type { AsyncThread } from './async-client.ts'
+import { finishClientSpan } from './client-span.ts'
 import { RouterFilter } from './router-filter.ts'
 import type { RouterPlan } from './router-plan.ts'
 
@@ -113,7 +114,9 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   }
 
   cancel(): void {
-    if (!this.over) this.finish()
+    if (this.over) return
+    if (this.responseHeaders === null) this.info.trace?.span?.setTag('canceled', 'true')
+    this.finish()
   }
 
   // ---- the router's side
@@ -193,9 +196,16 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   setBufferLimit(): void {}
   recreateStream(): void {}
 
+  private endSpan({ span }: RequestTrace): void {
+    const { requestHeaders, responseHeaders, responseTrailers, info } = this
+    const context = { requestHeaders, responseHeaders, responseTrailers, info }
+    if (span !== null) finishClientSpan(span, context, responseHeaders?.status ?? 0)
+  }
+
   private finish(): void {
     if (this.over) return
     this.over = true
+    if (this.info.trace !== null) this.endSpan(this.info.trace)
     this.router.onStreamComplete()
     this.router.onDestroy()
     if (this.requestHeaders !== null) HeaderMap.release(this.requestHeaders)

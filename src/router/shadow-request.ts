@@ -3,8 +3,9 @@ import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import { HeaderMap, type ShadowPolicyPlan } from '../http/index.ts'
 import { ownAddress, type ThreadContext } from '../net/index.ts'
-import { StreamInfo } from '../observability/index.ts'
+import { type Span, StreamInfo } from '../observability/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, type Host } from '../upstream/index.ts'
+import { clientTrace, finishClientSpan } from './client-span.ts'
 import { NO_SLICES } from './slice-stats.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 
@@ -48,6 +49,9 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     }
     const info = new StreamInfo(original.connection, thread.clock.now)
     info.protocol = original.protocol
+    info.upstreamCluster = named.observabilityName
+    const span = mirrorSpan(policy, thread, original)
+    if (span !== null) info.trace = clientTrace(span)
     const copy = headers.clone()
     dress(copy, policy, original)
     const shadow = new ShadowRequest(thread, info, named.clusterOf(host), host, copy)
@@ -76,6 +80,7 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
   onUpstreamHeaders(_request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
     const canary = this.upstream.host.canary || headers.get(http.X_ENVOY_UPSTREAM_CANARY) === 'true'
     this.cluster.codeStats.charge(headers.status, true, canary, this.zone)
+    this.info.responseCode = headers.status
     HeaderMap.release(headers)
     if (endStream) this.complete()
   }
@@ -127,12 +132,29 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     this.cancel()
   }
 
+  private endSpan(span: Span): void {
+    const { info, headers } = this
+    const context = { requestHeaders: headers, responseHeaders: null, responseTrailers: null, info }
+    finishClientSpan(span, context, info.responseCode)
+  }
+
   private end(): void {
     if (this.ended) return
     this.ended = true
     this.thread.timers.disarm(this.timer)
+    const span = this.info.trace?.span ?? null
+    if (span !== null) this.endSpan(span)
     HeaderMap.release(this.headers)
   }
+}
+
+/** A copy has a span of its own; where the policy does not say whether it is sent, the original's verdict holds. */
+function mirrorSpan({ traceSampled }: ShadowPolicyPlan, thread: ThreadContext, original: StreamInfo): Span | null {
+  const span = original.trace?.span ?? null
+  if (span === null) return null
+  const child = span.spawnChild('mirror', original.startWallMs - original.startMs + thread.clock.now)
+  if (traceSampled !== null) child.sampled = traceSampled
+  return child
 }
 
 /** What tells a copy from its original. */

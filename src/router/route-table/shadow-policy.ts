@@ -13,8 +13,8 @@ declareSupport('envoy.config.route.v3.RouteAction.RequestMirrorPolicy', {
     'disable_shadow_host_suffix_append',
     'request_headers_mutations',
     'host_rewrite_literal',
+    'trace_sampled',
   ],
-  accepted: { trace_sampled: 'tracing is not part of this release' },
 })
 
 export function compileShadowPolicies(
@@ -37,6 +37,7 @@ export function compileShadowPolicies(
         policy.runtimeFraction === undefined ? () => true : compileRuntimeFraction(policy.runtimeFraction, context),
       appendHostSuffix: policy.disableShadowHostSuffixAppend !== true,
       hostRewrite: policy.hostRewriteLiteral ?? '',
+      traceSampled: policy.traceSampled ?? null,
       mutations:
         policy.requestHeadersMutations === undefined
           ? null

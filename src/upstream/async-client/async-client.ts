@@ -1,6 +1,7 @@
 // Requests that the proxy makes by itself, for its filters (Envoy: envoy/http/async_client.h). They go through the router
 // like any other: pools, breakers, balancing, retries, outlier detection and stats are those of their cluster.
 import type { HeaderMap, RetryPolicyPlan } from '../../http/index.ts'
+import type { Span } from '../../observability/index.ts'
 
 export interface AsyncStreamOptions {
   readonly cluster: string
@@ -37,12 +38,13 @@ export interface AsyncStream {
 export interface AsyncClient {
   /**
    * Starts an exchange. `headers` come from HeaderMap.acquire and belong to the client now; they carry method, path and host.
-   * A cluster that is not known answers 503.
+   * A cluster that is not known answers 503. `span`: of this exchange, see httpCallSpan; it ends behind the last callback.
    */
   start(
     options: AsyncStreamOptions,
     headers: HeaderMap,
     endStream: boolean,
     callbacks: AsyncStreamCallbacks,
+    span?: Span | null,
   ): AsyncStream
 }

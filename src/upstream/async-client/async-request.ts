@@ -1,4 +1,5 @@
 import { BodyBuffer, type HeaderMap } from '../../http/index.ts'
+import type { Span } from '../../observability/index.ts'
 import type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
 
 export interface AsyncResponse {
@@ -37,9 +38,10 @@ export class AsyncRequest implements AsyncStreamCallbacks {
     body: Buffer | null,
     maxBodyBytes: number,
     callbacks: AsyncRequestCallbacks,
+    span: Span | null = null,
   ): AsyncRequest {
     const request = new AsyncRequest(callbacks, maxBodyBytes)
-    const stream = client.start(options, headers, body === null, request)
+    const stream = client.start(options, headers, body === null, request, span)
     if (request.over) return request
     request.stream = stream
     if (body !== null) stream.sendData(body, 0, body.length, true)

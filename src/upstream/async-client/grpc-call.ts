@@ -8,7 +8,9 @@ import {
   grpcStatusOf,
   type HeaderMap,
 } from '../../http/index.ts'
+import type { Span } from '../../observability/index.ts'
 import type { AsyncClient, AsyncStream, AsyncStreamCallbacks } from './async-client.ts'
+import { cancelGrpcSpan, endGrpcSpan } from './call-span.ts'
 import { type GrpcCallOptions, grpcRequestHeaders } from './grpc-options.ts'
 
 export interface GrpcCallCallbacks {
@@ -30,27 +32,30 @@ export class GrpcCall implements AsyncStreamCallbacks {
   private problem = ''
   private stream: AsyncStream | null = null
   private over = false
+  private readonly cluster: string
+  /** Of this call; null: it has none, or the span has ended. */
+  private span: Span | null
 
-  private constructor(callbacks: GrpcCallCallbacks, maxResponseBytes: number) {
+  private constructor(callbacks: GrpcCallCallbacks, options: GrpcCallOptions, span: Span | null) {
     this.callbacks = callbacks
-    this.decoder = new GrpcFrameDecoder(maxResponseBytes)
+    this.cluster = options.cluster
+    this.span = span
+    this.decoder = new GrpcFrameDecoder(options.maxResponseBytes)
   }
 
-  /** The callbacks may come before this returns. */
+  /** The callbacks may come before this returns. `span`: see grpcCallSpan; it ends behind the last callback. */
   static start(
     client: AsyncClient,
     options: GrpcCallOptions,
     message: Uint8Array,
     callbacks: GrpcCallCallbacks,
+    span: Span | null = null,
   ): GrpcCall {
-    const call = new GrpcCall(callbacks, options.maxResponseBytes)
+    const call = new GrpcCall(callbacks, options, span)
     const { cluster, timeoutMs } = options
-    const stream = client.start(
-      { cluster, timeoutMs, retryPolicy: null },
-      grpcRequestHeaders(options, options.timeoutMs),
-      false,
-      call,
-    )
+    const headers = grpcRequestHeaders(options, timeoutMs)
+    span?.inject(headers, cluster)
+    const stream = client.start({ cluster, timeoutMs, retryPolicy: null }, headers, false, call)
     if (call.over) return call
     call.stream = stream
     const frame = grpcFrame(message)
@@ -61,6 +66,8 @@ export class GrpcCall implements AsyncStreamCallbacks {
   /** No callback follows. */
   cancel(): void {
     this.over = true
+    if (this.span !== null) cancelGrpcSpan(this.span, this.cluster)
+    this.span = null
     this.stream?.cancel()
     this.stream = null
   }
@@ -77,8 +84,9 @@ export class GrpcCall implements AsyncStreamCallbacks {
     this.decoder.decode(data, start, end, (flags, message) => this.onMessage(flags, message))
     if (this.decoder.tooLarge) this.problem = 'the response is too large'
     if (this.problem !== '') {
-      this.cancel()
-      this.callbacks.onGrpcFailure(GRPC_INTERNAL, this.problem)
+      const stream = this.stream
+      this.finish(GRPC_INTERNAL, this.problem)
+      stream?.cancel()
     } else if (endStream) this.finish(GRPC_UNKNOWN, 'the response has no trailers')
   }
 
@@ -104,6 +112,7 @@ export class GrpcCall implements AsyncStreamCallbacks {
       this.over = true
       this.stream = null
       this.callbacks.onGrpcSuccess(this.message)
+      this.endSpan(GRPC_OK)
     }
   }
 
@@ -117,5 +126,11 @@ export class GrpcCall implements AsyncStreamCallbacks {
     this.over = true
     this.stream = null
     this.callbacks.onGrpcFailure(status, message)
+    this.endSpan(status)
+  }
+
+  private endSpan(status: number): void {
+    if (this.span !== null) endGrpcSpan(this.span, this.cluster, status)
+    this.span = null
   }
 }

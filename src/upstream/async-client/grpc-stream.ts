@@ -7,7 +7,9 @@ import {
   grpcStatusOf,
   type HeaderMap,
 } from '../../http/index.ts'
+import type { Span } from '../../observability/index.ts'
 import type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
+import { cancelGrpcSpan, endGrpcSpan } from './call-span.ts'
 import { type GrpcCallOptions, grpcRequestHeaders } from './grpc-options.ts'
 
 export interface GrpcStreamCallbacks {
@@ -46,16 +48,28 @@ export class GrpcStream implements AsyncStreamCallbacks {
   private readonly decoder: GrpcFrameDecoder
   private stream: AsyncStream | null = null
   private over = false
+  private readonly cluster: string
+  /** Of this stream; null: it has none, or the span has ended. */
+  private span: Span | null
 
-  private constructor(callbacks: GrpcStreamCallbacks, maxMessageBytes: number) {
+  private constructor(callbacks: GrpcStreamCallbacks, options: GrpcCallOptions, span: Span | null) {
     this.callbacks = callbacks
-    this.decoder = new GrpcFrameDecoder(maxMessageBytes)
+    this.cluster = options.cluster
+    this.span = span
+    this.decoder = new GrpcFrameDecoder(options.maxResponseBytes)
   }
 
-  /** `onGrpcClose` may come before this returns. */
-  static open(client: AsyncClient, options: GrpcCallOptions, callbacks: GrpcStreamCallbacks): GrpcStream {
-    const stream = new GrpcStream(callbacks, options.maxResponseBytes)
-    const opened = client.start(optionsOf(options), grpcRequestHeaders(options, 0), false, stream)
+  /** `onGrpcClose` may come before this returns. `span`: see grpcCallSpan; it ends with the stream. */
+  static open(
+    client: AsyncClient,
+    options: GrpcCallOptions,
+    callbacks: GrpcStreamCallbacks,
+    span: Span | null = null,
+  ): GrpcStream {
+    const stream = new GrpcStream(callbacks, options, span)
+    const headers = grpcRequestHeaders(options, 0)
+    span?.inject(headers, options.cluster)
+    const opened = client.start(optionsOf(options), headers, false, stream)
     if (!stream.over) stream.stream = opened
     return stream
   }
@@ -84,6 +98,8 @@ export class GrpcStream implements AsyncStreamCallbacks {
   /** Gives the stream up; no callback follows. */
   cancel(): void {
     this.over = true
+    if (this.span !== null) cancelGrpcSpan(this.span, this.cluster)
+    this.span = null
     this.stream?.cancel()
     this.stream = null
   }
@@ -131,6 +147,8 @@ export class GrpcStream implements AsyncStreamCallbacks {
   private fail(status: number, message: string): void {
     const { stream } = this
     const details = stream?.responseCodeDetails ?? ''
+    if (this.span !== null) endGrpcSpan(this.span, this.cluster, status)
+    this.span = null
     this.cancel()
     this.callbacks.onGrpcClose(status, message, details)
   }

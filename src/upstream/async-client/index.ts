@@ -1,5 +1,6 @@
 export type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
 export { AsyncRequest, type AsyncRequestCallbacks, type AsyncResponse } from './async-request.ts'
+export { grpcCallSpan, httpCallSpan } from './call-span.ts'
 export { FormService } from './form-request.ts'
 export { GrpcCall, type GrpcCallCallbacks } from './grpc-call.ts'
 export type { GrpcCallOptions, GrpcMetadata } from './grpc-options.ts'

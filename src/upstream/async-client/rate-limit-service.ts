@@ -8,8 +8,10 @@ import {
   messageCodec,
 } from '../../config/index.ts'
 import type { RateLimitDescriptor } from '../../http/index.ts'
+import type { StreamInfo } from '../../observability/index.ts'
 import type { UpstreamThread } from '../cluster-manager.ts'
-import { GrpcCall } from './grpc-call.ts'
+import { grpcCallSpan } from './call-span.ts'
+import { GrpcCall, type GrpcCallCallbacks } from './grpc-call.ts'
 import type { GrpcCallOptions } from './grpc-options.ts'
 import { compileGrpcService } from './grpc-service.ts'
 
@@ -65,20 +67,26 @@ export class RateLimitService {
     this.response ??= messageCodec('envoy.service.ratelimit.v3.RateLimitResponse')
   }
 
-  /** The callback may come before this returns. */
+  /** The callback may come before this returns. `info`: of the request that asks; null: it has no span. */
   ask(
     thread: UpstreamThread,
     domain: string,
     descriptors: readonly RateLimitDescriptor[],
     callbacks: RateLimitCallbacks,
+    info: StreamInfo | null = null,
   ): GrpcCall {
     this.prepare()
+    const span = info === null ? null : grpcCallSpan(info, thread, METHOD)
     const message = (this.request as MessageCodec).encode({ domain, descriptors: descriptors.map(asMessage) })
-    return GrpcCall.start(thread.asyncClient, this.options, message, {
-      onGrpcSuccess: bytes =>
-        callbacks.onRateLimitAnswer((this.response as MessageCodec).decode(bytes) as RateLimitAnswer | null),
+    const answered: GrpcCallCallbacks = {
+      onGrpcSuccess: bytes => {
+        const answer = (this.response as MessageCodec).decode(bytes) as RateLimitAnswer | null
+        span?.setTag('ratelimit_status', answer?.overallCode === CodeOverLimit ? 'over_limit' : 'ok')
+        callbacks.onRateLimitAnswer(answer)
+      },
       onGrpcFailure: () => callbacks.onRateLimitAnswer(null),
-    })
+    }
+    return GrpcCall.start(thread.asyncClient, this.options, message, answered, span)
   }
 }
 

@@ -52,6 +52,15 @@ declareSupport(`${COMMON}.ArrayValue`, { supported: ['values'] })
 declareSupport(`${COMMON}.KeyValueList`, { supported: ['values'] })
 declareSupport(`${COMMON}.KeyValue`, { supported: ['key', 'value'] })
 
+/** The span of the request, so that its record is found from there. */
+function traceOf({ info }: FormatContext): object {
+  const span = info.trace?.span ?? null
+  if (span === null) return {}
+  // Of 16 bytes, whatever the tracer has.
+  const traceId = span.traceId === '' ? '' : span.traceId.padStart(32, '0')
+  return { traceId: Buffer.from(traceId, 'hex'), spanId: Buffer.from(span.spanId, 'hex') }
+}
+
 interface RecordPlan {
   readonly body: ((entry: FormatContext) => object) | null
   readonly attributes: (entry: FormatContext) => readonly KeyValueMessage[]
@@ -77,7 +86,9 @@ export const openTelemetryAccessLoggerFactory: ExtensionFactory<AccessLoggerPlan
         return {
           log: entry => {
             const timeUnixNano = BigInt(Math.round(entry.info.startWallMs * 1000)) * 1000n
-            collector.log(codec.encode({ timeUnixNano, body: body?.(entry), attributes: attributes(entry) }))
+            collector.log(
+              codec.encode({ timeUnixNano, body: body?.(entry), attributes: attributes(entry), ...traceOf(entry) }),
+            )
           },
         }
       },

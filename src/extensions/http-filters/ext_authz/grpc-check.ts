@@ -4,6 +4,7 @@ import type { ExtAuthzJson } from '#api/envoy/extensions/filters/http/ext_authz/
 import { type CompileContext, type ConfigPath, compileListStringMatcher } from '../../../config/index.ts'
 import { HeaderName, isServiceField } from '../../../http/index.ts'
 import {
+  type AuthorizationCallbacks,
   AuthorizationService,
   type CheckResponse,
   type HeaderOption,
@@ -30,9 +31,11 @@ const FORBIDDEN = 403
 export class GrpcCheckService implements CheckService {
   private readonly service: AuthorizationService
   private readonly attributes: AttributeSettings
+  private readonly emitsSpan: boolean
 
   constructor(json: GrpcServiceJson, filter: ExtAuthzJson, context: CompileContext, path: ConfigPath) {
     this.service = new AuthorizationService(json, context, path.field('grpc_service'))
+    this.emitsSpan = filter.emitClientSpan ?? true
     const { allowedHeaders, disallowedHeaders } = filter
     const allowed =
       allowedHeaders === undefined
@@ -57,9 +60,11 @@ export class GrpcCheckService implements CheckService {
   }
 
   check(thread: UpstreamThread, subject: CheckSubject, callbacks: CheckCallbacks): { cancel(): void } {
-    return this.service.check(thread, checkAttributes(subject, this.attributes), {
+    const answered: AuthorizationCallbacks = {
       onCheckResponse: response => callbacks.onCheckComplete(response === null ? CHECK_FAILED : read(response)),
-    })
+    }
+    const info = this.emitsSpan ? subject.info : null
+    return this.service.check(thread, checkAttributes(subject, this.attributes), answered, info)
   }
 }
 

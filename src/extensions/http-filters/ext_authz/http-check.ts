@@ -18,8 +18,10 @@ import {
   type HeaderMutations,
   HeaderName,
   HOST,
+  reasonPhrase,
   X_ENVOY_INTERNAL,
 } from '../../../http/index.ts'
+import type { Span } from '../../../observability/index.ts'
 import {
   AsyncRequest,
   type AsyncRequestCallbacks,
@@ -27,6 +29,7 @@ import {
   type AsyncStreamOptions,
   checkServiceCluster,
   compileServiceRetryPolicy,
+  httpCallSpan,
   type UpstreamThread,
 } from '../../../upstream/index.ts'
 import {
@@ -75,6 +78,7 @@ export class HttpCheckService implements CheckService {
   private readonly sends: StringPredicate
   private readonly additions: HeaderMutations
   private readonly matchers: ResponseMatchers
+  private readonly emitsSpan: boolean
 
   constructor(json: HttpServiceJson, filter: ExtAuthzJson, context: CompileContext, path: ConfigPath) {
     const uri = json.serverUri
@@ -83,6 +87,7 @@ export class HttpCheckService implements CheckService {
     const retryPolicy =
       retry === undefined ? null : compileServiceRetryPolicy(retry, RETRY_ON, context, path.field('retry_policy'))
     this.options = { cluster: uri?.cluster ?? '', timeoutMs: durationMs(uri?.timeout, 0), retryPolicy }
+    this.emitsSpan = filter.emitClientSpan ?? true
     this.pathPrefix = json.pathPrefix ?? ''
     this.pathOverride = json.pathOverride ?? ''
     this.sends = compileSentHeaders(json, filter, context, path)
@@ -99,12 +104,17 @@ export class HttpCheckService implements CheckService {
 
   check(thread: UpstreamThread, subject: CheckSubject, callbacks: CheckCallbacks): { cancel(): void } {
     const body = subject.body === null || subject.body.length === 0 ? null : subject.body
+    const { cluster } = this.options
+    const span = this.emitsSpan ? httpCallSpan(subject.info, thread, cluster) : null
     const exchange: AsyncRequestCallbacks = {
-      onAsyncResponse: response => callbacks.onCheckComplete(this.read(response)),
+      onAsyncResponse: response => {
+        if (span?.sampled === true) describe(span, response.headers.status)
+        callbacks.onCheckComplete(this.read(response))
+      },
       onAsyncFailure: () => callbacks.onCheckComplete(CHECK_FAILED),
     }
     const headers = this.requestHeaders(subject, body)
-    return AsyncRequest.send(thread.asyncClient, this.options, headers, body, MAX_RESPONSE_BYTES, exchange)
+    return AsyncRequest.send(thread.asyncClient, this.options, headers, body, MAX_RESPONSE_BYTES, exchange, span)
   }
 
   private requestHeaders({ headers: request, info, body, partial }: CheckSubject, sent: Buffer | null): HeaderMap {
@@ -227,4 +237,9 @@ function compileMatchers(json: AuthorizationResponseJson, context: CompileContex
     clientOnSuccess: list('Success') ?? NOTHING,
     metadata: list('Metadata') ?? NOTHING,
   }
+}
+
+function describe(span: Span, status: number): void {
+  span.setTag('ext_authz_http_status', reasonPhrase(status))
+  span.setTag('ext_authz_status', status === 200 ? 'ext_authz_ok' : 'ext_authz_unauthorized')
 }

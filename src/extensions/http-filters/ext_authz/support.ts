@@ -2,7 +2,7 @@ import { declareSupport } from '../../../config/index.ts'
 
 const API = 'envoy.extensions.filters.http.ext_authz.v3'
 const TYPED = 'typed metadata is not part of this release; use metadata_context_namespaces'
-const SPANS = 'tracing is not part of this release'
+const SPANS = 'that of the filter holds'
 
 declareSupport(`${API}.ExtAuthz`, {
   supported: [
@@ -29,6 +29,7 @@ declareSupport(`${API}.ExtAuthz`, {
     'include_peer_certificate',
     'include_tls_session',
     'encode_raw_headers',
+    'emit_client_span',
   ],
   refused: {
     typed_metadata_context_namespaces: TYPED,
@@ -40,7 +41,7 @@ declareSupport(`${API}.ExtAuthz`, {
     enforce_response_header_limits: 'not part of this release; max_response_headers_kb of the service cluster holds',
     clear_route_cache_headers: 'use clear_route_cache',
   },
-  accepted: { emit_client_span: SPANS, transport_api_version: 'there is only v3' },
+  accepted: { transport_api_version: 'there is only v3' },
 })
 declareSupport(`${API}.BufferSettings`, {
   supported: ['max_request_bytes', 'allow_partial_message', 'pack_as_bytes'],

@@ -1,7 +1,7 @@
 // One request beside which an external processor listens, and the gRPC stream to it.
 import { FilterContinue, type HeaderMap, HttpFilter, type HttpFilterStatus } from '../../../http/index.ts'
 import { setDynamicMetadata } from '../../../observability/index.ts'
-import { GrpcStream, type GrpcStreamCallbacks, type UpstreamThread } from '../../../upstream/index.ts'
+import { GrpcStream, type GrpcStreamCallbacks, grpcCallSpan, type UpstreamThread } from '../../../upstream/index.ts'
 import { attributesMessage } from './attributes.ts'
 import { DeferredClose } from './deferred-close.ts'
 import { Direction, type Problem } from './direction.ts'
@@ -133,8 +133,9 @@ export class ExtProc extends HttpFilter implements MessageOwner, GrpcStreamCallb
   private open(): void {
     const { plan, settings, callbacks } = this
     plan.stats.cells[S.STREAMS_STARTED]! += 1
-    const { asyncClient } = callbacks.thread as UpstreamThread
-    const stream = GrpcStream.open(asyncClient, settings.service, this)
+    const { info, thread } = callbacks
+    const span = plan.emitsSpan ? grpcCallSpan(info, thread, settings.service.path) : null
+    const stream = GrpcStream.open((thread as UpstreamThread).asyncClient, settings.service, this, span)
     if (!stream.closed) this.stream = stream
   }
 

@@ -76,6 +76,8 @@ export class ExtProcPlan {
   readonly deferredCloseMs: number
   readonly statusOnError: number
   readonly observes: boolean
+  /** The stream to the processor has a span. */
+  readonly emitsSpan: boolean
   readonly allowsImmediateResponse: boolean
   readonly routeCacheAction: RouteCacheAction
   readonly sends: StringPredicate
@@ -105,6 +107,7 @@ export class ExtProcPlan {
     this.deferredCloseMs = durationMs(json.deferredCloseTimeout, DEFERRED_CLOSE_MS)
     this.statusOnError = httpStatusCode(json.statusOnError, INTERNAL_SERVER_ERROR)
     this.observes = json.observabilityMode ?? false
+    this.emitsSpan = json.emitClientSpan ?? true
     this.allowsImmediateResponse = json.disableImmediateResponse !== true
     this.routeCacheAction = routeCacheAction(json, context, path)
     this.sends = forwardRules(json, context, path.field('forward_rules'))

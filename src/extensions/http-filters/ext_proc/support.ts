@@ -3,7 +3,7 @@ import { declareSupport } from '../../../config/index.ts'
 const API = 'envoy.extensions.filters.http.ext_proc.v3'
 const CODE = 'extensions of this filter are native code'
 const TYPED = 'typed metadata is not part of this release; use untyped'
-const SPANS = 'tracing is not part of this release'
+const SPANS = 'that of the filter holds'
 const GRPC_MODE = { GRPC: 'messages of gRPC bodies are not cut apart in this release; use STREAMED' }
 
 declareSupport(`${API}.ExternalProcessor`, {
@@ -27,6 +27,7 @@ declareSupport(`${API}.ExternalProcessor`, {
     'route_cache_action',
     'deferred_close_timeout',
     'status_on_error',
+    'emit_client_span',
   ],
   refused: {
     http_service: 'processors are spoken to by gRPC: use grpc_service',
@@ -36,7 +37,6 @@ declareSupport(`${API}.ExternalProcessor`, {
     on_processing_response: CODE,
     processing_request_modifier: CODE,
   },
-  accepted: { emit_client_span: SPANS },
 })
 declareSupport(`${API}.ProcessingMode`, {
   supported: [

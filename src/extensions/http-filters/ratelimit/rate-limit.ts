@@ -75,7 +75,7 @@ export class RateLimit extends HttpFilter implements RateLimitCallbacks {
     this.descriptors = descriptors
     this.state = Calling
     this.inCall = true
-    const call = plan.service.ask(this.thread, this.domain, descriptors, this)
+    const call = plan.service.ask(this.thread, this.domain, descriptors, this, callbacks.info)
     this.inCall = false
     if ((this.state as number) === Calling) this.call = call
     return (this.state as number) === Calling || this.refused ? FilterStopAndWatermark : FilterContinue

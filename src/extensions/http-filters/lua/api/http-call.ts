@@ -6,6 +6,7 @@ import {
   type AsyncRequestCallbacks,
   type AsyncResponse,
   type AsyncStreamOptions,
+  httpCallSpan,
   type UpstreamThread,
 } from '../../../../upstream/index.ts'
 import { type ScriptRun, WaitForCall } from '../script-run.ts'
@@ -26,6 +27,8 @@ interface CallSettings {
   asynchronous: boolean
   keepsDuplicates: boolean
   tellsOwnAddress: boolean
+  /** The span of the call is sent; null: as that of the request. */
+  traceSampled: boolean | null
 }
 
 /** The async client keeps a route per options object. */
@@ -44,7 +47,13 @@ function optionsFor(cluster: string, timeoutMs: number): AsyncStreamOptions {
 
 function readSettings(machine: LuaMachine, state: number): CallSettings {
   const { lua } = machine
-  const settings: CallSettings = { timeoutMs: 0, asynchronous: false, keepsDuplicates: false, tellsOwnAddress: true }
+  const settings: CallSettings = {
+    timeoutMs: 0,
+    asynchronous: false,
+    keepsDuplicates: false,
+    tellsOwnAddress: true,
+    traceSampled: null,
+  }
   if (lua.lua_type(state, 5) === TYPE_TABLE) {
     readOptions(machine, state, settings)
     return settings
@@ -74,8 +83,8 @@ function readOptions(machine: LuaMachine, state: number, settings: CallSettings)
     else if (key === 'asynchronous') settings.asynchronous = truth
     else if (key === 'return_duplicate_headers') settings.keepsDuplicates = truth
     else if (key === 'send_xff') settings.tellsOwnAddress = truth
-    // There are no spans.
-    else if (key !== 'trace_sampled') {
+    else if (key === 'trace_sampled') settings.traceSampled = truth
+    else {
       machine.raise(state, `"${key}" is not valid key for httpCall() options`)
     }
     lua.lua_settop(state, -2)
@@ -149,8 +158,10 @@ export const httpCall: HostFunction = (machine, state) => {
   headers.set(X_ENVOY_INTERNAL, 'true')
   if (settings.tellsOwnAddress) headers.append(X_FORWARDED_FOR, ownAddress())
   const options = optionsFor(cluster, settings.timeoutMs)
+  const span = httpCallSpan(run.filter.callbacks.info, thread, cluster)
+  if (span !== null && settings.traceSampled !== null) span.sampled = settings.traceSampled
   const send = (callbacks: AsyncRequestCallbacks): AsyncRequest =>
-    AsyncRequest.send(thread.asyncClient, options, headers, body, MAX_RESPONSE_BYTES, callbacks)
+    AsyncRequest.send(thread.asyncClient, options, headers, body, MAX_RESPONSE_BYTES, callbacks, span)
   if (settings.asynchronous) {
     send(NOBODY)
     lua.lua_pushboolean(state, 0)
