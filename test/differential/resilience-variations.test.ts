@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { freePorts } from '../harness/index.ts'
 import { balancing } from './resilience/balancing.ts'
-import { checks, outliers } from './resilience/hosts.ts'
+import { hashes } from './resilience/hashes.ts'
+import { checks, ejections, outliers } from './resilience/hosts.ts'
 import { globalLimits, limiters, localLimits, RateLimiter, serviceFilter } from './resilience/limits.ts'
 import { Origins } from './resilience/origins.ts'
 import { breakers, retries, timeouts } from './resilience/retries.ts'
@@ -24,10 +25,12 @@ interface Kind {
 }
 const KINDS: Readonly<Record<string, Kind>> = {
   balancing: { make: balancing, lanes: 6 },
+  hashes: { make: hashes, lanes: 6 },
   retries: { make: retries, lanes: 6 },
   timeouts: { make: timeouts, lanes: 2 },
   breakers: { make: breakers, lanes: 2 },
-  outliers: { make: outliers, lanes: 4 },
+  outliers: { make: outliers, lanes: 6 },
+  ejections: { make: ejections, lanes: 6 },
   checks: { make: checks, lanes: 8 },
   'local limits': { make: localLimits, lanes: 6 },
   // The service is asked in turn, so that it is known by whom.

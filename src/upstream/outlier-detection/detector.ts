@@ -249,12 +249,17 @@ export class OutlierDetector implements TimerOwner {
     this.rates[origin] = NO_RATES
     const rateVolume = this.setting('success_rate_request_volume')
     const percentageVolume = this.setting('failure_percentage_request_volume')
+    const minimum = Math.min(
+      this.setting('success_rate_minimum_hosts'),
+      this.setting('failure_percentage_minimum_hosts'),
+    )
     const forRate: HostRate[] = []
     const forPercentage: HostRate[] = []
     for (const host of this.hosts.values()) {
       host.rates[origin] = -1
       const { total, success } = host.interval(origin)
-      if (host.ejection.ejected || total === 0) continue
+      // Of a cluster too small for either rule nothing is told.
+      if (host.ejection.ejected || total === 0 || this.hosts.size < minimum) continue
       const rate = (100 * success) / total
       if (total >= Math.min(rateVolume, percentageVolume)) host.rates[origin] = rate
       if (total >= rateVolume) forRate.push({ key: host.key, rate })

@@ -16,15 +16,23 @@ async function steadyStats(side: Side, index: number): Promise<object> {
   return Object.fromEntries(stats.filter(([name]) => !UNSTEADY.test(name)))
 }
 
+const INTERVAL_MS = 3000
+/** The success rate of these answers, as /clusters prints it. */
+function ratesOf(answers: readonly Answer[]): string {
+  const failed = answers.filter(({ status = 200, fate }) => status >= 500 || fate !== undefined)
+  return ((100 * (answers.length - failed.length)) / answers.length).toFixed(1)
+}
+
 export function outliers(dice: Dice): Variation {
   const enforcing = (name: string): object => (dice.chance(0.4) ? { [name]: dice.one([0, 100]) } : {})
+  const split = dice.chance(0.3)
   const detection = {
-    interval: '0.2s',
+    interval: `${INTERVAL_MS / 1000}s`,
     base_ejection_time: '30s',
     max_ejection_percent: dice.one([10, 25, 50, 100]),
     ...(dice.chance(0.7) ? { consecutive_5xx: dice.int(1, 6) } : {}),
     ...(dice.chance(0.5) ? { consecutive_gateway_failure: dice.int(1, 5) } : {}),
-    ...(dice.chance(0.3) ? { split_external_local_origin_errors: true } : {}),
+    ...(split ? { split_external_local_origin_errors: true } : {}),
     ...(dice.chance(0.4) ? { consecutive_local_origin_failure: dice.int(1, 4) } : {}),
     ...(dice.chance(0.4) ? { success_rate_minimum_hosts: dice.int(2, 5), success_rate_request_volume: 5 } : {}),
     ...(dice.chance(0.4) ? { success_rate_stdev_factor: dice.one([500, 1000, 1900]) } : {}),
@@ -52,25 +60,110 @@ export function outliers(dice: Dice): Variation {
     clusters: (name, at) => {
       const endpoints = Array.from({ length: HOSTS }, (_, host) => endpoint(at.address(host + 1), at.port))
       const common = { common_lb_config: { healthy_panic_threshold: { value: 0 }, update_merge_window: '0s' } }
-      return [cluster(name, [{ lb_endpoints: endpoints }], { ...common, outlier_detection: detection })]
+      const own = { ...common, outlier_detection: detection, load_balancing_policy: BY_NAME }
+      return [cluster(name, [{ lb_endpoints: endpoints }], own)]
     },
     route: name => ({ route: { cluster: name } }),
     run: async (side, index): Promise<Seen> => {
-      for (let round = 0; round < 12; round++) {
-        // One request for each host, whichever the rotation begins with; POST is never sent twice.
-        const hosts = Object.fromEntries(plans.map((plan, host) => [host + 1, plan[round] ?? {}]))
-        for (let i = 0; i < HOSTS; i++) await side.ask(index, { method: 'POST', plan: { hosts } })
+      // All of it within one interval, as often as not; POST is never sent twice.
+      const play = async (answers: readonly Answer[], host: number): Promise<void> => {
+        const headers = { 'x-host': `${side.address(index, host + 1)}:${side.origins.port}` }
+        for (const one of answers) await side.ask(index, { method: 'POST', headers, plan: { attempts: [one] } })
       }
-      await wait(500)
-      const { rows, stats } = { rows: await flagsOf(side, index), stats: await steadyStats(side, index) }
-      // Once one is out, the rotation gives the others more: what the interval then finds may differ by a request.
-      const names = Object.keys(stats).filter(name => /ejections_enforced_total|ejections_active/.test(name))
+      await Promise.all(plans.map(play))
+      const until = performance.now() + INTERVAL_MS + 300
+      let hosts = await side.hosts(index)
+      // Rates are there for one interval.
+      while (hosts.every(row => row.rates === '-,-') && performance.now() < until) {
+        await wait(60)
+        hosts = await side.hosts(index)
+      }
+      await wait(100)
+      const rates = hosts.map(row => row.rates)
+      hosts = await side.hosts(index)
+      const all = Object.entries(await side.stats(index))
+      const stats = Object.fromEntries(all.filter(([name]) => /outlier|membership|upstream_rq_[\dac]/.test(name)))
       // Where not all may go, it goes by who was asked first.
-      const ejected = detection.max_ejection_percent === 100 ? rows : rows.toSorted()
-      return { exact: { ejected, enforced: names.map(name => [name, Reflect.get(stats, name)]) } }
+      const capped = detection.max_ejection_percent < 100
+      const flags = hosts.map(row => row.flags)
+      // An interval that has ended in the middle has cut everything in two.
+      const cut =
+        !split &&
+        rates.some((rate, host) => !(['-', ratesOf(plans[host] ?? [])] as string[]).includes(rate.split(',')[0]!))
+      return { exact: { flags: capped ? flags.toSorted() : flags, rates, stats }, void: cut }
     },
   }
 }
+
+const POLICIES = 'type.googleapis.com/envoy.extensions.load_balancing_policies'
+/** Each request says which host it is for, ejected or not. */
+const BY_NAME = {
+  policies: [
+    {
+      typed_extension_config: {
+        name: 'override',
+        typed_config: {
+          '@type': `${POLICIES}.override_host.v3.OverrideHost`,
+          override_host_sources: [{ header: 'x-host' }],
+          fallback_policy: {
+            policies: [
+              {
+                typed_extension_config: {
+                  name: 'rr',
+                  typed_config: { '@type': `${POLICIES}.round_robin.v3.RoundRobin` },
+                },
+              },
+            ],
+          },
+        },
+      },
+    },
+  ],
+}
+
+/** How long an ejected host is out, and how that grows and shrinks. */
+export function ejections(dice: Dice): Variation {
+  const enforcing = dice.one([0, 100, 100, 100])
+  const baseMs = dice.one([400, 800])
+  const detection = {
+    interval: '0.2s',
+    base_ejection_time: `${baseMs / 1000}s`,
+    max_ejection_percent: 100,
+    consecutive_5xx: 2,
+    ...(dice.chance(0.5) ? { max_ejection_time: `${dice.one([0.8, 1.2])}s` } : {}),
+    enforcing_consecutive_5xx: enforcing,
+  }
+  // After each return: how long it does well before it fails again.
+  const rests = Array.from({ length: 4 }, () => dice.one([0, 0, 300, 700]))
+  return {
+    about: `ejections ${JSON.stringify({ detection, rests })}`,
+    clusters: (name, at) => {
+      const endpoints = [1, 2].map(host => endpoint(at.address(host), at.port))
+      const common = { common_lb_config: { healthy_panic_threshold: { value: 0 }, update_merge_window: '0s' } }
+      const own = { ...common, outlier_detection: detection, load_balancing_policy: BY_NAME }
+      return [cluster(name, [{ lb_endpoints: endpoints }], own)]
+    },
+    route: name => ({ route: { cluster: name } }),
+    run: async (side, index): Promise<Seen> => {
+      const headers = { 'x-host': `${side.address(index, 1)}:${side.origins.port}` }
+      const times: [string, readonly [number, number]][] = []
+      for (const [at, rest] of rests.entries()) {
+        await wait(rest)
+        for (let i = 0; i < 2; i++) await side.ask(index, { method: 'POST', headers, plan: FAILS })
+        const from = performance.now()
+        // Main hears of it a moment later.
+        const goes = enforcing !== 0
+        while (goes && (await flagsOf(side, index))[0] === '' && performance.now() - from < 200);
+        while ((await flagsOf(side, index))[0] !== '') await wait(10)
+        // Whether the first tick after its return counts is chance, with Envoy too; and what a busy machine adds.
+        times.push([`out ${at}`, [Math.round(performance.now() - from), baseMs + 330]])
+      }
+      return { exact: { stats: await steadyStats(side, index) }, near: Object.fromEntries(times) }
+    },
+  }
+}
+
+const FAILS = { attempts: [{ status: 500 }] }
 
 export function checks(dice: Dice): Variation {
   const check = {

@@ -29,6 +29,8 @@ export interface Ask {
 export interface HostRow {
   readonly stats: Readonly<Record<string, string | undefined>>
   readonly flags: string
+  /** Success rates, to a tenth. */
+  readonly rates: string
 }
 
 interface Clusters {
@@ -37,6 +39,8 @@ interface Clusters {
     readonly host_statuses?: readonly {
       readonly stats: readonly { readonly name: string; readonly value?: string }[]
       readonly health_status: Readonly<Record<string, unknown>>
+      readonly success_rate?: { readonly value?: number }
+      readonly local_origin_success_rate?: { readonly value?: number }
     }[]
   }[]
 }
@@ -161,7 +165,10 @@ export class Side {
   async hosts(index: number): Promise<readonly HostRow[]> {
     const { cluster_statuses: all } = (await (await this.proxy.admin('/clusters?format=json')).json()) as Clusters
     const rows = all.find(({ name }) => name === `c${index}`)?.host_statuses ?? []
-    return rows.map(({ stats, health_status: status }) => ({
+    return rows.map(({ stats, health_status: status, ...row }) => ({
+      rates: [row.success_rate, row.local_origin_success_rate]
+        .map(rate => (rate?.value === undefined ? '-' : rate.value.toFixed(1)))
+        .join(),
       stats: Object.fromEntries(
         stats.filter(({ value = '0' }) => value !== '0').map(({ name, value }) => [name, value]),
       ),
