@@ -47,6 +47,7 @@ import { chargeTrace, decorateResponse, finishTrace, startTrace } from './tracin
 
 const NO_FILTERS: readonly HttpFilter[] = []
 const NO_BYTES = Buffer.alloc(0)
+const CONNECTION_FLAGS = ResponseFlag.UpstreamConnectionFailure | ResponseFlag.UpstreamConnectionTermination
 
 /** A stream's own 32-bit number: weights, fractions and mirrors draw from it, so that one request has one fate. */
 const drawNumber = (thread: ThreadContext): number => (thread.random() * 0x100000000) >>> 0
@@ -551,18 +552,24 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
 
   private onResponseEnd(): void {
     this.info.lastDownstreamTxByteUs = this.info.sinceStartUs(this.thread.clock.now)
+    const { manager } = this
+    // Nothing is behind the tunnel any more: its client need not end it.
+    if (!this.requestComplete && manager.multiplexed && this.isTunnel) {
+      manager.cells[S.RQ_RX_RESET]! += 1
+      this.encoder.resetStream(this.isCutTunnel ? 'connect_error' : 'no_error')
+    }
     this.finish()
   }
 
   /** The response cannot be completed: the client must see that, so the connection is cut. */
   resetStream(): void {
     if (this.ended) return
-    // Envoy counts its own resets of HTTP/1 streams on both sides.
-    this.manager.cells[S.RQ_TX_RESET]! += 1
-    this.manager.cells[S.RQ_RX_RESET]! += 1
-    this.encoder.resetStream('local_reset')
+    const { multiplexed, plan, cells } = this.manager
+    // Envoy counts its own resets on both sides; of an HTTP/1 request that is not complete, `streamEnded` counts one.
+    cells[S.RQ_TX_RESET]! += 1
+    if (multiplexed || this.requestComplete) cells[S.RQ_RX_RESET]! += 1
+    this.encoder.resetStream(this.isCutTunnel ? 'connect_error' : 'local_reset')
     this.finish()
-    const { multiplexed, plan } = this.manager
     if (!multiplexed) this.connection.close(CloseFlushAndHold, plan.delayedCloseTimeoutMs)
   }
 
@@ -610,6 +617,16 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   /** Everybody is told, logs are written, what was borrowed is given back. */
+  /** Asked for by CONNECT or an upgrade. */
+  private get isTunnel(): boolean {
+    return this.upgrade !== null || this.requestHeaders?.method === 'CONNECT'
+  }
+
+  /** RFC 9113, 8.5: what lies behind the tunnel is to blame. */
+  private get isCutTunnel(): boolean {
+    return (this.info.flags & CONNECTION_FLAGS) !== 0 && this.isTunnel
+  }
+
   private finish(): void {
     if (this.ended) return
     this.ended = true

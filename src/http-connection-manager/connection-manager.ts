@@ -390,8 +390,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     const { connection } = this
     if (this.multiplexed) this.multiplexedStreamEnded(stream)
     else if (connection.closing) return
-    else if (this.upgraded) connection.close(CloseFlush)
-    else if (!requestComplete) {
+    else if (this.upgraded) {
+      if (!requestComplete) this.cells[S.RQ_RX_RESET]! += 1
+      connection.close(CloseFlush)
+    } else if (!requestComplete) {
       this.cells[S.RQ_RX_RESET]! += 1
       this.codec.stop()
       connection.close(CloseFlushAndHold, this.plan.delayedCloseTimeoutMs)

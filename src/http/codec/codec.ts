@@ -14,6 +14,9 @@ export type ResetReason =
   | 'local_refused_stream_reset'
   | 'remote_refused_stream_reset'
 
+/** Why this side resets a stream: by what it hears itself, for a tunnel that is cut, or because the rest is not wanted. */
+export type OwnReset = ResetReason | 'connect_error' | 'no_error'
+
 /** Hears of a stream's end and of its write buffer's state. */
 export interface StreamCallbacks {
   /** The stream is over without its regular end; nothing else follows. */
@@ -50,7 +53,7 @@ export interface StreamEncoder {
    * Ends the stream abnormally; the decoder hears no onResetStream for its own reset. HTTP/2 says RST_STREAM, with
    * REFUSED_STREAM for 'local_refused_stream_reset', PROTOCOL_ERROR for 'protocol_error', else NO_ERROR (as Envoy).
    */
-  resetStream(reason: ResetReason): void
+  resetStream(reason: OwnReset): void
   /**
    * Stops or resumes reading the peer's half; a counter. HTTP/1 stops reading the connection, HTTP/2 gives the stream no
    * more window: what the window already allows may still arrive.

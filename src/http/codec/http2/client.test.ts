@@ -196,7 +196,7 @@ describe('HTTP/2 client: responses', () => {
   it('too large a head resets its stream', () => {
     const { client, decoders } = started(1, { limits: { maxBytes: 1000, maxCount: 100, underscores: 'ALLOW' } })
     client.feed(headers(1, [...OK, ['x-large', 'v'.repeat(1000)]]))
-    assert.equal(decoders[0]!.message.reset, 'protocol_error')
+    assert.equal(decoders[0]!.message.reset, 'remote_reset')
     assert.equal(client.stat('header_list_size_too_large'), 1)
     assert.deepEqual(client.told, ['closed'])
   })

@@ -83,6 +83,7 @@ export class Http2ClientCodec extends Http2Session {
     }
     this.keepalive?.onNewStream()
     stream.headRequest = headers.method === 'HEAD'
+    stream.tunnel = headers.method === 'CONNECT'
     const upgrade = headers.has(UPGRADE) && headers.has(CONNECTION) ? (headers.get(UPGRADE) as string) : ''
     if (upgrade === '') {
       this.writeHead(stream, headers, '', endStream)
@@ -203,6 +204,15 @@ export class Http2ClientCodec extends Http2Session {
     }
     const length = announcedLength(headers)
     if (length === -2) return false
+    // RFC 9110, 8.6: no length of what has no body.
+    if (status === 204 && length >= 0) {
+      if (length > 0) return false
+      headers.remove(CONTENT_LENGTH)
+    }
+    if (stream.tunnel && status < 300 && length >= 0) {
+      headers.remove(CONTENT_LENGTH)
+      return true
+    }
     if (stream.headRequest || status === 204 || status === 304) stream.expectedBytes = 0
     else if (endStream && length > 0) return false
     else stream.expectedBytes = length
@@ -210,7 +220,7 @@ export class Http2ClientCodec extends Http2Session {
   }
 
   private onInformational(id: number, stream: Http2Stream, headers: HeaderMap, endStream: boolean): void {
-    if (endStream || ++stream.informational > MAX_INFORMATIONAL) {
+    if (endStream || headers.has(CONTENT_LENGTH) || ++stream.informational > MAX_INFORMATIONAL) {
       HeaderMap.release(headers)
       this.onInvalidMessage(id, stream, VIOLATION)
       return
@@ -220,7 +230,6 @@ export class Http2ClientCodec extends Http2Session {
 
   private onTrailers(id: number, stream: Http2Stream, endStream: boolean): void {
     const { headers } = assembler
-    this.cells[S.HTTP2_TRAILERS]! += 1
     if (assembler.failure !== HeadValid || !endStream || stream.expectedBytes > 0) {
       this.onRefusedHead(id, stream)
       return
@@ -236,7 +245,8 @@ export class Http2ClientCodec extends Http2Session {
     const details = failureDetails(failure)
     if (failure === HeadTooManyFields || failure === HeadTooLarge) {
       this.countOverflow(failure)
-      this.onBrokenStream(id, stream, H2.InternalError, details)
+      // As Envoy, here and for requests: it calls these a reset by the peer.
+      this.onBrokenStream(id, stream, H2.InternalError, details, 'remote_reset')
     } else this.onInvalidMessage(id, stream, details)
   }
 

@@ -33,6 +33,7 @@ export const StreamClosed = 5
 export const FrameSizeError = 6
 export const RefusedStream = 7
 export const CompressionError = 9
+export const ConnectError = 10
 export const EnhanceYourCalm = 11
 
 export const FRAME_HEADER_BYTES = 9

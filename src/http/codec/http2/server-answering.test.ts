@@ -163,8 +163,8 @@ describe('HTTP/2 server: extended CONNECT', () => {
     assert.deepEqual(server.messages[0]?.headers, [
       'host: a.test',
       'sec-websocket-version: 13',
-      'connection: upgrade',
       'upgrade: websocket',
+      'connection: upgrade',
     ])
     const { encoder } = server.streams[0]!
     server.memory.take()

@@ -124,7 +124,7 @@ export class Http2ServerCodec extends Http2Session implements ServerCodec {
       HeaderMap.release(headers)
       if (failure === HeadTooManyFields || failure === HeadTooLarge) {
         this.countOverflow(failure)
-        this.onBrokenStream(id, stream, H2.InternalError, failureDetails(failure))
+        this.onBrokenStream(id, stream, H2.InternalError, failureDetails(failure), 'remote_reset')
       } else this.onInvalidMessage(id, stream, failure === HeadInvalidField ? INVALID_FIELD : VIOLATION)
       return
     }

@@ -155,7 +155,13 @@ export abstract class SessionCore implements FrameSink, OutboundFloodSink {
   }
 
   /** A stream error (RFC 9113, 5.4.2) that the peer has provoked. */
-  protected onBrokenStream(id: number, stream: Http2Stream | undefined, code: number, details: string): void {
+  protected onBrokenStream(
+    id: number,
+    stream: Http2Stream | undefined,
+    code: number,
+    details: string,
+    reason: ResetReason = 'protocol_error',
+  ): void {
     if (stream === undefined && this.isIdle(id)) return void this.fatal(code, details)
     if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
     this.writeReset(id, code)
@@ -165,7 +171,7 @@ export abstract class SessionCore implements FrameSink, OutboundFloodSink {
     }
     const { decoder } = stream
     this.closeStream(stream, ResetHere)
-    decoder?.onResetStream('protocol_error', details)
+    decoder?.onResetStream(reason, details)
     this.onStreamClosed(stream)
   }
 

@@ -261,14 +261,14 @@ export abstract class Http2Session extends SessionCore {
     if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
     const stream = this.streams.get(id)
     if (stream === undefined) return
-    const refused = readUint32(data, start) === H2.RefusedStream
+    const code = readUint32(data, start)
     // A response that is complete stays so: the server only does not want the rest of the request (RFC 9113, 8.1).
     const decoder = !this.server && stream.remoteEnded ? null : stream.decoder
     this.closeStream(stream, EndedByPeer)
-    decoder?.onResetStream(
-      refused ? 'remote_refused_stream_reset' : 'remote_reset',
-      refused ? 'http2.remote_refuse' : 'http2.remote_reset',
-    )
+    if (code === H2.RefusedStream) decoder?.onResetStream('remote_refused_stream_reset', 'http2.remote_refuse')
+    // As Envoy: an origin that finds fault with the request is answered for as if it had sent nonsense.
+    else if (code === H2.ProtocolError && !this.server) decoder?.onResetStream('protocol_error', 'http2.remote_reset')
+    else decoder?.onResetStream('remote_reset', 'http2.remote_reset')
     this.onStreamClosed(stream)
   }
 

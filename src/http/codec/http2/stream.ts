@@ -3,8 +3,8 @@ import { type ListMember, Timer, type TimerOwner } from '../../../base/index.ts'
 import { BytesMeter } from '../../../observability/index.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { HTTP2_FLUSH_TIMEOUT } from '../../http2-stats.ts'
-import type { RequestDecoder, RequestEncoder, ResetReason, ResponseDecoder, ResponseEncoder } from '../codec.ts'
-import { FRAME_HEADER_BYTES, InternalError, NoError, ProtocolError, RefusedStream } from './constants.ts'
+import type { OwnReset, RequestDecoder, RequestEncoder, ResponseDecoder, ResponseEncoder } from '../codec.ts'
+import { ConnectError, FRAME_HEADER_BYTES, InternalError, NoError, ProtocolError, RefusedStream } from './constants.ts'
 import type { PendingSend } from './pending-send.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -41,6 +41,8 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner,
   /** No body may go out: a response to HEAD, 204, 304. */
   bodiless = false
   headRequest = false
+  /** A plain CONNECT of ours. */
+  tunnel = false
   /** An extended CONNECT: its HTTP/1 form has `upgrade: <protocol>`. */
   upgrade: string | null = null
   /** Informational responses so far. */
@@ -123,17 +125,12 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner,
     this.expectedBytes = -1
   }
 
-  resetStream(reason: ResetReason): void {
-    if (this.closed) return
-    // The code of a message that is cut short: NO_ERROR would let many a client take it for complete.
-    const code =
-      reason === 'local_refused_stream_reset'
-        ? RefusedStream
-        : reason === 'protocol_error'
-          ? ProtocolError
-          : InternalError
+  resetStream(reason: OwnReset): void {
+    // An end that waits for the peer's window is still to come.
+    const rest = reason === 'no_error' || reason === 'connect_error'
+    if (this.closed || (rest && this.local === LocalEnding)) return
     this.decoder = null
-    this.session.resetStream(this, code)
+    this.session.resetStream(this, codeOf(reason))
   }
 
   get bytesBuffered(): number {
@@ -244,5 +241,21 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder, TimerOwner,
     const { withheld } = this
     this.withheld = 0
     return withheld
+  }
+}
+
+function codeOf(reason: OwnReset): number {
+  switch (reason) {
+    case 'local_refused_stream_reset':
+      return RefusedStream
+    case 'protocol_error':
+      return ProtocolError
+    case 'connect_error':
+      return ConnectError
+    case 'no_error':
+      return NoError
+    default:
+      // The code of a message that is cut short: NO_ERROR would let many a client take it for complete.
+      return InternalError
   }
 }

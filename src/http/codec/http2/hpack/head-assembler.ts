@@ -32,6 +32,7 @@ const ALLOWED_PSEUDO = [REQUEST_PSEUDO, 1 << Kind.Status, 0]
 
 const COOKIE = Names.of('cookie')
 const TRAILERS = Buffer.from('trailers')
+const HOST_SEEN = 1 << Kind.Host
 const COLON = 58
 const UNDERSCORE = 95
 
@@ -168,7 +169,7 @@ export class HeadAssembler {
       case Kind.ContentLength:
         return this.mode !== Trailers
       case Kind.Te:
-        return equalBytes(bytes, valueStart, valueEnd, TRAILERS, 0, TRAILERS.length) || this.fail(HeadInvalidField)
+        return isTrailers(bytes, valueStart, valueEnd) || this.fail(HeadInvalidField)
       case Kind.Host:
         return this.acceptHost(bytes, valueStart, valueEnd)
       case Kind.Underscored:
@@ -185,6 +186,8 @@ export class HeadAssembler {
     if (this.mode !== RequestHead) return this.mode === ResponseHead
     const { headers } = this
     const index = headers.find(HOST, 0)
+    if ((this.seen & HOST_SEEN) !== 0) return this.fail(HeadInvalidField)
+    this.seen |= HOST_SEEN
     if (index < 0) {
       return isAuthority(bytes, valueStart, valueEnd) || this.fail(HeadInvalidField)
     }
@@ -287,5 +290,11 @@ function all(table: Uint8Array, bytes: Uint8Array, start: number, end: number): 
 function equalBytes(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): boolean {
   if (aEnd - aStart !== bEnd - bStart) return false
   for (let i = aStart, k = bStart; i < aEnd; i++, k++) if (a[i] !== b[k]) return false
+  return true
+}
+
+function isTrailers(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== TRAILERS.length) return false
+  for (let i = 0; i < TRAILERS.length; i++) if ((bytes[start + i]! | 0x20) !== TRAILERS[i]) return false
   return true
 }
