@@ -20,17 +20,19 @@ export class BandwidthLimitFilter extends HttpFilter {
 
   override decodeHeaders(_headers: HeaderMap, endStream: boolean): HttpFilterStatus {
     const { limit } = this
-    if (!endStream && limit.limitsRequests && limit.enabled(this.callbacks.thread)) {
-      this.request = new LimitedBody(this, limit, true, REQUEST_SLOTS)
-    }
+    const { thread } = this.callbacks
+    if (!limit.limitsRequests || !limit.enabled(thread)) return FilterContinue
+    limit.open(thread).stats.cells[REQUEST_SLOTS.enabled]! += 1
+    if (!endStream) this.request = new LimitedBody(this, limit, true, REQUEST_SLOTS)
     return FilterContinue
   }
 
   override encodeHeaders(_headers: HeaderMap, endStream: boolean): HttpFilterStatus {
     const { limit } = this
-    if (!endStream && limit.limitsResponses && limit.enabled(this.callbacks.thread)) {
-      this.response = new LimitedBody(this, limit, false, RESPONSE_SLOTS)
-    }
+    const { thread } = this.callbacks
+    if (!limit.limitsResponses || !limit.enabled(thread)) return FilterContinue
+    limit.open(thread).stats.cells[RESPONSE_SLOTS.enabled]! += 1
+    if (!endStream) this.response = new LimitedBody(this, limit, false, RESPONSE_SLOTS)
     return FilterContinue
   }
 

@@ -26,7 +26,6 @@ export class LimitedBody implements RateLimitedStream {
     this.isRequest = isRequest
     this.open = limit.open(thread)
     this.slots = slots
-    this.open.stats.cells[slots.enabled]! += 1
     this.limiter = new StreamRateLimiter(thread, this, this.open.source, limit.fillIntervalMs)
   }
 
