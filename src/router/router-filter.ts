@@ -519,7 +519,10 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
     if (this.upstream === request) this.upstream = null
     const { method } = this.headers as HeaderMap
     const goesAgain =
-      !retried && this.copy?.lost !== true && mayGoAgain(request, reason, detail, method, this.requestEnd)
+      !retried &&
+      !this.interim &&
+      this.copy?.lost !== true &&
+      mayGoAgain(request, reason, detail, method, this.requestEnd)
     if (reason !== 'overflow' && !goesAgain) request.host.monitor?.outlier?.putConnectFailure()
     if (this.responseStarted) {
       this.cutResponse(failure)
@@ -540,7 +543,8 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
       }
       this.flagDecision(decision, request)
     }
-    this.charge(failure.status, failure.host, false)
+    // Who has had an interim answer is charged to nobody (Envoy).
+    if (!this.interim) this.charge(failure.status, failure.host, false)
     // One that timed out may still be answered: the client waits for it.
     if (!this.awaitsAnother(request)) this.fail(failure)
   }
@@ -599,9 +603,14 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
     const prefix = 'upstream connect error or disconnect/reset before headers. '
     const body = `${prefix}${retried ? 'retried and the latest ' : ''}reset reason: ${failure.reasonText}`
     const overloaded = failure.reason === 'overflow' && !this.plan.suppressEnvoyHeaders
-    this.replyFromRouter(failure.status, body, `upstream_reset_before_response_started{${failure.text}}`, reply => {
-      if (overloaded) reply.append(http.X_ENVOY_OVERLOADED, 'true')
-    })
+    this.replyFromRouter(
+      failure.status,
+      body,
+      `upstream_reset_${this.interim ? 'after' : 'before'}_response_started{${failure.text}}`,
+      reply => {
+        if (overloaded) reply.append(http.X_ENVOY_OVERLOADED, 'true')
+      },
+    )
   }
 
   /** suppress_grpc_request_failure_code_stats: what became of a gRPC call is not told by HTTP's status. */
@@ -709,6 +718,7 @@ export class RouterFilter extends HttpFilter implements UpstreamRequestOwner, Cl
   }
 
   private chargeTimeout(host: Host): void {
+    if (this.interim) return
     const status = this.timeoutStatus
     this.charge(status, host, false)
     if (status < 500) host.cells[HOST_RQ_ERROR]! += 1

@@ -190,7 +190,7 @@ async function play(side: Side, index: number, hashes: boolean): Promise<Seen> {
 }
 
 const MOVED_BY_CHANCE =
-  /^(zone\.|lb_zone_routing|lb_zone_no_cap|lb_healthy_panic|upstream_cx|upstream_rq_pending_total|membership_change)|^(internal\.)?upstream_rq_(\d|completed)/
+  /^(zone\.|lb_zone_routing|lb_zone_no_cap|lb_healthy_panic|upstream_cx|upstream_rq_pending_total|membership_change)|^(internal\.)?upstream_rq_(\d|completed|total)/
 
 /** Counted once per thread that makes a table, or told of the table that was made last. */
 const OF_THREADS = /^(lb_zone_cluster_too_small|lb_local_cluster_not_ok|(ring_hash|maglev)_lb\..*)$/

@@ -48,6 +48,13 @@ const rude = await ScriptedOrigin.start(({ socket, received }) => {
 const busy = await ScriptedOrigin.start(({ socket }) => {
   socket.write('HTTP/1.1 503 Busy\r\nx-wait: 3600\r\ncontent-length: 0\r\n\r\n')
 })
+/** Says something in advance, then fails: each piece of a request gets both. */
+const early = await ScriptedOrigin.start(({ socket }, piece) => {
+  socket.write('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', () => {
+    if (piece.includes('/early/503')) socket.write('HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n')
+    else socket.end()
+  })
+})
 /** Refuses every stream. */
 const refusing = createServer()
 refusing.on('stream', stream => stream.on('error', () => {}).close(2))
@@ -70,6 +77,7 @@ before(async () => {
     staticCluster('origin', planned.port),
     staticCluster('rude', rude.port),
     staticCluster('busy', busy.port),
+    staticCluster('early', early.port),
     staticCluster('refusing', (refusing.address() as AddressInfo).port, HTTP2),
     staticCluster('empty', 0, { load_assignment: { cluster_name: 'empty' } }),
     staticCluster('closed', closed),
@@ -85,6 +93,7 @@ before(async () => {
     to('/h2', 'refusing'),
     to('/closed/gateway', 'closed', { retry_policy: { retry_on: 'gateway-error', num_retries: 2 } }),
     to('/closed/4xx', 'closed', { retry_policy: { retry_on: 'retriable-4xx', num_retries: 2 } }),
+    to('/early', 'early', RETRY),
     to('/empty', 'empty'),
     to('/resting', 'resting'),
     to('/dropping', 'dropping'),
@@ -114,7 +123,7 @@ before(async () => {
 })
 after(async () => {
   await proxy.stop()
-  await Promise.all([planned[Symbol.asyncDispose](), rude.close(), busy.close()])
+  await Promise.all([planned[Symbol.asyncDispose](), rude.close(), busy.close(), early.close()])
   refusing.close()
   await rm(folder, { recursive: true })
 })
@@ -195,6 +204,17 @@ test('E7: a body that grows over the limit while its retry waits ends the reques
   assert.match(await logLine('/busy'), /507 - request_payload_exceeded_retry_buffer_limit/)
   assert.equal(busy.requests.length, 0)
   assert.deepEqual(await proxy.gaugesLeft(), [])
+})
+
+test('E8: after an interim answer nothing is tried again, and an end without another is charged to nobody', async () => {
+  assert.equal(await outcome('/early/503'), '503 - via_upstream')
+  assert.equal(await outcome('/early/fin'), '503 UC upstream_reset_after_response_started{connection_termination}')
+  assert.equal(early.requests.length, 2)
+  const stats = await proxy.stats('cluster.early.upstream_rq')
+  const seen = ['upstream_rq_103', 'upstream_rq_503', 'upstream_rq_retry'].map(name =>
+    stats.get(`cluster.early.${name}`),
+  )
+  assert.deepEqual(seen, [2, 1, 0])
 })
 
 test('the runtime switches retries off, and says how long they wait', async () => {
