@@ -82,7 +82,10 @@ export function outliers(dice: Dice): Variation {
       const rates = hosts.map(row => row.rates)
       hosts = await side.hosts(index)
       const all = Object.entries(await side.stats(index))
-      const stats = Object.fromEntries(all.filter(([name]) => /outlier|membership|upstream_rq_[\dac]/.test(name)))
+      // What is found and not enforced is counted again and again, as fast as Envoy's main thread hears of it.
+      const stats = Object.fromEntries(
+        all.filter(([name]) => /enforced|ejections_active|membership|upstream_rq_[\dac]/.test(name)),
+      )
       // Where not all may go, it goes by who was asked first.
       const capped = detection.max_ejection_percent < 100
       const flags = hosts.map(row => row.flags)
@@ -90,7 +93,7 @@ export function outliers(dice: Dice): Variation {
       const cut =
         !split &&
         rates.some((rate, host) => !(['-', ratesOf(plans[host] ?? [])] as string[]).includes(rate.split(',')[0]!))
-      return { exact: { flags: capped ? flags.toSorted() : flags, rates, stats }, void: cut }
+      return { exact: { flags: capped ? flags.toSorted() : flags, rates: split ? [] : rates, stats }, void: cut }
     },
   }
 }
@@ -156,7 +159,7 @@ export function ejections(dice: Dice): Variation {
         while (goes && (await flagsOf(side, index))[0] === '' && performance.now() - from < 200);
         while ((await flagsOf(side, index))[0] !== '') await wait(10)
         // Whether the first tick after its return counts is chance, with Envoy too; and what a busy machine adds.
-        times.push([`out ${at}`, [Math.round(performance.now() - from), baseMs + 330]])
+        times.push([`out ${at}`, [Math.round(performance.now() - from), 2 * baseMs + 330]])
       }
       return { exact: { stats: await steadyStats(side, index) }, near: Object.fromEntries(times) }
     },
