@@ -9,7 +9,7 @@ import { answering, exchange, freePorts, RawClient, ScriptedOrigin } from '../ha
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const EXAMPLES = join(ROOT, 'examples')
-const ORIGIN_PORTS = ['9001', '9002', '9003', '9004']
+const ORIGIN_PORTS = ['9001', '9002', '9003', '9004', '9411']
 
 interface Running {
   /** Sends one request and returns the whole answer. */
@@ -147,4 +147,11 @@ test('access logs', async () => {
   )
   assert.match(err, /\n500 - via_upstream \/boom\n/)
   assert.doesNotMatch(err, /\n200 /)
+})
+
+test('tracing', async () => {
+  const { get, stop } = await run('tracing.yaml')
+  assert.match(await get('/cart'), /x-envoy-decorator-operation: cart\r\n.*9001 \/cart/s)
+  const { out } = await stop()
+  assert.match(out, /^\/cart 200 trace=[0-9a-f]{16}\n$/)
 })
