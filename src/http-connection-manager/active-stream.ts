@@ -616,7 +616,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     } else this.sendLocalReply(status, body, details, null, grpcStatus)
   }
 
-  /** Everybody is told, logs are written, what was borrowed is given back. */
   /** Asked for by CONNECT or an upgrade. */
   private get isTunnel(): boolean {
     return this.upgrade !== null || this.requestHeaders?.method === 'CONNECT'
@@ -627,6 +626,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     return (this.info.flags & CONNECTION_FLAGS) !== 0 && this.isTunnel
   }
 
+  /** Everybody is told, logs are written, what was borrowed is given back. */
   private finish(): void {
     if (this.ended) return
     this.ended = true
