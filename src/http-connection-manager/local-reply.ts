@@ -56,6 +56,8 @@ export function buildLocalReply(
   headers.status = status
   modify?.(headers)
   info.responseCode = status
+  const said = body
+  const saidType = headers.get(CONTENT_TYPE)
   let contentType = 'text/plain'
   if (plan.mappers.length > 0 || plan.bodyFormat !== null) {
     const context: FormatContext = {
@@ -81,7 +83,9 @@ export function buildLocalReply(
     }
   }
   if (grpc !== null) return asGrpc(headers, request?.method === 'HEAD' ? '' : body, contentType, grpc)
-  if (body !== '') addBodyFields(headers, body, contentType)
+  // As Envoy: a type that was said is not that of another body, unless a mapper says one too.
+  const outdated = body !== said && headers.get(CONTENT_TYPE) === saidType
+  if (body !== '') addBodyFields(headers, body, contentType, outdated)
   else headers.remove(CONTENT_TYPE)
   return { headers, body }
 }
@@ -99,7 +103,7 @@ function asGrpc(headers: HeaderMap, body: string, contentType: string, grpc: Grp
   return { headers, body: '' }
 }
 
-function addBodyFields(headers: HeaderMap, body: string, contentType: string): void {
+function addBodyFields(headers: HeaderMap, body: string, contentType: string, outdated: boolean): void {
   headers.set(CONTENT_LENGTH, String(body.length))
-  if (!headers.has(CONTENT_TYPE)) headers.append(CONTENT_TYPE, contentType)
+  if (outdated || !headers.has(CONTENT_TYPE)) headers.set(CONTENT_TYPE, contentType)
 }

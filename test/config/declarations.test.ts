@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { compatPage, importDeclarations } from '../../scripts/generate-compat.ts'
+import { featuresPage } from '../../scripts/generate-features.ts'
 import {
   declaredMessages,
   loadBootstrap,
@@ -29,6 +30,11 @@ test('every reason says something', () => {
 test('docs/compat.md is what the declarations say', async () => {
   const page = readFileSync(new URL('../../docs/compat.md', import.meta.url), 'utf8')
   assert.equal(await compatPage(page), page, 'run: node scripts/run.mjs scripts/generate-compat.ts --write')
+})
+
+test('the table of features in README.md is what the declarations say', async () => {
+  const page = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  assert.equal(await featuresPage(page), page, 'run: node scripts/run.mjs scripts/generate-features.ts --write')
 })
 
 test('what is refused is read nowhere, and every reason says what to do', () => {
