@@ -1,75 +1,15 @@
 // The bootstraps under examples/ do what their first line says.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { answering, exchange, freePorts, RawClient, ScriptedOrigin } from '../harness/index.ts'
-
-const ROOT = join(import.meta.dirname, '..', '..')
-const EXAMPLES = join(ROOT, 'examples')
-const ORIGIN_PORTS = ['9001', '9002', '9003', '9004', '9411']
-
-interface Running {
-  /** Sends one request and returns the whole answer. */
-  get(path: string, headers?: string): Promise<string>
-  readonly port: number
-  /** Ends the proxy; what it wrote on standard output and error. */
-  stop(): Promise<{ out: string; err: string }>
-}
-
-/** Runs an example with other ports, its origins answering with their number and the request's path and host. */
-async function run(name: string): Promise<Running> {
-  const origins = await Promise.all(
-    ORIGIN_PORTS.map(port =>
-      ScriptedOrigin.start(
-        answering(({ target, headers }) => {
-          const host = headers.find(([header]) => header.toLowerCase() === 'host')?.[1]
-          const body = `${port} ${target} ${host}`
-          return `HTTP/1.1 ${target === '/boom' ? 500 : 200} X\r\ncontent-length: ${body.length}\r\n\r\n${body}`
-        }),
-      ),
-    ),
-  )
-  const [port, adminPort] = await freePorts(2)
-  const ports = new Map(ORIGIN_PORTS.map((original, i) => [original, origins[i]!.port]))
-  for (const listener of ['8080', '8432']) ports.set(listener, port!)
-  ports.set('9901', adminPort!)
-  const text = readFileSync(join(EXAMPLES, name), 'utf8').replace(/port_value: (\d+)/g, (_, original: string) => {
-    const replaced = ports.get(original)
-    assert.ok(replaced !== undefined, `${name} uses port ${original}`)
-    return `port_value: ${replaced}`
-  })
-  const flags = ['--concurrency', '1', '--drain-time-s', '0', '--file-flush-interval-msec', '10']
-  const proxy = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), '--config-yaml', text, ...flags])
-  let [out, err] = ['', '']
-  proxy.stdout.setEncoding('utf8').on('data', piece => {
-    out += piece
-  })
-  await new Promise<void>((resolve, reject) => {
-    proxy.stderr.setEncoding('utf8').on('data', piece => {
-      err += piece
-      if (err.includes('all listeners are up')) resolve()
-    })
-    proxy.once('exit', code => reject(new Error(`exit ${code}: ${err}`)))
-  })
-  return {
-    port: port!,
-    get: (path, headers = 'host: example.com\r\n') =>
-      exchange(port!, `GET ${path} HTTP/1.1\r\n${headers}connection: close\r\n\r\n`),
-    stop: async () => {
-      proxy.kill('SIGTERM')
-      assert.deepEqual(await once(proxy, 'close'), [0, null])
-      await Promise.all(origins.map(origin => origin.close()))
-      return { out, err }
-    },
-  }
-}
+import { RawClient } from '../harness/index.ts'
+import { EXAMPLES, headerOf, run } from './run-example.ts'
 
 test('every example has a test', () => {
-  const source = readFileSync(import.meta.filename, 'utf8')
-  for (const name of globSync('*.yaml', { cwd: EXAMPLES })) assert.ok(source.includes(`run('${name}')`), name)
+  const sources = globSync('examples*.test.ts', { cwd: import.meta.dirname })
+  const source = sources.map(file => readFileSync(join(import.meta.dirname, file), 'utf8')).join('')
+  for (const name of globSync('*.yaml', { cwd: EXAMPLES })) assert.ok(source.includes(`run('${name}'`), name)
 })
 
 test('minimal', async () => {
@@ -79,11 +19,16 @@ test('minimal', async () => {
 })
 
 test('front proxy', async () => {
-  const { get, stop } = await run('front-proxy.yaml')
+  const { get, asked, stop } = await run('front-proxy.yaml')
   assert.match(await get('/api/items', 'host: shop.example.com\r\n'), /900[12] \/{1,2}items shop/)
   assert.match(await get('/apix', 'host: shop.example.com\r\n'), /9003 \/apix/)
   assert.match(await get('/', 'host: me.blog.example.com\r\n'), /9004 \//)
   assert.match(await get('/', 'host: elsewhere.com\r\n'), /^HTTP\/1\.1 421 .*no such site\n$/s)
+  // The front takes clients at their connection's word, and appends it to what they say.
+  await get('/', 'host: me.blog.example.com\r\nx-forwarded-for: 192.0.2.7\r\n')
+  const [alone, behind] = [asked.at(-2)!, asked.at(-1)!].map(request => headerOf(request, 'x-forwarded-for'))
+  assert.match(alone ?? '', /^[\d.]+$/)
+  assert.equal(behind, `192.0.2.7,${alone}`)
   await stop()
 })
 
