@@ -257,10 +257,10 @@ export abstract class Http2Session extends SessionCore {
   private onRstStream(id: number, data: Buffer, start: number, end: number): void {
     if (end - start !== 4) return void this.fatal(H2.FrameSizeError, 'http2.frame_size')
     if (id === 0 || this.isIdle(id)) return void this.protocolError('http2.idle_stream')
-    this.cells[S.HTTP2_RX_RESET]! += 1
     if (!this.chargeReset()) return void this.fatal(H2.EnhanceYourCalm, 'http2.stream_reset_flood')
     const stream = this.streams.get(id)
     if (stream === undefined) return
+    this.cells[S.HTTP2_RX_RESET]! += 1
     const code = readUint32(data, start)
     // A response that is complete stays so: the server only does not want the rest of the request (RFC 9113, 8.1).
     const decoder = !this.server && stream.remoteEnded ? null : stream.decoder
