@@ -11,7 +11,7 @@ import {
 import type { Span } from '../../observability/index.ts'
 import type { AsyncClient, AsyncStream, AsyncStreamCallbacks } from './async-client.ts'
 import { cancelGrpcSpan, endGrpcSpan } from './call-span.ts'
-import { type GrpcCallOptions, grpcRequestHeaders } from './grpc-options.ts'
+import { type GrpcCallOptions, grpcRequestHeaders, keptOptions } from './grpc-options.ts'
 
 export interface GrpcCallCallbacks {
   /** The call went well; `message` is valid only during the call. */
@@ -24,6 +24,8 @@ const GRPC_UNKNOWN = 2
 const GRPC_INTERNAL = 13
 const GRPC_UNAVAILABLE = 14
 const COMPRESSED = 1
+
+const callOptions = keptOptions(({ cluster, timeoutMs }) => ({ cluster, timeoutMs, retryPolicy: null }))
 
 export class GrpcCall implements AsyncStreamCallbacks {
   private readonly callbacks: GrpcCallCallbacks
@@ -52,10 +54,9 @@ export class GrpcCall implements AsyncStreamCallbacks {
     span: Span | null = null,
   ): GrpcCall {
     const call = new GrpcCall(callbacks, options, span)
-    const { cluster, timeoutMs } = options
-    const headers = grpcRequestHeaders(options, timeoutMs)
-    span?.inject(headers, cluster)
-    const stream = client.start({ cluster, timeoutMs, retryPolicy: null }, headers, false, call)
+    const headers = grpcRequestHeaders(options, options.timeoutMs)
+    span?.inject(headers, options.cluster)
+    const stream = client.start(callOptions(options), headers, false, call)
     if (call.over) return call
     call.stream = stream
     const frame = grpcFrame(message)

@@ -12,6 +12,7 @@ import {
   X_FORWARDED_FOR,
 } from '../../http/index.ts'
 import { ownAddress } from '../../net/index.ts'
+import type { AsyncStreamOptions } from './async-client.ts'
 
 export interface GrpcMetadata {
   readonly name: HeaderName
@@ -30,6 +31,18 @@ export interface GrpcCallOptions {
   readonly maxResponseBytes: number
   /** Of streams: how opening one is tried again. */
   readonly retryPolicy?: RetryPolicyPlan
+}
+
+/** The async client knows callers by their options: the same ones for the same service. */
+export function keptOptions(
+  make: (options: GrpcCallOptions) => AsyncStreamOptions,
+): (options: GrpcCallOptions) => AsyncStreamOptions {
+  const kept = new WeakMap<GrpcCallOptions, AsyncStreamOptions>()
+  return options => {
+    let own = kept.get(options)
+    if (own === undefined) kept.set(options, (own = make(options)))
+    return own
+  }
 }
 
 /** `timeoutMs`: what the service is told; 0: nothing. */

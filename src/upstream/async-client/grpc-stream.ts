@@ -8,9 +8,9 @@ import {
   type HeaderMap,
 } from '../../http/index.ts'
 import type { Span } from '../../observability/index.ts'
-import type { AsyncClient, AsyncStream, AsyncStreamCallbacks, AsyncStreamOptions } from './async-client.ts'
+import type { AsyncClient, AsyncStream, AsyncStreamCallbacks } from './async-client.ts'
 import { cancelGrpcSpan, endGrpcSpan } from './call-span.ts'
-import { type GrpcCallOptions, grpcRequestHeaders } from './grpc-options.ts'
+import { type GrpcCallOptions, grpcRequestHeaders, keptOptions } from './grpc-options.ts'
 
 export interface GrpcStreamCallbacks {
   /** `message` is valid only during the call. */
@@ -31,17 +31,12 @@ const INTERNAL = 13
 const COMPRESSED = 1
 const NO_BYTES = Buffer.alloc(0)
 
-const streamOptions = new WeakMap<GrpcCallOptions, AsyncStreamOptions>()
-
-/** The async client knows callers by their options: the same ones for the same service. A stream has no timeout. */
-function optionsOf(options: GrpcCallOptions): AsyncStreamOptions {
-  let own = streamOptions.get(options)
-  if (own === undefined) {
-    own = { cluster: options.cluster, timeoutMs: 0, retryPolicy: options.retryPolicy ?? null }
-    streamOptions.set(options, own)
-  }
-  return own
-}
+/** A stream has no timeout. */
+const streamOptions = keptOptions(({ cluster, retryPolicy }) => ({
+  cluster,
+  timeoutMs: 0,
+  retryPolicy: retryPolicy ?? null,
+}))
 
 export class GrpcStream implements AsyncStreamCallbacks {
   private readonly callbacks: GrpcStreamCallbacks
@@ -69,7 +64,7 @@ export class GrpcStream implements AsyncStreamCallbacks {
     const stream = new GrpcStream(callbacks, options, span)
     const headers = grpcRequestHeaders(options, 0)
     span?.inject(headers, options.cluster)
-    const opened = client.start(optionsOf(options), headers, false, stream)
+    const opened = client.start(streamOptions(options), headers, false, stream)
     if (!stream.over) stream.stream = opened
     return stream
   }
