@@ -103,14 +103,17 @@ test('a header leads back to its host; for a host that is gone another one is na
   assert.equal((await get(strictPort, '/', `x-session: ${gone}\r\n`)).status, 503)
 })
 
-test('cookie values: the form that Envoy writes, and nothing else', () => {
+test('cookie values: the form that Envoy writes, or an address as older ones wrote it', () => {
   // Written by Envoy 1.40 for 127.0.0.1:34309.
   assert.equal(encodeCookie('127.0.0.1:34309', 0), 'Cg8xMjcuMC4wLjE6MzQzMDk=')
   assert.equal(decodeCookie('Cg8xMjcuMC4wLjE6MzQzMDkQ9c6j2AY=', 1_795_743_605), '127.0.0.1:34309')
   const withEnd = encodeCookie('1.2.3.4:5', 2_000_000_000)
   assert.equal(decodeCookie(withEnd, 1_999_999_999), '1.2.3.4:5')
   assert.equal(decodeCookie(withEnd, 2_000_000_001), null)
-  for (const junk of ['', 'zz', '!!', 'Cg8x', 'CgD/', '////////////', 'EAE=', 'Cv///////w==']) {
-    assert.equal(decodeCookie(junk, 0), null, junk)
+  assert.equal(decodeCookie('MTI3LjAuMC4xOjE=', 0), '127.0.0.1:1')
+  for (const junk of ['', '!!']) assert.equal(decodeCookie(junk, 0), null, junk)
+  // As in Envoy: no host has such a name.
+  for (const junk of ['zz', 'Cg8x', 'CgD/', '////////////', 'EAE=', 'Cv///////w==']) {
+    assert.equal(decodeCookie(junk, 0), Buffer.from(junk, 'base64').toString('latin1'), junk)
   }
 })
