@@ -1,13 +1,8 @@
 // CDS and LDS: all clusters, or all listeners, that a source names; what it names no longer goes.
 import { xxHash64 } from '../base/index.ts'
-import type {
-  DiscoveredResource,
-  DiscoveredSet,
-  Refusal,
-  SubscriptionOwner,
-  SubscriptionStats,
-} from '../config/index.ts'
+import type { DiscoveredResource, DiscoveredSet, Refusal, SubscriptionOwner } from '../config/index.ts'
 import type { DynamicUpdate, EachOutcome } from './dynamic-resources.ts'
+import type { ReloadStats } from './reload-stats.ts'
 
 /** What comes again unchanged is often the same object. */
 const hashes = new WeakMap<object, bigint>()
@@ -22,7 +17,7 @@ export interface DiscoveredSetOptions {
   readonly kind: 'cluster' | 'listener'
   readonly statPrefix: string
   /** Made when there is a source. */
-  readonly stats: () => SubscriptionStats
+  readonly stats: () => ReloadStats
   /** Static resources are not for a control plane to change. */
   isStatic(name: string): boolean
   applyEach(updates: readonly DynamicUpdate[]): Promise<EachOutcome>
@@ -37,7 +32,7 @@ export interface RefusedResource {
 
 export class DiscoveredResourceSet implements SubscriptionOwner {
   private readonly options: DiscoveredSetOptions
-  private made: SubscriptionStats | null = null
+  private made: ReloadStats | null = null
   /** Resources in force, by name: a hash of each, to tell what has changed. */
   private readonly known = new Map<string, bigint>()
   /** Of the last set that changed anything. */
@@ -51,7 +46,7 @@ export class DiscoveredResourceSet implements SubscriptionOwner {
     return this.options.statPrefix
   }
 
-  private get stats(): SubscriptionStats {
+  private get stats(): ReloadStats {
     return (this.made ??= this.options.stats())
   }
 
@@ -104,7 +99,10 @@ export class DiscoveredResourceSet implements SubscriptionOwner {
         problems.push(`${name}: ${details}`)
         refused.set(name, { resource: named.get(name)?.resource ?? {}, details })
       }
-      if (applied.length > 0) this.version = version
+      if (applied.length > 0) {
+        this.version = version
+        this.stats.onReload()
+      }
     }
     this.options.onRefused(removed === null ? null : [...named.keys(), ...removed], refused)
     return problems.length === 0 ? null : `Error adding/updating ${kind}(s) ${problems.join(', ')}`

@@ -24,6 +24,11 @@ export class MainClusters {
     this.apply(directory.updates())
   }
 
+  /** Connections that are open would keep the process from ending. */
+  stop(): void {
+    for (const name of [...this.clusters.names()]) void this.clusters.apply({ kind: 'cluster_removed', name })
+  }
+
   apply(updates: Iterable<ClusterUpdate>): void {
     for (const update of updates) {
       if (update.kind === 'host_rows' || this.wants(update.name)) void this.clusters.apply(update)

@@ -1,9 +1,10 @@
 // What a running server discovers besides hosts: clusters (CDS), listeners (LDS) and route tables (RDS).
-import { type CompileContext, type ConfigSourcePlan, SubscriptionStats, type Subscriptions } from '../config/index.ts'
+import type { CompileContext, ConfigSourcePlan, Subscriptions } from '../config/index.ts'
 import type { StatStore } from '../observability/index.ts'
 import { DiscoveredResourceSet, type RefusedResource } from './discovered-set.ts'
 import { DynamicResources, type DynamicTarget } from './dynamic-resources.ts'
 import type { RouteUpdate } from './messages.ts'
+import { ReloadStats } from './reload-stats.ts'
 import type { ResourceStore } from './resource-store.ts'
 import { RouteDiscovery } from './route-discovery.ts'
 
@@ -50,7 +51,7 @@ export class ServerDiscovery {
     return new DiscoveredResourceSet({
       kind,
       statPrefix,
-      stats: () => new SubscriptionStats(stats, statPrefix),
+      stats: () => new ReloadStats(stats, statPrefix),
       isStatic: name => stored.get(name)?.isStatic === true,
       applyEach: updates => this.dynamic.applyEach(updates),
       onRefused: kind === 'cluster' ? () => {} : (named, refused) => noteErrors(resources, named, refused),

@@ -377,6 +377,7 @@ export class Server {
   async abandon(): Promise<void> {
     this.overload?.stop()
     this.subscriptions.stop()
+    this.mainClusters?.stop()
     this.runtimeFiles.stop()
     this.clusters.stop()
     await this.admin?.close()
@@ -443,6 +444,7 @@ export class Server {
     this.overload?.stop()
     this.configuration?.secrets.stop()
     this.subscriptions.stop()
+    this.mainClusters?.stop()
     this.runtimeFiles.stop()
     this.clusters.stop()
     await this.pool.stop(WORKER_EXIT_TIMEOUT_MS)

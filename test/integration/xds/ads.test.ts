@@ -71,4 +71,6 @@ test('clusters, endpoints, listeners and routes over one stream, in the order th
   assert.equal((listeners?.['active_state'] as { version_info?: string } | undefined)?.version_info, 'l1')
   const [table1] = await dump(proxy, 'resource=dynamic_route_configs')
   assert.equal(table1?.['version_info'], 'r2')
+  // The connection to the server does not keep the process from ending.
+  assert.equal((await proxy.stop()).code, 0)
 })
