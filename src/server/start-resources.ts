@@ -43,6 +43,8 @@ export async function startResources(configuration: Configuration, server: Start
   }
   const failures = await changes.apply(listeners, true)
   if (failures.length > 0) return failureText(failures)
+  // Without a static listener nobody has waited for them yet, and no cluster is in use before its first checks.
+  await clusters.ready()
   if (lds !== null) await discovery.startListeners(lds)
   await changes.listenersOpen()
   return null

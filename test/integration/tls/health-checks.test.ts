@@ -63,7 +63,8 @@ test('checks go through the transport socket of the cluster, or the one that the
   const h2Server = http2.createSecureServer({ ...files, ALPNProtocols: ['h2'] })
   h2Server.on('stream', (stream: ServerHttp2Stream, headers) => {
     seen.push(`${headers[':scheme']}`)
-    stream.respond({ ':status': 200 }, { endStream: true })
+    // The proxy is not ready before the first answers, though no listener waits for them.
+    setTimeout(() => stream.respond({ ':status': 200 }, { endStream: true }), 200)
   })
   const h2Port = await listening(h2Server)
   const plainPort = await listening(page)
