@@ -1,8 +1,9 @@
-// `npm run build`: src/ to a few files in dist/, which load in a third of the time and half the memory of 400 modules.
+// `npm run build`: src/ to three files in dist/: all that runs, as one script that V8's compiled code can be kept of, and
+// two small ones that load it. They load in a fraction of the time and memory of 800 modules.
 // The package consists of them. A clone runs them too, as long as no source is newer: bin/outrider sees to that.
 // Plain JavaScript that any Node >= 20 runs, as `npm ci` and the launcher do.
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -13,29 +14,44 @@ const ENTRIES = ['worker', 'main']
 /** Builds beside the target. Packages stay outside: they are found where they are installed. */
 async function bundle(folder) {
   const { build } = await import('esbuild')
-  await build({
-    absWorkingDir: root,
-    entryPoints: { main: 'src/main.ts', worker: 'src/server/worker.ts' },
+  const options = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node24', logLevel: 'error' }
+  const program = await build({
+    ...options,
+    entryPoints: ['src/program.ts'],
     outdir: folder,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
+    entryNames: '[name]-[hash]',
+    outExtension: { '.js': '.cjs' },
+    metafile: true,
     packages: 'external',
-    logLevel: 'error',
+    format: 'cjs',
+    define: { 'import.meta.url': 'moduleUrl' },
+    // Each thread holds the text, a quarter of which is indentation.
+    minifyWhitespace: true,
+    lineLimit: 120,
+    banner: { js: '(function (exports, require, module, moduleUrl) {' },
+    footer: { js: '})' },
+  })
+  const file = basename(Object.keys(program.metafile.outputs)[0])
+  await build({
+    ...options,
+    entryPoints: ['src/main.ts', 'src/worker.ts'],
+    outbase: 'src',
+    outdir: folder,
+    external: ['./program.ts'],
+    format: 'esm',
+    define: { PROGRAM_FILE: JSON.stringify(file) },
   })
 }
 
 /**
- * Into dist/, entries last. Others are named by their content, so that a process which runs goes on with its own, and one
- * that starts meanwhile finds all of the old files or all of the new ones.
+ * Into dist/, entries last. The program is named by its content, so that a process which runs goes on with its own, and one
+ * that starts meanwhile finds all of the old or all of the new.
  */
 function publish(folder, since) {
   const entries = ENTRIES.map(name => `${name}.js`)
-  const chunks = readdirSync(folder).filter(name => !entries.includes(name))
+  const programs = readdirSync(folder).filter(name => !entries.includes(name))
   mkdirSync(target, { recursive: true })
-  for (const name of [...chunks, ...entries]) {
+  for (const name of [...programs, ...entries]) {
     // A source that was changed while the build ran is newer than what came of it.
     utimesSync(join(folder, name), since, since)
     renameSync(join(folder, name), join(target, name))

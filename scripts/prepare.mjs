@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
+import { warmUp } from './warm-up.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stampFile = join(root, 'gen', '.stamp')
@@ -55,10 +56,8 @@ async function buildAndWarmUp() {
   // Without development packages the sources run as they are.
   if (!isClone || !existsSync(join(root, 'node_modules', 'esbuild'))) return
   await build()
-  const launcher = join(root, 'bin', 'outrider')
-  const flags = ['--config-yaml', '{}', '--mode', 'init_only', '--concurrency', '1', '--log-level', 'error']
-  const run = spawnSync(process.execPath, [launcher, ...flags], { cwd: root, stdio: 'inherit' })
-  if (run.status !== 0) console.error('prepare: the proxy did not start; see above')
+  const problem = await warmUp(join(root, 'bin', 'outrider'))
+  if (problem !== null) console.error(`prepare: no compiled code is kept: ${problem}`)
 }
 
 process.exitCode = generate()

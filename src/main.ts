@@ -1,6 +1,6 @@
-import { useCompileCache } from './server/compile-cache.ts'
+import { loadProgram } from './load-program.ts'
 
-useCompileCache()
-const { run } = await import('./cli/index.ts')
+const { program, keepCode } = await loadProgram()
+const { run } = await program.loadCli()
 // Set, not exited with: output that is still under way must arrive.
-process.exitCode = await run(process.argv.slice(2))
+process.exitCode = await run(process.argv.slice(2), undefined, keepCode)

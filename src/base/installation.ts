@@ -5,7 +5,4 @@
 export const INSTALLATION = new URL(import.meta.url.endsWith('.ts') ? '../../' : '../', import.meta.url)
 
 /** Entry of worker threads, in the form in which this thread's code runs. */
-export const WORKER_ENTRY = new URL(
-  import.meta.url.endsWith('.ts') ? 'src/server/worker.ts' : 'dist/worker.js',
-  INSTALLATION,
-)
+export const WORKER_ENTRY = new URL(import.meta.url.endsWith('.ts') ? 'src/worker.ts' : 'dist/worker.js', INSTALLATION)

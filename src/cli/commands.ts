@@ -4,7 +4,7 @@ import type { Output } from './output.ts'
 export interface Command {
   readonly name: string
   readonly summary: string
-  readonly load: () => Promise<(argv: readonly string[], output: Output) => Promise<number>>
+  readonly load: () => Promise<(argv: readonly string[], output: Output, onLive: () => void) => Promise<number>>
 }
 
 export const COMMANDS: readonly Command[] = [

@@ -13,7 +13,7 @@ const SHARED = ['concurrency', 'log-level', 'component-log-level', 'log-format',
 const FLAGS = [...OWN, ...SERVE_FLAGS.filter(flag => SHARED.includes(flag.name))]
 
 /** `outrider reverse-proxy --from :8080 --to localhost:3000`: Host is kept, everything is proxied. */
-export async function reverseProxy(argv: readonly string[], output: Output): Promise<number> {
+export async function reverseProxy(argv: readonly string[], output: Output, onLive: () => void): Promise<number> {
   const flags = parseFlags(argv, FLAGS)
   if (flags.values.has('help')) {
     output.out(`Usage: outrider reverse-proxy --from :8080 --to localhost:3000 [flags]\n\n${describeFlags(FLAGS)}`)
@@ -30,5 +30,5 @@ export async function reverseProxy(argv: readonly string[], output: Output): Pro
   if (problems.length > 0) return usageError(output, 'reverse-proxy', problems)
   const { runServer } = await import('../server/index.ts')
   const configYaml = JSON.stringify(reverseProxyBootstrap(from!, to!, adminAt!))
-  return runServer({ ...serverOptions(flags), configPaths: [], configYaml })
+  return runServer({ ...serverOptions(flags), configPaths: [], configYaml }, { onLive })
 }

@@ -6,7 +6,7 @@ import { type ParsedFlags, parseFlags } from './parse-flags.ts'
 import { serverOptions } from './server-options.ts'
 
 /** `outrider -c FILE [Envoy's flags]`: runs until told to stop. */
-export async function serve(argv: readonly string[], output: Output): Promise<number> {
+export async function serve(argv: readonly string[], output: Output, onLive: () => void): Promise<number> {
   const flags = parseFlags(argv, SERVE_FLAGS)
   const informed = await inform(flags, argv, output)
   if (informed !== null) return informed
@@ -23,7 +23,7 @@ export async function serve(argv: readonly string[], output: Output): Promise<nu
   const options = serverOptions(flags)
   const workers = startWorkers(options.concurrency)
   const { runServer } = await import('../server/index.ts')
-  return runServer(options, { workers, exitWhenReady: mode === 'init_only' })
+  return runServer(options, { workers, exitWhenReady: mode === 'init_only', onLive })
 }
 
 async function inform(flags: ParsedFlags, argv: readonly string[], output: Output): Promise<number | null> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -39,6 +39,29 @@ test('sources that cannot be built run as they are', () => {
   change('again')
   assert.match(command('--version'), /^again \d/)
   cpSync(join(ROOT, 'scripts', 'build.mjs'), join(clone, 'scripts', 'build.mjs'))
+})
+
+test('compiled code is kept by a run that served, used by the next, and made anew where it is of no use', () => {
+  const kept = (role: string): string => {
+    const names = readdirSync(environment.NODE_COMPILE_CACHE).filter(name => name.includes(`.cjs.${role}.`))
+    assert.equal(names.length, 1, names.join())
+    return join(environment.NODE_COMPILE_CACHE, names[0]!)
+  }
+  const start = (): string => command('--config-yaml', '{}', '--concurrency', '1', '--mode', 'init_only')
+  assert.match(start(), /all listeners are up/)
+  const code = { main: readFileSync(kept('main')), worker: readFileSync(kept('worker')) }
+  assert.ok(code.main.length > 500_000 && code.worker.length > 500_000)
+  start()
+  assert.deepEqual(readFileSync(kept('main')), code.main, 'it is written once')
+  writeFileSync(kept('main'), code.main.subarray(0, 100_000))
+  writeFileSync(kept('worker'), '')
+  assert.match(start(), /all listeners are up/)
+  assert.ok(readFileSync(kept('main')).length > 500_000)
+  assert.ok(readFileSync(kept('worker')).length > 500_000)
+  const before = kept('main')
+  change('newer')
+  start()
+  assert.notEqual(kept('main'), before)
 })
 
 test('a small file needs less than 110 MiB once it serves', { skip: process.platform !== 'linux' }, async () => {

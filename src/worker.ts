@@ -1,10 +1,10 @@
 // Entry of a worker thread.
 import { parentPort } from 'node:worker_threads'
-import { useCompileCache } from './compile-cache.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
+import { loadProgram } from './load-program.ts'
+import type { FromWorker, ToWorker } from './server/index.ts'
 
-useCompileCache()
-const { WorkerRuntime } = await import('./worker-runtime.ts')
+const { program, keepCode } = await loadProgram()
+const { WorkerRuntime } = await program.loadWorker()
 const port = parentPort!
 let runtime: InstanceType<typeof WorkerRuntime> | undefined
 // Messages that came while the code was being loaded are delivered now.
@@ -15,6 +15,7 @@ port.on('message', (message: ToWorker) => {
 })
 
 function start({ settings, statsPort }: ToWorker & { type: 'configure' }): InstanceType<typeof WorkerRuntime> {
+  keepCode()
   return new WorkerRuntime(settings, (message: FromWorker) => {
     if (message.type === 'stats') statsPort.postMessage(message.definitions)
     else port.postMessage(message)
