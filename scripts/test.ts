@@ -12,6 +12,9 @@ const files = globSync(['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.t
   .filter(file => long || !file.startsWith(join('test', 'long')))
   .filter(file => wanted.length === 0 || wanted.some(word => file.includes(word)))
   .sort()
+// Processes under test run dist/, as users do: built once, not by each of them.
+const built = spawnSync(join(root, 'bin', 'outrider'), ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] })
+if (built.status !== 0) process.exit(1)
 if (files.length === 0) {
   console.error(`no test matches ${wanted.join(' ')}`)
   process.exit(1)

@@ -9,7 +9,7 @@ export { type GrpcAnswer, type GrpcRequest, GrpcService } from './grpc-service.t
 export { type JsonMessages, jsonMessages } from './json-messages.ts'
 export { parseRequests, type RawRequest } from './parse-requests.ts'
 export { parseResponses, type RawResponse } from './parse-responses.ts'
-export { type ProxyExit, type ProxyOptions, ProxyProcess } from './proxy-process.ts'
+export { LAUNCHER, type ProxyExit, type ProxyOptions, ProxyProcess } from './proxy-process.ts'
 export { exchange, RawClient } from './raw-client.ts'
 export { http2Start, RawHttp2 } from './raw-http2.ts'
 export { type JsonMessage, ScriptedGrpc, type ServiceStream, type StreamScript } from './scripted-grpc.ts'

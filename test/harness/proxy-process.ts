@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** Runs what is built of the sources, as users do. */
+export const LAUNCHER = fileURLToPath(new URL('../../bin/outrider', import.meta.url))
 const READY_TIMEOUT_MS = 15_000
 const STAT_TIMEOUT_MS = 3000
 const STOP_TIMEOUT_MS = 10_000
@@ -76,10 +77,7 @@ export class ProxyProcess {
     // A test that is over waits for nobody; drain tests set their own times.
     args.push('--drain-time-s', '0')
     const binary = options.binary === undefined ? (process.env['PROXY_UNDER_TEST'] ?? null) : options.binary
-    const command = [
-      ...(options.under ?? []),
-      ...(binary === null ? [process.execPath, MAIN] : [binary, '--disable-hot-restart']),
-    ]
+    const command = [...(options.under ?? []), ...(binary === null ? [LAUNCHER] : [binary, '--disable-hot-restart'])]
     const child = spawn(command[0]!, [...command.slice(1), ...args, ...(options.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })

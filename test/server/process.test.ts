@@ -13,15 +13,13 @@ import {
   exchange,
   freePorts,
   httpListener,
+  LAUNCHER,
   ProxyProcess,
   RawClient,
   ScriptedOrigin,
   staticCluster,
 } from '../harness/index.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-const LAUNCHER = join(ROOT, 'bin', 'outrider')
-const MAIN = join(ROOT, 'src', 'main.ts')
 const GET = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'
 const GET_CLOSE = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
@@ -90,7 +88,7 @@ test('SIGHUP changes nothing, SIGUSR1 opens logs anew', async () => {
 })
 
 function runMain(args: readonly string[]) {
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(LAUNCHER, args, { encoding: 'utf8', timeout: 20_000 })
 }
 
 test('a port in use ends the start with 1 and the port', async () => {
@@ -128,7 +126,7 @@ test('listens on an inherited descriptor, one worker of two', { skip: process.pl
   const { fd } = (listening as unknown as { _handle: { fd: number } })._handle
   const file = join(folder, 'inherited.json')
   writeFileSync(file, JSON.stringify(bootstrap([httpListener({ port })], [staticCluster('origin', origin.port)])))
-  const proxy = spawn(process.execPath, [MAIN, '-c', file, '--concurrency', '2', '--drain-time-s', '0'], {
+  const proxy = spawn(LAUNCHER, ['-c', file, '--concurrency', '2', '--drain-time-s', '0'], {
     stdio: ['ignore', 'ignore', 'pipe', fd],
     env: { ...process.env, LISTEN_FDS: '1' },
   })

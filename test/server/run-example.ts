@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { answering, exchange, freePorts, type RawRequest, ScriptedOrigin } from '../harness/index.ts'
+import { answering, exchange, freePorts, LAUNCHER, type RawRequest, ScriptedOrigin } from '../harness/index.ts'
 
 export const ROOT = join(import.meta.dirname, '..', '..')
 export const EXAMPLES = join(ROOT, 'examples')
@@ -76,7 +76,7 @@ export async function run(name: string, options: ExampleOptions = {}): Promise<R
   const written = readFileSync(join(EXAMPLES, name), 'utf8')
   const text = withPorts(name, options.edit?.(written) ?? written, ports)
   const flags = ['--concurrency', '1', '--drain-time-s', '0', '--file-flush-interval-msec', '10']
-  const proxy = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), '--config-yaml', text, ...flags], {
+  const proxy = spawn(LAUNCHER, ['--config-yaml', text, ...flags], {
     cwd: options.cwd ?? ROOT,
   })
   let [out, err] = ['', '']

@@ -4,11 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { bootstrap, staticCluster, TestAuthority } from '../../harness/index.ts'
+import { bootstrap, LAUNCHER, staticCluster, TestAuthority } from '../../harness/index.ts'
 import { downstreamTls, pair, securedListener, upstreamTls } from './kit.ts'
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
 const authority = new TestAuthority()
 after(() => authority[Symbol.dispose]())
 const good = authority.issue('good')
@@ -181,7 +179,7 @@ function verdicts(listeners: readonly object[], clusters: readonly object[]): Re
   for (let round = 0; round < 5 && left.length > 0; round++) {
     const [someListeners, someClusters] = [listeners, clusters].map(all => all.filter(one => left.includes(one)))
     writeFileSync(config, JSON.stringify(bootstrap(someListeners!, someClusters!)))
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, '-c', config, '--mode', 'validate'], {
+    const { status, stdout, stderr } = spawnSync(LAUNCHER, ['-c', config, '--mode', 'validate'], {
       encoding: 'utf8',
     })
     if (status === 0) break

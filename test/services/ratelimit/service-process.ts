@@ -4,12 +4,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as grpc from '@grpc/grpc-js'
 import { messageCodec } from '../../../src/config/index.ts'
-import { freePorts } from '../../harness/index.ts'
+import { freePorts, LAUNCHER } from '../../harness/index.ts'
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
 const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
 const requests = messageCodec('envoy.service.ratelimit.v3.RateLimitRequest')
 const responses = messageCodec('envoy.service.ratelimit.v3.RateLimitResponse')
@@ -136,7 +134,7 @@ export class ServiceProcess {
 
   private constructor(folder: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.folder = folder
-    this.child = spawn(process.execPath, [MAIN, 'ratelimit', ...args], {
+    this.child = spawn(LAUNCHER, ['ratelimit', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...env },
     })
