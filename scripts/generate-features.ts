@@ -13,6 +13,7 @@ const END = '<!-- End of what is made. -->'
 /** What the extensions of these packages are called together. */
 const AREAS: readonly (readonly [string, ...string[]])[] = [
   ['Listener filters', 'envoy.extensions.filters.listener'],
+  ['UDP filters', 'envoy.extensions.filters.udp'],
   ['Network filters', 'envoy.extensions.filters.network'],
   ['HTTP filters', 'envoy.extensions.filters.http'],
   ['Connection manager', 'envoy.extensions.request_id', 'envoy.extensions.http'],

@@ -14,6 +14,7 @@ import {
   type TcpKeepalive,
   withSocketOptions,
 } from '../net/index.ts'
+import { compileUdpListener } from './compile-udp-listener.ts'
 import { compileFilterChainMatcher } from './filter-chain-match.ts'
 import { compileFilterChainTree } from './filter-chain-tree.ts'
 import { compileDisabledPredicate } from './listener-filter-predicate.ts'
@@ -30,7 +31,8 @@ export function compileListener(resource: ListenerJson, outside: CompileContext,
   const addresses = compileAddresses(resource, context, path)
   const chains = resource.filterChains ?? []
   const first = addresses[0]?.address.toString() ?? ''
-  if (chains.length === 0 && resource.defaultFilterChain === undefined) {
+  const udp = compileUdpListener(resource, context, path)
+  if (udp === null && chains.length === 0 && resource.defaultFilterChain === undefined) {
     context.diagnostics.error(path.field('filter_chains'), 'a listener needs at least one filter chain')
   }
   const chainsPath = path.field('filter_chains')
@@ -57,7 +59,8 @@ export function compileListener(resource: ListenerJson, outside: CompileContext,
       chainsPath,
     ),
     tree: tree === undefined ? null : compileFilterChainTree(tree, chains, context, path),
-    listenerFilters: compileListenerFilters(resource, context, path.field('listener_filters')),
+    udp,
+    listenerFilters: udp !== null ? [] : compileListenerFilters(resource, context, path.field('listener_filters')),
     listenerFiltersTimeoutMs: durationMs(resource.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
     continueOnListenerFiltersTimeout: resource.continueOnListenerFiltersTimeout ?? false,
     accessLogs: compileAccessLogs(resource.accessLog, context, path.field('access_log')),

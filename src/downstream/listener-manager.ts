@@ -4,6 +4,7 @@ import { log } from '../observability/index.ts'
 import { BoundAddress, type InheritedDescriptor } from './bound-address.ts'
 import { Listener, type ListenerContext } from './listener.ts'
 import type { ListenAddress, ListenerPlan } from './listener-plan.ts'
+import { UdpListeners } from './udp-listeners.ts'
 
 const logger = log('config')
 
@@ -40,6 +41,7 @@ export class ListenerManager {
   private readonly drainTimeMs: number
   private readonly inherited: InheritedDescriptor
   private readonly active = new Map<string, ActiveListener>()
+  private readonly udp: UdpListeners
   private readonly drainingListeners = new Set<Listener>()
   /** Updates of one listener must not overtake each other: binding takes a turn of the event loop. */
   private updates: Promise<void> = Promise.resolve()
@@ -49,6 +51,7 @@ export class ListenerManager {
   constructor(options: ListenerManagerOptions) {
     const { thread } = options
     this.thread = thread
+    this.udp = new UdpListeners(thread)
     this.drainTimeMs = options.drainTimeMs
     this.inherited = options.inherited ?? (() => undefined)
     this.context = {
@@ -69,12 +72,17 @@ export class ListenerManager {
   /** Stops accepting at once; open connections have the drain time to finish. */
   remove(name: string): Promise<void> {
     return this.enqueue(async () => {
-      const entry = this.active.get(name)
-      if (entry === undefined) return
-      this.active.delete(name)
-      for (const bound of entry.bound) bound.close()
-      this.drain(entry.listener)
+      this.udp.remove(name)
+      this.removeNow(name)
     })
+  }
+
+  private removeNow(name: string): void {
+    const entry = this.active.get(name)
+    if (entry === undefined) return
+    this.active.delete(name)
+    for (const bound of entry.bound) bound.close()
+    this.drain(entry.listener)
   }
 
   private enqueue(update: () => Promise<void>): Promise<void> {
@@ -84,6 +92,11 @@ export class ListenerManager {
   }
 
   private async applyNow(plan: ListenerPlan): Promise<void> {
+    if (plan.udp !== null) {
+      this.udp.apply(plan)
+      this.removeNow(plan.name)
+      return
+    }
     const previous = this.active.get(plan.name)
     if (previous !== undefined && previous.listener.plan.reusePort !== plan.reusePort) {
       throw new Error('enable_reuse_port cannot be changed by an update: the address stays bound as it is')
@@ -105,6 +118,7 @@ export class ListenerManager {
     for (const bound of previous?.bound ?? []) if (!kept.has(bound)) bound.close()
     this.active.set(plan.name, { listener, bound: [...kept.keys(), ...fresh] })
     if (previous !== undefined) this.drain(previous.listener)
+    this.udp.remove(plan.name)
   }
 
   /** Without SO_REUSEPORT an address can be bound once: the first worker accepts for all. */
@@ -148,12 +162,9 @@ export class ListenerManager {
 
   /** Closes the listening sockets of all listeners, or of those `which` picks; open connections go on. */
   stopAccepting(which: (plan: ListenerPlan) => boolean = () => true): void {
-    for (const [name, { listener, bound }] of [...this.active]) {
-      if (!which(listener.plan)) continue
-      this.active.delete(name)
-      for (const one of bound) one.close()
-      this.drain(listener)
-    }
+    this.udp.stop(which)
+    for (const [name, { listener }] of [...this.active]) if (which(listener.plan)) this.removeNow(name)
+    this.noteIdle()
   }
 
   /** Ends the connections on which nothing is under way, of all listeners. */
@@ -183,19 +194,21 @@ export class ListenerManager {
   }
 
   private noteIdle(): void {
-    if (this.active.size > 0 || this.drainingListeners.size > 0 || this.idleCallback === null) return
+    if (this.active.size > 0 || this.udp.size > 0 || this.drainingListeners.size > 0 || this.idleCallback === null)
+      return
     const callback = this.idleCallback
     this.idleCallback = null
     callback()
   }
 
   status(): readonly ListenerStatus[] {
-    return [...this.active.values()].map(({ listener, bound }) => ({
+    const connected = [...this.active.values()].map(({ listener, bound }) => ({
       name: listener.plan.name,
       addresses: bound.map(one => one.localAddress),
       activeConnections: listener.activeConnections,
       draining: false,
     }))
+    return [...connected, ...this.udp.status()]
   }
 
   /** Listening descriptors by address, for handing them to a successor. */

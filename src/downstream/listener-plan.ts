@@ -8,6 +8,7 @@ import type {
   NetworkFilterPlan,
   TcpKeepalive,
 } from '../net/index.ts'
+import type { UdpListenerPlan } from './compile-udp-listener.ts'
 import type { FilterChainMatcher } from './filter-chain-match.ts'
 import type { FilterChainTree } from './filter-chain-tree.ts'
 
@@ -53,6 +54,8 @@ export interface ListenerPlan {
   readonly matcher: FilterChainMatcher
   /** In place of `matcher`; null: none. */
   readonly tree: FilterChainTree | null
+  /** Null: a listener of connections. */
+  readonly udp: UdpListenerPlan | null
   readonly listenerFilters: readonly ListenerFilterEntry[]
   /** 0: none. */
   readonly listenerFiltersTimeoutMs: number

@@ -1,3 +1,4 @@
+import type { ThreadContext } from '../net/index.ts'
 import { statTemplate } from '../observability/index.ts'
 
 /** `listener.<address>.`, see Envoy's "Listener statistics". */
@@ -28,6 +29,19 @@ export const LISTENER_WORKER_STATS = statTemplate({
   histograms: [],
 })
 
+/** `listener.<address>.udp.` */
+export const UDP_LISTENER_STATS = statTemplate({
+  counters: ['downstream_rx_datagram_dropped'],
+  gauges: [],
+  histograms: [],
+})
+
+/** Names a thread in LISTENER_WORKER_STATS. */
+export function placeOf({ workerIndex }: ThreadContext): string {
+  return workerIndex < 0 ? 'main_thread' : `worker_${workerIndex}`
+}
+
+export const RX_DATAGRAM_DROPPED = UDP_LISTENER_STATS.slot('downstream_rx_datagram_dropped')
 export const TRANSPORT_TIMEOUT = LISTENER_STATS.slot('downstream_cx_transport_socket_connect_timeout')
 export const CX_TOTAL = LISTENER_STATS.slot('downstream_cx_total')
 export const CX_DESTROY = LISTENER_STATS.slot('downstream_cx_destroy')

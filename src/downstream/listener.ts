@@ -64,8 +64,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
     const prefix = `listener.${plan.statName}.`
     this.statPrefix = prefix
     this.stats = thread.stats.block(prefix, stats.LISTENER_STATS)
-    const place = thread.workerIndex < 0 ? 'main_thread' : `worker_${thread.workerIndex}`
-    this.workerStats = thread.stats.block(`${prefix}${place}.`, stats.LISTENER_WORKER_STATS)
+    this.workerStats = thread.stats.block(`${prefix}${stats.placeOf(thread)}.`, stats.LISTENER_WORKER_STATS)
     this.accessLogs = openAccessLogs(plan.accessLogs, thread)
     const chains =
       plan.defaultFilterChain === null ? plan.filterChains : [...plan.filterChains, plan.defaultFilterChain]

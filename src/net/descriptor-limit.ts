@@ -40,12 +40,17 @@ export function isBeyondAccepted({ fd = -1 }: { readonly fd?: number }): boolean
   return fd >= acceptedBelow
 }
 
-/** Fails a socket that has connected with one of the descriptors that are to be free. */
-export function endWithoutDescriptor(socket: net.Socket): boolean {
-  const { fd = -1 } = (socket as unknown as { _handle: { readonly fd?: number } | null })._handle ?? {}
+/** The same of a handle that leads to an origin. */
+export function isBeyondConnected({ fd = -1 }: { readonly fd?: number }): boolean {
   if (fd < connectedBelow) return false
   refreshDescriptorLimit()
-  if (fd < connectedBelow) return false
+  return fd >= connectedBelow
+}
+
+/** Fails a socket that has connected with one of the descriptors that are to be free. */
+export function endWithoutDescriptor(socket: net.Socket): boolean {
+  if (!isBeyondConnected((socket as unknown as { _handle: { readonly fd?: number } | null })._handle ?? {}))
+    return false
   socket.destroy(Object.assign(new Error('no descriptor to spare'), { code: 'EMFILE' }))
   return true
 }

@@ -129,6 +129,7 @@ import {
 } from '../extensions/transport-sockets/raw_buffer/index.ts'
 import { downstreamTlsFactory, upstreamTlsFactory } from '../extensions/transport-sockets/tls/index.ts'
 import { upstreamProxyProtocolFactory } from '../extensions/transport-sockets/upstream_proxy_protocol/index.ts'
+import { udpProxyFactory } from '../extensions/udp-listener-filters/udp_proxy/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
 
@@ -140,6 +141,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   httpInspectorFactory,
   listenerLocalRateLimitFactory,
   proxyProtocolFactory,
+  udpProxyFactory,
   tlsInspectorFactory,
   connectionLimitFactory,
   directResponseFactory,

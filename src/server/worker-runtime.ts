@@ -122,6 +122,9 @@ export class WorkerRuntime {
         tapPoints(this.thread).onTaken(message.id, message.length)
         break
       case 'exit':
+        // What is still under way ends here, so that logs tell of it.
+        this.listeners.stopAccepting()
+        this.listeners.closeConnections()
         await finishLogFiles(this.thread)
         process.exit(0)
     }

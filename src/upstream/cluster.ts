@@ -269,6 +269,7 @@ export class Cluster {
   }
 
   private afterSwap(gone: readonly Host[]): void {
+    for (const host of gone) host.gone = true
     drainHosts(this.plan.closeConnectionsOnHostSetChange ? [...this.hostsByRow.values(), ...gone] : gone)
     this.drainFailing()
   }
@@ -338,7 +339,10 @@ export class Cluster {
   drain(): void {
     this.renewal = null
     countSubsets(this.parts, new Set())
-    for (const host of this.hostsByRow.values()) host.pools?.drain()
+    for (const host of this.hostsByRow.values()) {
+      host.gone = true
+      host.pools?.drain()
+    }
   }
 }
 

@@ -88,6 +88,8 @@ export class Host {
   monitor: HostMonitor | null = null
   /** Connections that each carry one downstream connection, where they are to end when the host fails. */
   tunnels: Set<{ close(kind: typeof CloseNoFlush): void }> | null = null
+  /** It is no longer one of its cluster's, or the cluster is gone: who has no pool looks here. */
+  gone = false
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 

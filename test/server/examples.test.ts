@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { RawClient } from '../harness/index.ts'
+import { RawClient, UdpPeer } from '../harness/index.ts'
 import { EXAMPLES, headerOf, run } from './run-example.ts'
 
 test('every example has a test', () => {
@@ -45,6 +45,20 @@ test('tcp proxy', async () => {
   // One in four of 40: neither all nor none, but for one run in 100,000.
   assert.ok(counts[9001] > counts[9002] - 5 && counts[9001] < 40, JSON.stringify(counts))
   await stop()
+})
+
+test('udp', async () => {
+  const hosts = await Promise.all(['a', 'b', 'internal'].map(name => UdpPeer.echo(name)))
+  const origins = Object.fromEntries(hosts.map((host, i) => [String(9053 + i), host.port]))
+  const { port, stop } = await run('udp.yaml', { origins })
+  const clients = await Promise.all(['127.0.0.1', '127.0.0.1', '127.0.9.1'].map(address => UdpPeer.open(address)))
+  const answers = await Promise.all(clients.map(client => client.ask('?', port)))
+  assert.equal(answers[0], answers[1])
+  assert.match(answers[0]!, /^[ab]:\?$/)
+  assert.equal(answers[2], 'internal:?')
+  for (const peer of [...hosts, ...clients]) peer.close()
+  const { out } = await stop()
+  assert.match(out, new RegExp(`^127\\.0\\.9\\.1 127\\.0\\.0\\.1:${origins['9055']} 1$`, 'm'))
 })
 
 test('canary', async () => {

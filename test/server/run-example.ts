@@ -9,7 +9,7 @@ import { answering, exchange, freePorts, LAUNCHER, type RawRequest, ScriptedOrig
 export const ROOT = join(import.meta.dirname, '..', '..')
 export const EXAMPLES = join(ROOT, 'examples')
 const ORIGIN_PORTS = ['9001', '9002', '9003', '9004', '9411']
-const LISTENER_PORTS = ['8080', '8443', '8432']
+const LISTENER_PORTS = ['8080', '8443', '8432', '8053']
 
 export interface RunningExample {
   /** Sends one request and returns the whole answer. */

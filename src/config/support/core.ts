@@ -10,7 +10,6 @@ declareSupport(`${CORE}.Address`, {
 
 declareSupport(`${CORE}.SocketAddress`, {
   supported: ['protocol', 'address', 'port_value'],
-  values: { protocol: { UDP: 'UDP is not supported by this release' } },
   refused: {
     named_port: 'ports are numbers here; use port_value',
     resolver_name: 'custom resolvers are not supported by this release',

@@ -1,6 +1,7 @@
 // Network filters, listener filters, access loggers and cluster specifiers of Envoy that are refused as a whole: what each is, and what to do instead.
 
 const NETWORK = 'envoy.extensions.filters.network'
+const UDP = 'envoy.extensions.filters.udp'
 const LISTENER = 'envoy.extensions.filters.listener'
 const LOGGERS = 'envoy.extensions.access_loggers'
 const SPECIFIERS = 'envoy.extensions.router.cluster_specifiers'
@@ -10,6 +11,9 @@ const REDIRECTED = 'Node.js cannot ask the kernel where a redirected connection 
 
 /** Full type name -> the reason, as docs/compat.md prints it. */
 export const REFUSED_CONNECTION_EXTENSIONS: Readonly<Record<string, string>> = {
+  [`${UDP}.dns_filter.v3.DnsFilterConfig`]:
+    'it answers DNS queries from a table; run a DNS server and reach it by udp_proxy',
+  [`${UDP}.dynamic_modules.v3.DynamicModuleUdpListenerFilter`]: `${NATIVE}; leave it out`,
   [`${SPECIFIERS}.dynamic_modules.v3.DynamicModuleClusterSpecifier`]: `${NATIVE}; use the matcher plugin`,
   [`${SPECIFIERS}.golang.v3alpha.Config`]: `${NATIVE}; use the matcher plugin`,
   [`${SPECIFIERS}.lua.v3.LuaConfig`]:

@@ -20,6 +20,7 @@ import { directResponseFactory } from '../../../src/extensions/network-filters/d
 import { echoFactory } from '../../../src/extensions/network-filters/echo/index.ts'
 import { networkRbacFactory } from '../../../src/extensions/network-filters/rbac/index.ts'
 import { tcpProxyFactory } from '../../../src/extensions/network-filters/tcp_proxy/index.ts'
+import { udpProxyFactory } from '../../../src/extensions/udp-listener-filters/udp_proxy/index.ts'
 import {
   ConnectionCounters,
   DrainState,
@@ -58,6 +59,7 @@ export class L4Worker {
       httpInspectorFactory,
       tlsInspectorFactory,
       proxyProtocolFactory,
+      udpProxyFactory,
     ]) {
       extensions.register(factory)
     }
