@@ -1,25 +1,47 @@
 // A redirect of the origin that the proxy follows itself (InternalRedirectPolicy).
-import type { HeaderMap, HttpFilterCallbacks, InternalRedirectPlan, Route } from '../http/index.ts'
+import type { HttpFilterCallbacks, InternalRedirectPlan, Route } from '../http/index.ts'
 import * as http from '../http/index.ts'
-import { HeaderName, HttpStats as S } from '../http/index.ts'
+import { HeaderMap, HeaderName, HttpStats as S } from '../http/index.ts'
+import { CLUSTER_SLOTS as C } from '../upstream/index.ts'
+import type { RouterFilter } from './router-filter.ts'
 
 const X_ENVOY_ORIGINAL_URL = HeaderName.of('x-envoy-original-url')
 /** Redirects followed so far and the routes they came by: keys of the stream's filter state. */
 const COUNT = 'num_internal_redirects'
 const ROUTES = 'internal_redirect_previous_routes'
 
+/** Follows the redirect that `response` is. False: it is passed on. */
+export function redirectInternally(router: RouterFilter, plan: InternalRedirectPlan, response: HeaderMap): boolean {
+  const { callbacks, copy, info } = router
+  const { status } = response
+  if (!plan.responseCodes.includes(status)) return false
+  const { cells } = router.cluster.stats
+  const request = router.headers as HeaderMap
+  const ready = router.requestEnd && copy?.lost !== true && response.has(http.LOCATION)
+  if (!ready || !followRedirect(plan, router, request, response)) {
+    cells[C.upstream_internal_redirect_failed_total]! += 1
+    return false
+  }
+  cells[C.upstream_internal_redirect_succeeded_total]! += 1
+  info.responseCode = status
+  info.responseCodeDetails = 'internal_redirect'
+  HeaderMap.release(response)
+  const bare = becomesGet(status, request)
+  callbacks.recreateStream(bare ? null : (copy?.bytes ?? null), bare ? null : (copy?.trailers ?? null))
+  return true
+}
+
 /**
  * Turns `request` into the request that `response` points to. False: the redirect is passed on to the client, and
  * `request` is as it was.
  */
-export function followRedirect(
+function followRedirect(
   plan: InternalRedirectPlan,
-  router: { onRouteSelected(): void },
-  route: Route,
+  router: RouterFilter,
   request: HeaderMap,
   response: HeaderMap,
-  callbacks: HttpFilterCallbacks,
 ): boolean {
+  const { callbacks } = router
   const { cells } = callbacks.httpStats
   const target = parseLocation(response.get(http.LOCATION))
   if (target === null) return refuse(cells, S.REDIRECT_BAD_LOCATION)
@@ -39,7 +61,7 @@ export function followRedirect(
   const next = callbacks.route
   // As Envoy: the log of this request names the cluster that it was sent on to, or was not.
   router.onRouteSelected()
-  const verdict = next === null ? S.REDIRECT_NO_ROUTE : judge(plan, route, next, fromHttp && !toHttp, callbacks)
+  const verdict = next === null ? S.REDIRECT_NO_ROUTE : judge(plan, router.route, next, fromHttp && !toHttp, callbacks)
   if (verdict >= 0) {
     request.scheme = scheme
     request.authority = authority
@@ -92,7 +114,7 @@ function copyHeaders(plan: InternalRedirectPlan, request: HeaderMap, response: H
 }
 
 /** 303 asks for the other resource by GET, without the body (RFC 9110, 15.4.4). True: the body is not sent again. */
-export function becomesGet(status: number, request: HeaderMap): boolean {
+function becomesGet(status: number, request: HeaderMap): boolean {
   if (status !== 303 || request.method === 'GET' || request.method === 'HEAD') return false
   request.method = 'GET'
   request.remove(http.CONTENT_LENGTH)

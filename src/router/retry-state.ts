@@ -3,7 +3,9 @@
 import type { HeaderMap, ResetReason, RetryPolicyPlan, Route } from '../http/index.ts'
 import * as http from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
+import { ResponseFlag, type StreamInfo } from '../observability/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, Retries } from '../upstream/index.ts'
+import { ClusterRefresh, type MovableRequest } from './cluster-refresh.ts'
 import {
   countSlices,
   RQ_RETRY,
@@ -12,6 +14,7 @@ import {
   RQ_RETRY_SUCCESS,
   type SliceStats,
 } from './slice-stats.ts'
+import type { UpstreamRequest } from './upstream-request.ts'
 
 /** The request may be tried again. */
 export const RetryYes = 0
@@ -66,12 +69,6 @@ function conditionBits(text: string | undefined, table: Readonly<Record<string, 
   return bits
 }
 
-/** Chooses the cluster of the next attempt (refresh_cluster_on_retry). */
-export interface ClusterRefresher {
-  /** Null: the one chosen is not there. */
-  refreshCluster(): Cluster | null
-}
-
 /** The retry state of one request; made only where a policy or a header asks for retries. */
 export class RetryState {
   private cluster: Cluster
@@ -85,8 +82,9 @@ export class RetryState {
   private remaining: number
   private attempts = 0
   private holdsRetry = false
-  private readonly refresher: ClusterRefresher | null
-  private clusterGone = false
+  private readonly refresh: ClusterRefresh | null
+  /** The cluster chosen for the next attempt is not there. */
+  clusterGone = false
 
   private constructor(
     cluster: Cluster,
@@ -94,7 +92,7 @@ export class RetryState {
     priority: 0 | 1,
     policy: RetryPolicyPlan | null,
     thread: ThreadContext,
-    refresher: ClusterRefresher | null,
+    refresh: ClusterRefresh | null,
     asked: { retryOn: number; remaining: number; statusCodes: readonly number[]; headerNames: readonly string[] },
   ) {
     this.cluster = cluster
@@ -102,7 +100,7 @@ export class RetryState {
     this.priority = priority
     this.policy = policy
     this.thread = thread
-    this.refresher = refresher
+    this.refresh = refresh
     this.retryOn = asked.retryOn
     this.remaining = asked.remaining
     this.statusCodes = asked.statusCodes
@@ -116,7 +114,7 @@ export class RetryState {
     route: Route,
     headers: HeaderMap,
     thread: ThreadContext,
-    refresher: ClusterRefresher,
+    request: MovableRequest,
   ): RetryState | null {
     const policy = cluster.plan.retryPolicy ?? route.retryPolicy
     let retryOn = policy?.retryOn ?? 0
@@ -144,7 +142,7 @@ export class RetryState {
     if (policy !== null && policy.retriableRequestHeaders.length > 0) {
       if (!policy.retriableRequestHeaders.some(predicate => predicate.matches(headers))) return null
     }
-    const refreshes = policy?.refreshCluster === true ? refresher : null
+    const refreshes = policy?.refreshCluster === true ? new ClusterRefresh(request) : null
     return new RetryState(cluster, slices, route.priority, policy, thread, refreshes, {
       retryOn,
       remaining,
@@ -216,11 +214,11 @@ export class RetryState {
       return RetryLimit
     }
     this.remaining--
-    if (this.refresher !== null) {
-      const cluster = this.refresher.refreshCluster()
+    if (this.refresh !== null) {
+      const cluster = this.refresh.refresh()
       // There is none of that name: the next attempt says so.
-      this.clusterGone = cluster === null
-      if (cluster === null) return RetryYes
+      this.clusterGone = cluster === undefined
+      if (cluster === undefined) return RetryYes
       this.cluster = cluster
     }
     if (!this.cluster.limits(this.priority).tryAcquire(Retries)) {
@@ -243,9 +241,15 @@ export class RetryState {
     countSlices(this.slices, sliceSlot)
   }
 
-  /** Which limit refused the last retry. */
-  get refusal(): string {
-    return this.cluster.limits(this.priority).refusal(Retries)
+  /** Why `request` was the last attempt, for the log. */
+  noteDecision(decision: RetryDecision, request: UpstreamRequest, info: StreamInfo): void {
+    if (decision === RetryLimit) info.flags |= ResponseFlag.UpstreamRetryLimitExceeded
+    else if (decision === RetryOverflow) {
+      info.flags |= ResponseFlag.UpstreamOverflow
+      const cause = request.responseStarted ? request.cause('response_headers', 'via_upstream', null) : info.cause
+      const refusal = this.cluster.limits(this.priority).refusal(Retries)
+      if (cause !== null) info.cause = { ...cause, reason: `${cause.reason}, retry: overflow{${refusal}}` }
+    }
   }
 
   /** How long to wait before the next attempt, in ms; `response`: the head that caused the retry. */

@@ -3,35 +3,72 @@
 import type { HeaderMap, Route } from '../http/index.ts'
 import * as http from '../http/index.ts'
 
-export interface RequestTimeouts {
+/** What one request is given. Nearly all requests of a worker are given the same: they share it. */
+export class RequestTimeouts {
   /** Whole request with all attempts, 0: none. */
-  globalMs: number
+  readonly globalMs: number
   /** Each attempt, 0: none. */
-  perTryMs: number
+  readonly perTryMs: number
   /** The same, while nothing moves. */
-  perTryIdleMs: number
+  readonly perTryIdleMs: number
+  /** An attempt that takes too long runs on beside the next one. */
+  readonly hedges: boolean
+  /** What a client is told that has waited in vain. */
+  readonly status: 204 | 504
+
+  constructor(globalMs: number, perTryMs: number, perTryIdleMs: number, hedges: boolean, status: 204 | 504) {
+    this.globalMs = globalMs
+    this.perTryMs = perTryMs
+    this.perTryIdleMs = perTryIdleMs
+    this.hedges = hedges
+    this.status = status
+  }
+
+  /** How long an attempt may be waited for, after `elapsedMs` of the whole request; hedged ones may take all of it. 0: for ever. */
+  expectedMs(elapsedMs: number): number {
+    const { globalMs, perTryMs } = this
+    const ms = this.hedges || perTryMs === 0 ? globalMs : perTryMs
+    if (ms === 0 || globalMs === 0) return ms
+    // 0 would be for ever.
+    return Math.max(1, Math.min(ms, Math.floor(globalMs - elapsedMs)))
+  }
 }
 
-const timeouts: RequestTimeouts = { globalMs: 0, perTryMs: 0, perTryIdleMs: 0 }
+export const NO_TIMEOUTS = new RequestTimeouts(0, 0, 0, false, 504)
+let last = NO_TIMEOUTS
+
 const TIMEOUT_BITS = http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS.bit | http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS.bit
 
-/** Reads and removes the control headers. The result is valid until the next call. */
+/** Reads and removes the control headers. */
 export function requestTimeouts(route: Route, headers: HeaderMap, respectExpected: boolean): RequestTimeouts {
   // A stream with a duration of its own needs no other end.
-  timeouts.globalMs = route.maxStreamDurationMs >= 0 || route.grpcTimeoutHeaderMaxMs >= 0 ? 0 : route.timeoutMs
-  if (route.maxGrpcTimeoutMs >= 0 && http.hasGrpcContentType(headers)) timeouts.globalMs = grpcTimeout(route, headers)
-  timeouts.perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
-  timeouts.perTryIdleMs = route.retryPolicy?.perTryIdleTimeoutMs ?? 0
+  let globalMs = route.maxStreamDurationMs >= 0 || route.grpcTimeoutHeaderMaxMs >= 0 ? 0 : route.timeoutMs
+  if (route.maxGrpcTimeoutMs >= 0 && http.hasGrpcContentType(headers)) globalMs = grpcTimeout(route, headers)
+  let perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
+  const perTryIdleMs = route.retryPolicy?.perTryIdleTimeoutMs ?? 0
   const expected = respectExpected && headers.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
-  if (expected) readInto('globalMs', headers, http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+  if (expected) globalMs = millisecondsIn(headers, http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, globalMs)
   if ((headers.known1 & TIMEOUT_BITS) !== 0) {
-    if (!expected) readInto('globalMs', headers, http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS)
+    if (!expected) globalMs = millisecondsIn(headers, http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, globalMs)
     headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS)
-    readInto('perTryMs', headers, http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS)
+    perTryMs = millisecondsIn(headers, http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, perTryMs)
     headers.remove(http.X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS)
   }
-  if (timeouts.perTryMs >= timeouts.globalMs && timeouts.globalMs !== 0) timeouts.perTryMs = 0
-  return timeouts
+  if (perTryMs >= globalMs && globalMs !== 0) perTryMs = 0
+  const status = headers.remove(http.X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE) ? 204 : 504
+  let hedges = route.hedgeOnPerTryTimeout
+  if (headers.has(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)) {
+    hedges = headers.get(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) === 'true'
+    headers.remove(http.X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT)
+  }
+  const same =
+    last.globalMs === globalMs &&
+    last.perTryMs === perTryMs &&
+    last.perTryIdleMs === perTryIdleMs &&
+    last.hedges === hedges &&
+    last.status === status
+  if (!same) last = new RequestTimeouts(globalMs, perTryMs, perTryIdleMs, hedges, status)
+  return last
 }
 
 /** max_grpc_timeout: the client's deadline, or else the longest that is allowed. */
@@ -49,18 +86,10 @@ export function setGrpcTimeout(route: Route, headers: HeaderMap, ms: number): vo
   headers.set(http.GRPC_TIMEOUT, http.formatGrpcTimeout(ms))
 }
 
-/** How long an attempt may be waited for, after `elapsedMs` of the whole request; hedged ones may take all of it. 0: for ever. */
-export function expectedTimeoutMs(globalMs: number, perTryMs: number, hedges: boolean, elapsedMs: number): number {
-  const ms = hedges || perTryMs === 0 ? globalMs : perTryMs
-  if (ms === 0 || globalMs === 0) return ms
-  // 0 would be for ever.
-  return Math.max(1, Math.min(ms, Math.floor(globalMs - elapsedMs)))
-}
-
-/** A value of no number of milliseconds is not heard. */
-function readInto(field: 'globalMs' | 'perTryMs', headers: HeaderMap, name: http.HeaderName): void {
+/** A value of no number of milliseconds is not heard: then it is `otherwise`. */
+function millisecondsIn(headers: HeaderMap, name: http.HeaderName, otherwise: number): number {
   const text = headers.has(name) ? headers.get(name) : undefined
-  if (text !== undefined && isMilliseconds(text)) timeouts[field] = Number(text)
+  return text !== undefined && isMilliseconds(text) ? Number(text) : otherwise
 }
 
 export function isMilliseconds(text: string): boolean {

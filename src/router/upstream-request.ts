@@ -25,6 +25,7 @@ import {
 import { type AttemptSpan, injectTrace } from './attempt-span.ts'
 import { ConnectTunnel } from './connect-tunnel.ts'
 import { countSlices, RQ_TOTAL, type SliceStats } from './slice-stats.ts'
+import type { RequestTimeouts } from './timeouts.ts'
 
 const PER_TRY_TIMER = 0
 const PER_TRY_IDLE_TIMER = 1
@@ -87,6 +88,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   private holdsBody = false
   /** CONNECT ends here: the origin gets plain TCP. */
   private readonly tunnel: boolean
+  /** A gRPC call is under way whose trailers tell how it ended. */
+  grpcUnderWay = false
   /** Null: attempts have no spans. */
   span: AttemptSpan | null = null
 
@@ -119,9 +122,9 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   }
 
   /** All of the request is there: the clocks of this attempt run, as in Envoy not before there is a connection. */
-  armPerTryTimeouts(ms: number, idleMs: number): void {
-    this.perTryMs = ms
-    this.perTryIdleMs = idleMs
+  armPerTryTimeouts({ perTryMs, perTryIdleMs }: RequestTimeouts): void {
+    this.perTryMs = perTryMs
+    this.perTryIdleMs = perTryIdleMs
     if (this.encoder !== null && !this.over) this.startTimeouts()
   }
 

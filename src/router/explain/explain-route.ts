@@ -14,7 +14,7 @@ import type { CompiledRouteTable } from '../route-table/index.ts'
 import type { RouteEntry } from '../route-table/route-entry.ts'
 import { type PlacedRoute, routesOfTree } from '../route-table/route-tree.ts'
 import type { VirtualHost } from '../route-table/virtual-host.ts'
-import { expectedTimeoutMs, requestTimeouts, setExpectedTimeout, setGrpcTimeout } from '../timeouts.ts'
+import { requestTimeouts, setExpectedTimeout, setGrpcTimeout } from '../timeouts.ts'
 import { type HeaderLevel, headerLevels } from './header-levels.ts'
 import { type NearMiss, nearMisses } from './near-misses.ts'
 import type { RequestFacts } from './predicates.ts'
@@ -186,8 +186,8 @@ function explainAction(
     chosen: entry === route,
   }))
   const before = headFields(headers)
-  const { globalMs, perTryMs } = requestTimeouts(route, headers, false)
-  const expectedMs = expectedTimeoutMs(globalMs, perTryMs, route.hedgeOnPerTryTimeout, 0)
+  const timeouts = requestTimeouts(route, headers, false)
+  const expectedMs = timeouts.expectedMs(0)
   if (!suppressEnvoyHeaders) setExpectedTimeout(headers, expectedMs)
   if (route.maxGrpcTimeoutMs >= 0) setGrpcTimeout(route, headers, expectedMs)
   if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
@@ -196,8 +196,8 @@ function explainAction(
   return {
     clusters,
     clusterHeader: route.clusterHeader?.text ?? '',
-    timeoutMs: globalMs,
-    perTryTimeoutMs: perTryMs,
+    timeoutMs: timeouts.globalMs,
+    perTryTimeoutMs: timeouts.perTryMs,
     idleTimeoutMs: route.idleTimeoutMs,
     maxStreamDurationMs: route.maxStreamDurationMs,
     retries:
