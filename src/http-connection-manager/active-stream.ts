@@ -39,7 +39,7 @@ import type { ChainedFilter } from './plan.ts'
 import { isLeftOut, prepareRequest } from './prepare-request.ts'
 import { addProxyStatus } from './proxy-status.ts'
 import { acceptPath, acceptUpgrade, asksToGoOn, problemOf, refuseUpgrade } from './request-admission.ts'
-import { asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './request-headers.ts'
+import { addVia, asksForClose, hasHopByHop, removeHopByHop, upgradeType } from './request-headers.ts'
 import { mutateResponse } from './response-headers.ts'
 import { chargeInterim, chargeResponse } from './response-stats.ts'
 import { TimedStream } from './timed-stream.ts'
@@ -398,11 +398,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     // As Envoy: who is told that his HTTP/1 request is bad is not trusted with another one on this connection.
     if (status === 400 && info.protocol !== 'HTTP/2' && !manager.plan.streamErrorOnInvalidMessage)
       manager.closing = true
-    // As Envoy: filters see what is answered to a request that is refused before it comes to them; it has no route.
-    if (this.chain === null && manager.plan.filters.length > 1) {
-      this.routeCached = true
-      this.createChainOf(manager.plan.filters, null)
-    }
+    if (this.chain === null) this.beRefusedEarly()
     const { chain, requestHeaders } = this
     chain?.abandonRequest()
     const { localReply } = manager.plan
@@ -425,6 +421,17 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (!empty && !this.ended) chain.encodeData(bytes, 0, bytes.length, true)
   }
 
+  /**
+   * As Envoy: filters see what is answered to a request that is refused before it comes to them. It has a route only where
+   * its client has said x-forwarded-proto itself: nobody else has until then.
+   */
+  private beRefusedEarly(): void {
+    const { info, manager } = this
+    if (this.requestHeaders?.has(http.X_FORWARDED_PROTO)) info.upstreamCluster = this.route?.clusterName ?? null
+    this.routeCached = true
+    if (manager.plan.filters.length > 1) this.createChainOf(manager.plan.filters, this.cachedRoute)
+  }
+
   /** As Envoy: first what the route says, then what the filter says that answers. */
   private mutatedByRoute(modify: ((headers: HeaderMap) => void) | null): ((headers: HeaderMap) => void) | null {
     const route = this.routeCached ? this.cachedRoute : null
@@ -439,6 +446,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     // The first one only (Envoy).
     if (http.isKnownInterim(headers.status) && this.manager.plan.proxy100Continue && !this.interimSent) {
       removeHopByHop(headers, false)
+      this.echoRequestId(headers)
       this.sendInterim(headers)
     }
     HeaderMap.release(headers)
@@ -484,11 +492,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     info.responseCode = status
     const upgraded = status === 101 || (this.requestHeaders?.method === 'CONNECT' && status >= 200 && status < 300)
     mutateResponse(manager.plan, this.thread, headers, upgraded)
+    this.echoRequestId(headers)
+    if (manager.plan.via !== '') addVia(headers, manager.plan.via)
     // As Envoy: what was no HTTP gets no such header.
     if (manager.plan.proxyStatus !== null && !this.codecFailed) addProxyStatus(manager.plan.proxyStatus, headers, info)
-    if (manager.plan.alwaysSetRequestIdInResponse || this.requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) === true) {
-      this.echoRequestId(headers)
-    }
     if (info.trace !== null) decorateResponse(info.trace, headers)
     if (!this.requestComplete) {
       manager.cells[S.RQ_RESPONSE_BEFORE_COMPLETE]! += 1
@@ -534,7 +541,10 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   private echoRequestId(headers: HeaderMap): void {
-    const id = this.requestHeaders?.get(http.X_REQUEST_ID)
+    const { requestHeaders } = this
+    const { alwaysSetRequestIdInResponse } = this.manager.plan
+    if (!alwaysSetRequestIdInResponse && requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) !== true) return
+    const id = requestHeaders?.get(http.X_REQUEST_ID)
     if (id !== undefined) headers.set(http.X_REQUEST_ID, id)
   }
 

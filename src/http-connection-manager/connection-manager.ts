@@ -328,18 +328,17 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
   // ---- streams
 
   newStream(encoder: ResponseEncoder): RequestDecoder {
-    const { cells, plan } = this
     if (this.headersTimer !== null) this.thread.timers.disarm(this.headersTimer)
+    return this.beginStream(encoder)
+  }
+
+  private beginStream(encoder: ResponseEncoder): ActiveStream {
+    const { cells, plan } = this
     this.requests++
     if (plan.maxRequestsPerConnection > 0 && this.requests >= plan.maxRequestsPerConnection) {
       if (!this.closing && !this.draining) cells[S.CX_MAX_REQUESTS_REACHED]! += 1
       this.lastRequest()
     }
-    return this.beginStream(encoder)
-  }
-
-  private beginStream(encoder: ResponseEncoder): ActiveStream {
-    const { cells } = this
     this.countRequest()
     cells[S.RQ_ACTIVE]! += 1
     const stream = new ActiveStream(this, encoder)
@@ -366,8 +365,8 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
       this.onMultiplexedError(error)
       return
     }
-    this.closing = true
     const stream = this.streams ?? this.beginStream(this.codec as unknown as ResponseEncoder)
+    this.closing = true
     stream.onCodecError(error)
   }
 

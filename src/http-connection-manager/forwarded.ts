@@ -6,6 +6,7 @@ import { ownAddress } from '../net/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
 import { ForwardedClientCert } from './forwarded-client-cert.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
+import { addOwnNames } from './request-headers.ts'
 import { appendRandomRequestId, clearTraceReason, randomRequestId } from './request-id.ts'
 
 /** Names that steer the proxy: an external client's are dropped. */
@@ -109,7 +110,6 @@ export function mutateForwarded(
   info: StreamInfo,
 ): number {
   let internal = false
-  identity.clientCert.apply(headers)
   if (plan.useRemoteAddress) {
     const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
     const trusted = trustedPeer(plan, identity, forwardedFor, info)
@@ -124,13 +124,15 @@ export function mutateForwarded(
     // The scheme is read from X-Forwarded-Proto, which is settled by now.
     dropForbidden(headers, internal, !internal)
     if (internal) headers.appendPrepared(INTERNAL_TRUE)
-    else if (trusted === null) {
+    addOwnNames(plan, headers)
+    if (internal) return InternalRequest
+    if (trusted === null) {
       if (headers.has(http.X_ENVOY_EXTERNAL_ADDRESS)) {
         if (identity.isPipe) headers.remove(http.X_ENVOY_EXTERNAL_ADDRESS)
         else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, identity.peerHost)
       } else if (!identity.isPipe) headers.appendPrepared(identity.externalAddressLine)
     } else headers.set(http.X_ENVOY_EXTERNAL_ADDRESS, trusted)
-    return internal ? InternalRequest : EdgeRequest
+    return EdgeRequest
   }
   const forwardedFor = headers.has(http.X_FORWARDED_FOR) ? headers.get(http.X_FORWARDED_FOR) : undefined
   if (plan.originalIpDetectors.length > 0) {
@@ -153,8 +155,12 @@ export function mutateForwarded(
     }
   }
   if (!headers.has(http.X_FORWARDED_PROTO)) headers.appendPrepared(identity.protoLine)
+  if (plan.appendXForwardedPort && !headers.has(http.X_FORWARDED_PORT) && !identity.isPipe) {
+    headers.append(http.X_FORWARDED_PORT, identity.localPort)
+  }
   dropForbidden(headers, internal, false)
   if (internal) headers.appendPrepared(INTERNAL_TRUE)
+  addOwnNames(plan, headers)
   return internal ? InternalRequest : ExternalRequest
 }
 
@@ -197,9 +203,10 @@ function dropForbidden(headers: HeaderMap, internal: boolean, edge: boolean): vo
 
 /** Gives the request its id; an edge does not believe a client's own. */
 export function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap, edge: boolean): void {
+  if (!plan.generateRequestId) return
   const index = headers.find(http.X_REQUEST_ID, 0)
   if (index < 0) {
-    if (plan.generateRequestId) appendRandomRequestId(headers)
+    appendRandomRequestId(headers)
     return
   }
   if (headers.valueLengthAt(index) > 0) {
@@ -209,7 +216,7 @@ export function setRequestId(plan: HttpConnectionManagerPlan, headers: HeaderMap
       return
     }
   }
-  if (plan.generateRequestId) headers.set(http.X_REQUEST_ID, randomRequestId())
+  headers.set(http.X_REQUEST_ID, randomRequestId())
 }
 
 /** Somebody in front has said that there is no scheme: nothing is routed then (Envoy). */

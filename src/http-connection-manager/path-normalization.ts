@@ -60,6 +60,8 @@ const NEVER_IN_PATHS = /["<>^`{|}]/g
 function canonical(path: string): string | null {
   if (/%00/.test(path)) return null
   const decoded = path
+    // A dot segment stays one with parameters behind it, unless its dots are escaped (Envoy).
+    .replace(/(^|\/)(\.\.?);[^/]*/g, '$1$2')
     .replace(/%([0-9a-fA-F]{2})/g, (encoded, hex: string) => {
       const char = String.fromCharCode(Number.parseInt(hex, 16))
       return /[A-Za-z0-9\-._~]/.test(char) ? char : encoded

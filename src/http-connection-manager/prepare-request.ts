@@ -7,7 +7,7 @@ import type { StreamInfo } from '../observability/index.ts'
 import { type ConnectionIdentity, dropInternalOnly, EdgeRequest, mutateForwarded, setRequestId } from './forwarded.ts'
 import type { ChainedFilter, HttpConnectionManagerPlan } from './plan.ts'
 import { dropBadReferer } from './referer.ts'
-import { addUserAgent, addVia, normalizeHost } from './request-headers.ts'
+import { normalizeHost } from './request-headers.ts'
 
 const NONE: readonly HeaderName[] = []
 
@@ -23,9 +23,8 @@ export function prepareRequest(
   if (plan.stripPort !== 'none' || plan.stripTrailingHostDot) normalizeHost(plan, headers, identity.localPort)
   const origin = mutateForwarded(plan, identity, headers, info)
   if (origin >= 100) return origin
-  if (plan.addUserAgent) addUserAgent(plan, headers)
-  if (plan.via !== '') addVia(headers, plan.via)
   setRequestId(plan, headers, origin === EdgeRequest)
+  identity.clientCert.apply(headers)
   const internalOnly = routes === null ? NONE : routes.internalOnlyHeaders
   if (internalOnly.length > 0) dropInternalOnly(headers, internalOnly)
   if (plan.schemeOverwrite !== '') {

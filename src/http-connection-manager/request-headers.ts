@@ -76,7 +76,13 @@ export function normalizeHost(plan: HttpConnectionManagerPlan, headers: HeaderMa
   if (host !== original) headers.authority = host
 }
 
-export function addUserAgent(plan: HttpConnectionManagerPlan, headers: HeaderMap): void {
+/** add_user_agent and via. */
+export function addOwnNames(plan: HttpConnectionManagerPlan, headers: HeaderMap): void {
+  if (plan.addUserAgent) addUserAgent(plan, headers)
+  if (plan.via !== '') addVia(headers, plan.via)
+}
+
+function addUserAgent(plan: HttpConnectionManagerPlan, headers: HeaderMap): void {
   headers.set(http.X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER, plan.userAgentCluster)
   if (!headers.has(http.USER_AGENT)) headers.append(http.USER_AGENT, plan.userAgentCluster)
   if (plan.userAgentNode !== '') headers.set(http.X_ENVOY_DOWNSTREAM_SERVICE_NODE, plan.userAgentNode)

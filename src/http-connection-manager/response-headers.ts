@@ -25,11 +25,9 @@ function currentDateLine(thread: ThreadContext): http.PreparedLine {
 /** Prepared lines of one plan. */
 export class ResponseLines {
   readonly server: http.PreparedLine
-  readonly via: string
 
   constructor(plan: HttpConnectionManagerPlan) {
     this.server = new http.PreparedLine(http.SERVER, plan.serverName)
-    this.via = plan.via
   }
 }
 
@@ -43,7 +41,7 @@ export function responseLines(plan: HttpConnectionManagerPlan): ResponseLines {
   return lines
 }
 
-/** Hop-by-hop fields go (RFC 9110, 7.6.1), `date`, `server` and `via` come. */
+/** Hop-by-hop fields go (RFC 9110, 7.6.1), `date` and `server` come. */
 export function mutateResponse(
   plan: HttpConnectionManagerPlan,
   thread: ThreadContext,
@@ -57,10 +55,6 @@ export function mutateResponse(
     headers.setPrepared(lines.server)
   } else if (plan.serverTransformation === 'APPEND_IF_ABSENT' && !headers.has(http.SERVER)) {
     headers.appendPrepared(lines.server)
-  }
-  if (lines.via !== '') {
-    const present = headers.get(http.VIA)
-    headers.set(http.VIA, present === undefined ? lines.via : `${present}, ${lines.via}`)
   }
 }
 

@@ -1,7 +1,13 @@
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
 import type { Http1ProtocolOptionsJson, HttpProtocolOptionsJson } from '#api/envoy/config/core/v3/protocol_pb.ts'
 import type { PreserveCaseFormatterConfigJson } from '#api/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts'
-import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../config/index.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  compileStringMatcher,
+  declareSupport,
+  typeName,
+} from '../config/index.ts'
 import type { HeadLimits } from './codec/http1/head-scanner.ts'
 import { properCaseWords } from './codec/http1/header-case.ts'
 import type { Http1Options, PreserveCase } from './codec/http1/options.ts'
@@ -17,10 +23,10 @@ declareSupport('envoy.config.core.v3.Http1ProtocolOptions', {
     'override_stream_error_on_invalid_http_message',
     'send_fully_qualified_url',
     'allow_custom_methods',
+    'ignore_http_11_upgrade',
   ],
   accepted: {
     use_balsa_parser: 'there is one HTTP/1 parser here; Envoy chooses between two',
-    ignore_http_11_upgrade: 'upgrades that the configuration does not allow are answered with 403',
   },
 })
 declareSupport('envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat', {
@@ -72,6 +78,9 @@ export function compileHttp1Options(
     allowAbsoluteUrl: json?.allowAbsoluteUrl ?? true,
     refuseHttpsInPlaintext,
     customMethods: json?.allowCustomMethods ?? false,
+    ignoredUpgrades: (json?.ignoreHttp11Upgrade ?? []).map((matcher, i) =>
+      compileStringMatcher(matcher, context, path.field('ignore_http_11_upgrade').index(i)),
+    ),
     fullyQualifiedUrl: json?.sendFullyQualifiedUrl ?? false,
     ...headerCase(json, context, path.field('header_key_format')),
   })

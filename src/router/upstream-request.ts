@@ -58,6 +58,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   /** How long it had been idle before. */
   idleMs = 0
   encoder: RequestEncoder | null = null
+  /** 1; a tunnel's TCP connection counts itself: 0. */
+  private counted = 1
   /** A byte of the response has been decoded. */
   responseStarted = false
   /** All of the request has been handed to the codec. */
@@ -170,11 +172,12 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.stream = stream
     this.reused = reused
     this.idleMs = stream.idleMs
-    cluster.stats.cells[C.upstream_rq_total]! += 1
+    this.counted = stream.protocol === null ? 0 : 1
+    cluster.stats.cells[C.upstream_rq_total]! += this.counted
     countSlices(owner.slices, RQ_TOTAL)
-    cluster.stats.cells[C.upstream_rq_active]! += 1
-    host.cells[HOST_RQ_TOTAL]! += 1
-    host.cells[HOST_RQ_ACTIVE]! += 1
+    cluster.stats.cells[C.upstream_rq_active]! += this.counted
+    host.cells[HOST_RQ_TOTAL]! += this.counted
+    host.cells[HOST_RQ_ACTIVE]! += this.counted
     if (host.monitor !== null) {
       host.monitor.outlier?.putConnected(false)
       this.sentMs = thread.clock.now
@@ -415,8 +418,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     for (; this.pausedDownstream > 0; this.pausedDownstream--) this.owner.resumeDownstream()
     for (; this.pausedUpstream > 0; this.pausedUpstream--) this.encoder?.readDisable(false)
     if (this.encoder === null) return
-    this.cluster.stats.cells[C.upstream_rq_active]! -= 1
-    this.host.cells[HOST_RQ_ACTIVE]! -= 1
+    this.cluster.stats.cells[C.upstream_rq_active]! -= this.counted
+    this.host.cells[HOST_RQ_ACTIVE]! -= this.counted
   }
 }
 

@@ -44,6 +44,7 @@ const LISTENERS: Readonly<Record<string, object>> = {
   lower: {},
   kept: keeping({}),
   proper: keeping({ formatter_type_on_envoy_headers: 'PROPER_CASE' }),
+  words: { header_key_format: { proper_case_words: {} } },
   custom: { allow_custom_methods: true },
 }
 
@@ -94,6 +95,7 @@ const LAST = 'x-envoy-upstream-service-time date server connection'
 const LOWER = `x-own x-other-thing content-length ${LAST}`
 const KEPT = `X-Own x-OTHER-thing Content-Length ${LAST}`
 const IN_PROPER = 'X-Own x-OTHER-thing Content-Length X-Envoy-Upstream-Service-Time Date Server Connection'
+const WORDS = 'X-Own X-Other-Thing Content-Length X-Envoy-Upstream-Service-Time Date Server Connection'
 const BAD = ['', '', 'HTTP/1.1 400 Bad Request', 'content-length content-type date server connection']
 const passed = (method: string): readonly string[] => [
   `${method} /lower?q HTTP/1.1`,
@@ -114,6 +116,8 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
   'proper lower': ['GET /lower?q HTTP/1.1', `HOST X-Mixed-cAse ${PROPER}`, 'HTTP/1.1 200 OK', LOWER],
   'proper proper': ['GET /proper?q HTTP/1.1', `HOST X-Mixed-cAse ${PROPER}`, 'HTTP/1.1 200 Fine', IN_PROPER],
   'proper whole': ['GET http://a.test/whole?q HTTP/1.1', `HOST X-Mixed-cAse ${PROPER}`, 'HTTP/1.1 200 OK', LOWER],
+  'words lower': ['GET /lower?q HTTP/1.1', `host x-mixed-case ${ADDED}`, 'HTTP/1.1 200 OK', WORDS],
+  'words kept': ['GET /kept?q HTTP/1.1', `host x-mixed-case ${ADDED}`, 'HTTP/1.1 200 OK', KEPT],
   'lower lower FROB': BAD,
   'custom lower FROB': passed('FROB'),
   'lower lower get': BAD,

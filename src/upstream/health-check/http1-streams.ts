@@ -15,6 +15,7 @@ const OPTIONS: Http1Options = {
   preserveCase: null,
   customMethods: false,
   fullyQualifiedUrl: false,
+  ignoredUpgrades: [],
 }
 
 export class Http1Streams implements CheckStreams, ConnectionReader, ClientCodecCallbacks {

@@ -120,7 +120,7 @@ export class Http1ClientCodec implements RequestEncoder, ChunkSink {
       this.requestChunked = true
     }
     const { fullyQualifiedUrl } = this.options
-    const headerCase = this.options.headerCase ?? (headers.originalNames === null ? null : preservedCase(headers))
+    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
     if (headerCase !== null || fullyQualifiedUrl) {
       const start = `${method} ${targetOf(headers, fullyQualifiedUrl)} HTTP/1.1\r\n`
       writeCasedHead(connection, Buffer.from(start, 'latin1'), headers, line, headerCase ?? LOWER_CASE, this.meter)

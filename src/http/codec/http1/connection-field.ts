@@ -1,3 +1,4 @@
+import type { StringPredicate } from '../../../config/index.ts'
 import { HeaderName } from '../../header-name.ts'
 import type { HeaderMap } from '../../headers.ts'
 import { CONNECTION, UPGRADE } from '../../known-headers.ts'
@@ -30,11 +31,24 @@ export function acceptsNominated(headers: HeaderMap): boolean {
   })
 }
 
-/** HTTP/2 begins with its preface here, not by an upgrade: an offer of one is not taken up (RFC 9113, 3.1). */
-export function ignoreH2cUpgrade(headers: HeaderMap): void {
-  if (headers.get(UPGRADE)?.toLowerCase() !== 'h2c') return
+/**
+ * Offers that are not taken up: of HTTP/2, which begins with its preface here (RFC 9113, 3.1), and those that
+ * ignore_http_11_upgrade names.
+ */
+export function ignoreUpgrades(headers: HeaderMap, ignored: readonly StringPredicate[]): void {
+  if (headers.get(UPGRADE)?.toLowerCase() === 'h2c') {
+    headers.remove(HTTP2_SETTINGS)
+    forgetUpgrade(headers)
+  } else if (ignored.length > 0) {
+    const offers = (headers.get(UPGRADE) as string).split(',').map(offer => offer.trim())
+    const others = offers.filter(offer => offer !== '' && !ignored.some(matches => matches(offer)))
+    if (others.length === 0) forgetUpgrade(headers)
+    else if (others.length < offers.length) headers.set(UPGRADE, others.join(','))
+  }
+}
+
+function forgetUpgrade(headers: HeaderMap): void {
   headers.remove(UPGRADE)
-  headers.remove(HTTP2_SETTINGS)
   const rest = (headers.get(CONNECTION) as string)
     .split(',')
     .map(token => token.trim())

@@ -18,6 +18,7 @@ const OPTIONS: Http1Options = {
   preserveCase: null,
   customMethods: false,
   fullyQualifiedUrl: false,
+  ignoredUpgrades: [],
 }
 
 describeCodecContract('HTTP/1.1', newStream => {

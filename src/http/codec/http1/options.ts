@@ -1,3 +1,4 @@
+import type { StringPredicate } from '../../../config/index.ts'
 import type { HeadLimits } from './head-scanner.ts'
 
 /** What HTTP/1 codecs may be told; from envoy.config.core.v3.Http1ProtocolOptions and the connection manager. */
@@ -19,6 +20,8 @@ export interface Http1Options {
   readonly preserveCase: PreserveCase | null
   /** Any token is a method. */
   readonly customMethods: boolean
+  /** Offers of upgrades that are passed over. */
+  readonly ignoredUpgrades: readonly StringPredicate[]
   /** Requests go out with targets in absolute-form, as a proxy wants them. */
   readonly fullyQualifiedUrl: boolean
 }

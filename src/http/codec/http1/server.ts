@@ -14,7 +14,7 @@ import type {
   ServerCodecCallbacks,
 } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
-import { acceptsNominated, ignoreH2cUpgrade } from './connection-field.ts'
+import { acceptsNominated, ignoreUpgrades } from './connection-field.ts'
 import {
   CHUNKED_LINE,
   CONTENT_LENGTH_0,
@@ -263,6 +263,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
       return void this.fail(BODY_DISALLOWED)
     }
     const problem = applyTarget(headers, options.allowAbsoluteUrl)
+    if (problem === 'codec_error') return void this.failHead(problem)
     if (problem !== null) return void this.fail({ status: 400, details: `http1.${problem}` })
     if (options.refuseHttpsInPlaintext && headers.scheme === 'https' && this.connection.ssl === null)
       return void this.fail(HTTPS_IN_PLAINTEXT)
@@ -275,7 +276,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     }
     if (headers.has(CONNECTION)) {
       if (!acceptsNominated(headers)) return void this.fail(BAD_CONNECTION)
-      if (http11 && headers.has(UPGRADE)) ignoreH2cUpgrade(headers)
+      if (http11 && headers.has(UPGRADE)) ignoreUpgrades(headers, options.ignoredUpgrades)
     }
     const length = contentLengthOf(headers)
     if (length === -2) return void this.failHead('codec_error')
@@ -360,6 +361,8 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.state = Dead
     // Answered in the version that is wanted instead (RFC 9110, 15.5.22).
     if (!this.options.acceptHttp10) this.protocol = 'HTTP/1.1'
+    // The request before does not say how this one is answered.
+    if (!this.streamOpen) this.headRequest = this.connectRequest = false
     this.forgetHeaders()
     this.callbacks.onCodecError(error)
     return -1
@@ -383,6 +386,11 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   encode1xxHeaders(headers: HeaderMap): void {
     // An older client would take it for the answer (RFC 9110, 15.2).
     if (this.protocol === 'HTTP/1.0') return
+    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
+    if (headerCase !== null) {
+      writeCasedHead(this.connection, statusLine(1, headers.status), headers, null, headerCase, this.meter)
+      return
+    }
     const at = this.connection.reserve(headers.encodedSize + 128)
     const { output } = this.connection.thread.buffers
     const lines = put(statusLine(1, headers.status), output, at)
@@ -400,7 +408,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (status === 204) headers.remove(CONTENT_LENGTH)
     const hasLength = headers.has(CONTENT_LENGTH)
     const line = reasonPhrase === null ? statusLine(minor, status) : ownStatusLine(minor, status, reasonPhrase)
-    const headerCase = this.options.headerCase ?? (headers.originalNames === null ? null : preservedCase(headers))
+    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
     if (headerCase !== null) {
       this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
       writeCasedHead(

@@ -20,6 +20,7 @@ export const OPTIONS: Http1Options = {
   preserveCase: null,
   customMethods: false,
   fullyQualifiedUrl: false,
+  ignoredUpgrades: [],
 }
 
 export interface ServerRun {
