@@ -13,7 +13,9 @@ function socketOf(address: AddressJson | undefined): string {
   if (socket === undefined || (socket.portValue ?? 0) === 0) return ''
   const host = socket.address ?? ''
   // The URL parser writes every spelling of an IPv6 address in one way.
-  return isIPv6(host) ? `${new URL(`http://[${host}]`).hostname}:${socket.portValue}` : `${host}:${socket.portValue}`
+  const spelled = isIPv6(host) ? new URL(`http://[${host}]`).hostname : host
+  // A port of UDP is another one than the same of TCP.
+  return `${spelled}:${socket.portValue}${socket.protocol === 'UDP' ? '/udp' : ''}`
 }
 
 /** Reports every name after its first use. */

@@ -27,7 +27,10 @@ const DROPPED: TurnedAway = {
 export function turnedAway(cluster: Cluster): TurnedAway | null {
   if (cluster.inMaintenance()) {
     cluster.stats.cells[C.upstream_rq_maintenance_mode]! += 1
+    cluster.noteDropped(false)
     return MAINTENANCE
   }
-  return cluster.dropsOverload() ? DROPPED : null
+  if (!cluster.dropsOverload()) return null
+  cluster.noteDropped(true)
+  return DROPPED
 }

@@ -83,7 +83,9 @@ function fail(router: RouterFilter, failure: Failure): void {
   const prefix = 'upstream connect error or disconnect/reset before headers. '
   const body = `${prefix}${retried ? 'retried and the latest ' : ''}reset reason: ${failure.reasonText}`
   const details = `upstream_reset_${interim ? 'after' : 'before'}_response_started{${failure.text}}`
-  const overloaded = failure.reason === 'overflow' && !plan.suppressEnvoyHeaders
+  const overflow = failure.reason === 'overflow'
+  if (overflow) router.cluster.noteDropped(false)
+  const overloaded = overflow && !plan.suppressEnvoyHeaders
   replyFromRouter(router, failure.status, body, details, reply => {
     if (overloaded) reply.append(http.X_ENVOY_OVERLOADED, 'true')
   })

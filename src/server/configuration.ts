@@ -26,6 +26,7 @@ import type { StatsSettings } from '../observability/index.ts'
 import { type ClusterPlan, compileCluster } from '../upstream/index.ts'
 import { compileContext, localClusterName } from './compile-context.ts'
 import { extensionRegistry } from './extensions.ts'
+import { checkLoadReports } from './load-reports.ts'
 import type { ServerOptions } from './options.ts'
 import { compileOverload, type OverloadPlan } from './overload/overload-plan.ts'
 import { runtimeLayers } from './runtime.ts'
@@ -113,6 +114,7 @@ function compileAll(
   })
   checkOutlierLog(bootstrap, context)
   checkAds(bootstrap, context)
+  checkLoadReports(bootstrap, context)
   listeners.forEach((listener, i) => {
     compileListener(listener, context, listenersPath.index(i))
     checkListenerSources(listener, context.diagnostics, listenersPath.index(i))

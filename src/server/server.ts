@@ -23,7 +23,7 @@ import {
   type StatsView,
 } from '../observability/index.ts'
 import { type AsyncClient, ClusterDirectory, type OutlierEventLog } from '../upstream/index.ts'
-import type { DiscoverySubscriptions } from '../xds/index.ts'
+import type { DiscoverySubscriptions, LoadReporter } from '../xds/index.ts'
 import { Admin } from './admin.ts'
 import { AdminTap } from './admin-tap.ts'
 import { ChangeApplier } from './apply-changes.ts'
@@ -32,6 +32,7 @@ import type { Configuration } from './configuration.ts'
 import { Drain } from './drain.ts'
 import { extensionRegistry } from './extensions.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
+import { startLoadReports } from './load-reports.ts'
 import { MainClusters } from './main-clusters.ts'
 import { mainThread } from './main-thread.ts'
 import type { ResourceUpdate, ToWorker, UpdateFailure, WorkerSettings } from './messages.ts'
@@ -87,6 +88,7 @@ export class Server {
   private ending = false
   readonly changes: ChangeApplier
   private mainClusters: MainClusters | null = null
+  private loadReporter: LoadReporter | null = null
   private resumeClusters: (() => void) | null = null
   private readonly runtimeFiles = new WatchedFiles()
   private readonly runtimeView: { readonly snapshot: RuntimeSnapshot }
@@ -266,6 +268,9 @@ export class Server {
     if (adminProblem !== null) return adminProblem
     const problem = await startResources(configuration, this)
     if (problem !== null) return problem
+    const { stats, clusters } = this
+    const client = (): AsyncClient => this.client()
+    this.loadReporter = startLoadReports(configuration, { stats, loads: clusters.loads, client })
     this.changes.goLive()
     this.state = this.healthChecksFail ? 'DRAINING' : 'LIVE'
     this.serverStats.started(performance.now() - this.startedMs)
@@ -377,6 +382,7 @@ export class Server {
   async abandon(): Promise<void> {
     this.overload?.stop()
     this.subscriptions.stop()
+    this.loadReporter?.stop()
     this.mainClusters?.stop()
     this.runtimeFiles.stop()
     this.clusters.stop()
@@ -444,6 +450,7 @@ export class Server {
     this.overload?.stop()
     this.configuration?.secrets.stop()
     this.subscriptions.stop()
+    this.loadReporter?.stop()
     this.mainClusters?.stop()
     this.runtimeFiles.stop()
     this.clusters.stop()

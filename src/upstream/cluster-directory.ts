@@ -28,6 +28,7 @@ import type { HostEvent, HostReports } from './host-monitor.ts'
 import { HostRowAllotment } from './host-rows.ts'
 import { HostWatch } from './host-watch.ts'
 import { LimitsMemory } from './limits-memory.ts'
+import { ClusterLoads } from './load-report/cluster-loads.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
 import type { OutlierEventLog } from './outlier-detection/events.ts'
 import { retainHosts } from './retained-hosts.ts'
@@ -84,6 +85,7 @@ export class ClusterDirectory implements HostReports {
   private readonly rows: HostRowAllotment
   private readonly cells = new HostCellReader()
   private readonly entries = new Map<string, DirectoryEntry>()
+  readonly loads = new ClusterLoads(this.entries, this.cells)
   private readonly dnsCaches: DnsCaches
   private readonly manager: StatBlock
   private readonly warming: ClusterWarming

@@ -10,7 +10,7 @@ import { ClusterTransports } from './cluster-transports.ts'
 import type { DnsCacheView } from './dns-cache/dns-cache-view.ts'
 import { FailedActiveHealthCheck, FailedOutlierCheck } from './health.ts'
 import { type EndpointPlan, Host, HostKeys, type Locality } from './host.ts'
-import type { HostCellMemory } from './host-cells.ts'
+import { DROPS_KEY, type HostCellMemory } from './host-cells.ts'
 import { HostLimits } from './host-limits.ts'
 import { HostLoader, type HostPlace } from './host-loader.ts'
 import type { HostMonitors } from './host-monitor.ts'
@@ -26,7 +26,7 @@ import { ResourceLimits, type StreamLimits } from './resource-limits.ts'
 import { ResponseCodeStats } from './response-code-stats.ts'
 import type { SharedHosts } from './shared-hosts.ts'
 import { LARGE_HOST_COUNT, prepareSnapshot, type Snapshot, type SnapshotSource, takeSnapshot } from './snapshot.ts'
-import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
+import { CLUSTER_SLOTS, CLUSTER_STATS, clusterStatPrefix, DROPS_OVERLOAD, DROPS_TOTAL } from './stats.ts'
 
 const NO_POLICY = { overprovisioningFactor: 140, weightedPriorityHealth: false, dropOverload: 0 }
 const NEVER = { numerator: 0, denominator: 100 }
@@ -80,6 +80,7 @@ export class Cluster {
   private readonly maintenanceKey: string
   private runtime: RuntimeSnapshot | null = null
   private maintained = false
+  private drops: Float64Array | null = null
   private groups: readonly HostGroup[] = []
   /** Null: it is made at the next request. That of a large cluster serves on while its successor is made. */
   private snapshot: Snapshot | null = null
@@ -156,6 +157,17 @@ export class Cluster {
   dropsOverload(): boolean {
     const { dropOverload } = this.policy
     return dropOverload > 0 && this.surroundings.thread.random() < dropOverload
+  }
+
+  /** A request was turned away before a host had it: load reports tell. */
+  noteDropped(forOverload: boolean): void {
+    if (this.drops === null) {
+      const { memory } = this.surroundings
+      this.drops = memory.allot()
+      memory.report(this.name, [{ key: DROPS_KEY, cells: this.drops }])
+    }
+    this.drops[DROPS_TOTAL]! += 1
+    if (forOverload) this.drops[DROPS_OVERLOAD]! += 1
   }
 
   /** Response stats under a name within those of the cluster. */

@@ -4,6 +4,8 @@ import { releaseHostShare } from './host-limits.ts'
 import { HOST_CELLS, HOST_CX_TOTAL } from './stats.ts'
 
 const ROWS_PER_BLOCK = 512
+/** The key of a cluster's own row: what it turned away. */
+export const DROPS_KEY = ''
 
 /** New rows of one cluster in one worker; posted to main once. */
 export interface HostCellsReport {
@@ -32,7 +34,7 @@ export class HostCellMemory {
     return new Float64Array(this.block, this.used++ * HOST_CELLS * 8, HOST_CELLS)
   }
 
-  report(cluster: string, hosts: readonly Host[]): void {
+  report(cluster: string, hosts: readonly Pick<Host, 'key' | 'cells'>[]): void {
     this.onHostCells({
       cluster,
       workerIndex: this.workerIndex,
@@ -73,6 +75,11 @@ export class HostCellReader {
     return false
   }
 
+  /** Some thread has used the cluster. */
+  knows(cluster: string): boolean {
+    return this.clusters.has(cluster)
+  }
+
   /** Sums by HOST_* slot. */
   sum(cluster: string, key: string): number[] {
     const totals: number[] = new Array(HOST_CELLS).fill(0)
@@ -101,6 +108,6 @@ export class HostCellReader {
     const hosts = this.clusters.get(cluster)
     if (hosts === undefined) return
     if (keys === null) this.clusters.delete(cluster)
-    else for (const key of hosts.keys()) if (!keys.has(key)) hosts.delete(key)
+    else for (const key of hosts.keys()) if (key !== DROPS_KEY && !keys.has(key)) hosts.delete(key)
   }
 }

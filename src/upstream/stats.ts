@@ -169,6 +169,9 @@ export const HOST_RQ_PENDING_ACTIVE = 8
 export const HOST_CX_HELD = 9
 export const HOST_RQ_HELD = 10
 export const HOST_CELLS = 11
+/** In the row of a cluster itself (DROPS_KEY): requests turned away before a host had them; those for overload among them. */
+export const DROPS_TOTAL = HOST_RQ_ERROR
+export const DROPS_OVERLOAD = HOST_RQ_TIMEOUT
 
 /** The root of a cluster's stats: ':' would read as part of an address in tag extraction, as in Envoy. */
 export function clusterStatPrefix(observabilityName: string): string {

@@ -1,5 +1,6 @@
 export { readDiscoveryFile } from './discovery-file.ts'
 export { FileSubscriptions, type FileSubscriptionsOptions } from './file-subscriptions.ts'
+export { LoadReporter } from './load-reports/load-reporter.ts'
 export { nodeMessage } from './messages.ts'
 export type { UnknownFields } from './resource-decoder.ts'
 export { DiscoverySubscriptions, type DiscoverySubscriptionsOptions } from './subscriptions.ts'

@@ -66,10 +66,9 @@ declareSupport(`${BOOTSTRAP}.Bootstrap.StaticResources`, {
 })
 
 declareSupport(`${BOOTSTRAP}.ClusterManager`, {
-  supported: ['local_cluster_name', 'outlier_detection'],
+  supported: ['local_cluster_name', 'outlier_detection', 'load_stats_config'],
   refused: {
     upstream_bind_config: 'set upstream_bind_config on each cluster instead',
-    load_stats_config: 'load reports are not sent by this release; scrape /stats of the admin interface',
   },
   accepted: { enable_deferred_cluster_creation: 'a worker always creates a cluster at its first use' },
 })
