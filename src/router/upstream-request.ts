@@ -14,6 +14,7 @@ import {
   CLUSTER_SLOTS as C,
   type Cluster,
   connectionPool,
+  countStreamReset,
   HOST_RQ_ACTIVE,
   HOST_RQ_TOTAL,
   type Host,
@@ -323,7 +324,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   }
 
   onResetStream(reason: ResetReason, detail: string | null): void {
-    if (this.stream?.protocol === 'HTTP/2') this.countReset(reason)
+    if (this.stream?.protocol === 'HTTP/2') countStreamReset(this.cluster.stats.cells, reason)
     this.stream = null
     if (this.over) return
     this.end()
@@ -337,13 +338,6 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.timeoutNoted = true
     outlier.putTimeout(status)
     if (outlier.watchesLatency && this.encoder !== null) outlier.putLatency(this.owner.thread.clock.now - this.sentMs)
-  }
-
-  private countReset(reason: ResetReason): void {
-    const { cells } = this.cluster.stats
-    if (reason === 'remote_reset') cells[C.upstream_rq_rx_reset]! += 1
-    else if (reason === 'protocol_error') cells[C.upstream_rq_tx_reset]! += 1
-    else if (reason === 'connection_termination') cells[C.upstream_rq_pending_failure_eject]! += 1
   }
 
   /** Why this attempt failed, for logs and %RESPONSE_CAUSE%. */

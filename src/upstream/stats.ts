@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): the slots of a cluster's and a host's stats, resolved once at start.
-import { statTemplate } from '../observability/index.ts'
+import type { ResetReason } from '../http/index.ts'
+import { type StatBlock, statTemplate } from '../observability/index.ts'
 
 const COUNTERS = [
   'upstream_cx_total',
@@ -128,6 +129,13 @@ function slotTable(): Record<StatName, number> {
 
 /** Slot in the cluster's block by stat name; read as `CLUSTER_SLOTS.upstream_rq_total`. */
 export const CLUSTER_SLOTS: Readonly<Record<StatName, number>> = fastTable(slotTable())
+
+/** A stream of an HTTP pool that ended without its response, or with a part of it. */
+export function countStreamReset(cells: StatBlock['cells'], reason: ResetReason): void {
+  if (reason === 'remote_reset') cells[CLUSTER_SLOTS.upstream_rq_rx_reset]! += 1
+  else if (reason === 'protocol_error') cells[CLUSTER_SLOTS.upstream_rq_tx_reset]! += 1
+  else if (reason === 'connection_termination') cells[CLUSTER_SLOTS.upstream_rq_pending_failure_eject]! += 1
+}
 
 /** A table filled by computed keys is a hash table to the engine; parsed from JSON it is a plain object. (5 ns a read) */
 function fastTable<T extends object>(table: T): T {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { playHttp2, readHttp2Answers } from './http2/play.ts'
+import { readHttp2Answers } from './http2/bootstrap.ts'
+import { playHttp2 } from './http2/play.ts'
 
 const FOLDER = fileURLToPath(new URL('http2/', import.meta.url))
 const units = globSync('*.yaml', { cwd: FOLDER })

@@ -43,8 +43,12 @@ export class Http2Peer implements Peer {
   /** Client streams that were begun: they are waited for. */
   expected = 0
 
-  constructor(raw: RawHttp2) {
+  /** Frames of the connection, in words; null: they are not told. */
+  private readonly connection: string[] | null
+
+  constructor(raw: RawHttp2, tellsFrames = false) {
     this.raw = raw
+    this.connection = tellsFrames ? [] : null
   }
 
   get socket(): Socket {
@@ -62,6 +66,7 @@ export class Http2Peer implements Peer {
   private take({ type, flags, id, payload }: Frame): void {
     if (type === 4) this.types.add((flags & 1) === 0 ? 'settings' : 'acked')
     if (type === 7) this.saidGoAway = true
+    this.connection?.push(...connectionFrame({ type, flags, id, payload }))
     if (id === 0 || ![0, 1, 3, 9].includes(type)) return
     const stream = this.streams.get(id) ?? { heads: [], body: '', ended: false, reset: null }
     this.streams.set(id, stream)
@@ -116,9 +121,22 @@ export class Http2Peer implements Peer {
       ...(ended ? [`${mark}${id} end`] : []),
       ...(reset === null ? [] : [`${mark}${id} reset ${reset}`]),
     ])
-    // No goaways: Envoy's wait in buffers, or are not sent.
-    return lines
+    return this.connection === null ? lines : [...this.connection.map(line => `${mark} ${line}`), ...lines]
   }
+}
+
+/** What is told of frames of a connection; no acknowledgements, no increments of windows. */
+function connectionFrame({ type, flags, id, payload }: Frame): readonly string[] {
+  if (type === 4 && (flags & 1) === 0) {
+    const pairs = Array.from({ length: payload.length / 6 }, (_, i) => {
+      return `${payload.readUInt16BE(i * 6)}=${payload.readUInt32BE(i * 6 + 2)}`
+    })
+    return [`SETTINGS ${pairs.sort().join(' ')}`]
+  }
+  if (type === 6 && (flags & 1) === 0) return ['PING']
+  if (type === 7) return [`GOAWAY ${payload.readUInt32BE(0)} ${payload.readUInt32BE(4)}`]
+  if (type === 8 && id === 0) return [`WINDOW ${payload.readUInt32BE(0)}`]
+  return type > 9 ? [`FRAME ${type} on ${id}`] : []
 }
 
 /** The order of pseudo-headers says nothing. */
@@ -165,6 +183,35 @@ export class Http1Peer implements Peer {
       .split('\r\n')
       .filter((line, i, all) => line !== '' || i < all.length - 1)
       .map(line => `${mark} ${line.length > LONGEST ? short(line) : printable(maskLine(line))}`)
+  }
+}
+
+/** Just bytes. */
+export class TcpPeer implements Peer {
+  readonly socket: Socket
+  /** What it waits for, its script says. */
+  readonly over = true
+  private received = ''
+  private end: 'closed' | 'reset' | null = null
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('data', bytes => (this.received += (bytes as Buffer).toString('latin1')))
+    socket.on('end', () => (this.end ??= 'closed'))
+    socket.on('error', () => (this.end ??= 'reset'))
+  }
+
+  send(bytes: Buffer): void {
+    if (this.socket.writable) this.socket.write(bytes)
+  }
+
+  has(sight: Sight): boolean {
+    if (sight === 'closed') return this.end !== null
+    return sight === 'data' && this.received !== ''
+  }
+
+  lines(mark: string): readonly string[] {
+    return [...(this.received === '' ? [] : [`${mark} ${short(this.received)}`]), `${mark} ${this.end ?? 'open'}`]
   }
 }
 

@@ -1,111 +1,19 @@
 // Plays exchanges between HTTP/2 and HTTP/1.1 through one proxy and tells what both ends saw, what was logged and counted.
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { frame } from '../../../src/http/codec/http2/testing/frames.ts'
-import { freePorts, http2Start, ProxyProcess, RawHttp2, socketAddress, staticCluster } from '../../harness/index.ts'
-import { Http1Peer, Http2Peer, type Peer, type Sight } from './peers.ts'
+import { freePorts, http2Start, ProxyProcess, RawHttp2 } from '../../harness/index.ts'
+import { bootstrapOf, type Http2Case, type Http2Unit, type OriginPorts, type Placed } from './bootstrap.ts'
+import { Http1Peer, Http2Peer, type Peer, type Sight, TcpPeer } from './peers.ts'
 import { settingsOf, stepFrames, written } from './steps.ts'
 
-const TYPE = 'type.googleapis.com/envoy.extensions'
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const LOG =
-  '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %RESPONSE_CODE% flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% ' +
-  'rx=%BYTES_RECEIVED% tx=%BYTES_SENT% %PROTOCOL% %REQ(:METHOD)% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT%'
 const WAIT_MS = 1500
 const QUIET_MS = 40
 const KNOWN_QUIET_MS = 10
 const STATS_MS = 1000
-
-export interface Http2Case {
-  readonly name: string
-  readonly client: readonly string[]
-  /** Of the client; in words as of `settings`. */
-  readonly settings?: string
-  /** What the origin does when it has been asked, per request; the last stays. Default: 200 `ok`. */
-  readonly origin?: readonly (readonly string[])[]
-  readonly originSettings?: string
-  /** Responses that end; default: requests that the client begins. */
-  readonly expect?: number
-  readonly seen?: readonly string[]
-}
-
-export interface Http2Unit {
-  readonly about: string
-  readonly down: 'h1' | 'h2'
-  readonly up: 'h1' | 'h2'
-  readonly hcm?: object
-  readonly routes?: readonly object[]
-  /** Options of either codec. */
-  readonly downOptions?: object
-  readonly upOptions?: object
-  readonly cluster?: object
-  readonly cases: readonly Http2Case[]
-}
-
-export function readHttp2Answers(file: string): readonly Http2Unit[] {
-  return parse(readFileSync(file, 'utf8')) as Http2Unit[]
-}
-
-interface Placed {
-  readonly unit: Http2Unit
-  readonly slug: string
-  readonly port: number
-  readonly logFile: string
-}
-
-function listener({ unit, slug, port, logFile }: Placed): object {
-  const router = { name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }
-  const own = unit.down === 'h2' ? 'http2_protocol_options' : 'http_protocol_options'
-  const manager = {
-    '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: slug,
-    codec_type: unit.down === 'h2' ? 'HTTP2' : 'HTTP1',
-    delayed_close_timeout: '0.05s',
-    stream_idle_timeout: '1s',
-    [own]: unit.downOptions ?? (unit.down === 'h1' ? { enable_trailers: true } : {}),
-    route_config: {
-      virtual_hosts: [
-        { name: 'all', domains: ['*'], routes: unit.routes ?? [{ match: { prefix: '/' }, route: { cluster: slug } }] },
-      ],
-    },
-    http_filters: [router],
-    access_log: [
-      {
-        name: 'file',
-        typed_config: {
-          '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`,
-          path: logFile,
-          log_format: { text_format_source: { inline_string: `${LOG}\n` } },
-        },
-      },
-    ],
-    ...unit.hcm,
-  }
-  const text = JSON.stringify(manager).replaceAll('"CLUSTER"', JSON.stringify(slug))
-  return {
-    name: slug,
-    address: socketAddress(port),
-    filter_chains: [{ filters: [{ name: 'hcm', typed_config: JSON.parse(text) }] }],
-  }
-}
-
-function cluster({ unit, slug }: Placed, ports: Readonly<Record<'h1' | 'h2', number>>): object {
-  const explicit =
-    unit.up === 'h2'
-      ? { http2_protocol_options: unit.upOptions ?? {} }
-      : { http_protocol_options: unit.upOptions ?? { enable_trailers: true } }
-  return staticCluster(slug, ports[unit.up], {
-    typed_extension_protocol_options: {
-      [HTTP_OPTIONS]: { '@type': `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config: explicit },
-    },
-    ...unit.cluster,
-  })
-}
 
 const delay = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -118,16 +26,20 @@ async function until(holds: () => boolean, ms = WAIT_MS): Promise<boolean> {
   return true
 }
 
-/** Both kinds of origin; what they do is the current case's. */
+const ANSWER_HTTP2 = ['head $\n:status: 200', 'data $ end ok']
+const ANSWER_HTTP1 = ['text HTTP/1.1 200 OK\\x0d\\x0acontent-length: 2\\x0d\\x0a\\x0d\\x0aok']
+
+/** Every kind of origin; what they do is the current case's. */
 class Origins {
   peers: Peer[] = []
   current: Http2Case | null = null
   client: Peer | null = null
   asked = 0
   stuck: string | null = null
+  showFrames: boolean | undefined = false
   private readonly servers: Server[] = []
 
-  async start(): Promise<Record<'h1' | 'h2', number>> {
+  async start(): Promise<OriginPorts> {
     const listen = async (accept: (socket: Socket) => void): Promise<number> => {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(0, '127.0.0.1')
       await once(server, 'listening')
@@ -137,6 +49,7 @@ class Origins {
     return {
       h1: await listen(socket => this.acceptHttp1(socket)),
       h2: await listen(socket => this.acceptHttp2(socket)),
+      tcp: await listen(socket => this.acceptTcp(socket)),
     }
   }
 
@@ -152,8 +65,15 @@ class Origins {
     })
   }
 
+  /** Answers when it has been connected to: its script says what it waits for. */
+  private acceptTcp(socket: Socket): void {
+    const peer = new TcpPeer(socket)
+    this.peers.push(peer)
+    void this.answer(peer, 0)
+  }
+
   private acceptHttp2(socket: Socket): void {
-    const peer = new Http2Peer(RawHttp2.over(socket))
+    const peer = new Http2Peer(RawHttp2.over(socket), this.showFrames)
     this.peers.push(peer)
     peer.send(frame(4, 0, 0, settingsOf((this.current?.originSettings ?? '').split(' ').filter(word => word !== ''))))
     const answered = new Set<number>()
@@ -173,11 +93,7 @@ class Origins {
   }
 
   private async answer(peer: Peer, id: number): Promise<void> {
-    const scripts = this.current?.origin ?? [
-      peer instanceof Http2Peer
-        ? ['head $\n:status: 200', 'data $ end ok']
-        : ['text HTTP/1.1 200 OK\\x0d\\x0acontent-length: 2\\x0d\\x0a\\x0d\\x0aok'],
-    ]
+    const scripts = this.current?.origin ?? [peer instanceof Http2Peer ? ANSWER_HTTP2 : ANSWER_HTTP1]
     const script = scripts[Math.min(this.asked++, scripts.length - 1)]!
     await this.play(peer, id, script)
   }
@@ -236,6 +152,7 @@ class Player {
   async play(placed: Placed, one: Http2Case): Promise<Played> {
     const { origins } = this
     origins.reset(one)
+    origins.showFrames = placed.unit.frames
     await this.untilIdle(placed)
     const before = await this.stats(placed)
     const client = await this.connect(placed)
@@ -246,15 +163,16 @@ class Player {
       const ids = one.client.flatMap(step => /^(?:req|head) (\d+)/.exec(step)?.[1] ?? [])
       client.expected = one.expect ?? new Set(ids).size
       client.send(http2Start(...settingsPairs(one.settings)))
-    } else client.expected = one.expect ?? Math.min(begun, 1)
+    } else if (client instanceof Http1Peer) client.expected = one.expect ?? Math.min(begun, 1)
     await origins.play(client, 1, one.client)
     await until(() => client.over)
     const expected = one.seen?.filter(line => !/^(stat|log) /.test(line)).join('\n')
     const look = (): string[] => [
       ...client.lines('<'),
       // When an HTTP/1 connection is closed behind an answer is a matter of taste; see core.test.ts.
-      ...(placed.unit.down === 'h1' ? [] : [client.has('closed') ? '< closed' : '< open']),
+      ...(placed.unit.down === 'h2' ? [client.has('closed') ? '< closed' : '< open'] : []),
       ...origins.peers.flatMap(peer => peer.lines('>')),
+      ...(placed.unit.down === 'tcp' ? origins.peers.map(peer => (peer.has('closed') ? '> closed' : '> open')) : []),
       ...(origins.stuck === null ? [] : [`stuck at ${origins.stuck.split('\n')[0]}`]),
     ]
     if (expected !== undefined) await until(() => look().join('\n') === expected, STATS_MS)
@@ -267,16 +185,14 @@ class Player {
   }
 
   /** From a port that no case before had: log lines are found by it. */
-  private async connect(placed: Placed): Promise<Http1Peer | Http2Peer> {
-    const { unit, port } = placed
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  private async connect({ unit, port }: Placed): Promise<Http1Peer | Http2Peer | TcpPeer> {
+    let [localPort] = await freePorts(1)
+    while (this.clientPorts.has(localPort!)) [localPort] = await freePorts(1)
+    this.clientPorts.add(localPort!)
+    const socket = connect({ port, localPort: localPort!, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     await once(socket, 'connect')
-    if (this.clientPorts.has(socket.localPort!)) {
-      socket.destroy()
-      return await this.connect(placed)
-    }
-    this.clientPorts.add(socket.localPort!)
-    return unit.down === 'h2' ? new Http2Peer(RawHttp2.over(socket)) : new Http1Peer(socket)
+    if (unit.down === 'h2') return new Http2Peer(RawHttp2.over(socket), unit.frames)
+    return unit.down === 'h1' ? new Http1Peer(socket) : new TcpPeer(socket)
   }
 
   /** Nothing of the case before is left in the pool. */
@@ -284,14 +200,14 @@ class Player {
     const deadline = performance.now() + WAIT_MS
     for (;;) {
       const stats = await this.proxy.stats(
-        `^(cluster\\.${slug}\\.upstream_cx_active|http\\.${slug}\\.downstream_cx_active)$`,
+        `^(cluster\\.${slug}\\.upstream_cx_active|(http|tcp)\\.${slug}\\.downstream_cx_active)$`,
       )
       if ([...stats.values()].every(value => value === 0) || performance.now() > deadline) return
     }
   }
 
   private async stats({ slug }: Placed): Promise<ReadonlyMap<string, number>> {
-    const all = await this.proxy.stats(`^(http|cluster)\\.${slug}\\.|^http[12]\\.`)
+    const all = await this.proxy.stats(`^(http|tcp|cluster)\\.${slug}\\.|^http[12]\\.`)
     const wanted = [...all].filter(
       ([name]) =>
         !/bytes|_active|_ms$|_length_ms|buffered|http1_dep|pending_send|internal\.|external\.|user_agent|membership|max_host_weight|circuit_breakers|assignment|update_|lb_|default\.|warming|nghttp2_|delayed_close|_cx_destroy|downstream_cx_total|upstream_cx_protocol_error|goaway_sent/.test(
@@ -342,10 +258,7 @@ export async function playHttp2(units: readonly Http2Unit[]): Promise<readonly (
   const origins = new Origins()
   const originPorts = await origins.start()
   try {
-    const proxy = await ProxyProcess.start({
-      node: { id: 'front', cluster: 'edge' },
-      static_resources: { listeners: placed.map(listener), clusters: placed.map(one => cluster(one, originPorts)) },
-    })
+    const proxy = await ProxyProcess.start(bootstrapOf(placed, originPorts))
     const player = new Player(proxy, origins)
     const played: Played[][] = []
     try {

@@ -1,7 +1,8 @@
 // Asks a real Envoy and writes its answers down: ENVOY=<binary> node scripts/run.mjs test/differential/http2/record.ts FILE...
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { playHttp2, readHttp2Answers } from './play.ts'
+import { readHttp2Answers } from './bootstrap.ts'
+import { playHttp2 } from './play.ts'
 
 process.env['PROXY_UNDER_TEST'] = process.env['ENVOY'] ?? 'envoy'
 for (const file of process.argv.slice(2)) {

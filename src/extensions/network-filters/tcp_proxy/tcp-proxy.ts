@@ -17,11 +17,12 @@ import {
   type WatermarkCallbacks,
   writeAccessLogs,
 } from '../../../net/index.ts'
-import { BytesMeter, ResponseFlag, type StatBlock, type StreamInfo } from '../../../observability/index.ts'
+import { ResponseFlag, type StatBlock, type StreamInfo } from '../../../observability/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
   type ClusterManager,
+  Connections,
   type Host,
   type TcpConnectFailure,
   TcpUpstream,
@@ -33,7 +34,7 @@ import { HttpTunnel } from './http-tunnel.ts'
 import { TcpLoadBalancerContext } from './load-balancer-context.ts'
 import * as stats from './stats.ts'
 import type { TcpProxyPlan, WeightedCluster } from './tcp-proxy-plan.ts'
-import { TcpPipe, type UpstreamPipe } from './upstream-pipe.ts'
+import { TcpPipe, type UpstreamPipe, wireBytes } from './upstream-pipe.ts'
 
 const IDLE_TIMER = 0
 const DURATION_TIMER = 1
@@ -106,6 +107,8 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       this.logTimer = new Timer(this, LOG_TIMER)
       thread.timers.arm(this.logTimer, plan.logIntervalMs)
     }
+    this.lastActivityMs = thread.clock.now
+    if (plan.idleTimeoutMs > 0) thread.timers.arm(this.idleTimer, plan.idleTimeoutMs)
     if (plan.connectOnData) return Continue
     if (plan.maxEarlyDataBytes === 0) this.holdReading()
     this.connectUpstream()
@@ -137,6 +140,11 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     }
     this.cluster = cluster
     info.upstreamCluster = cluster.observabilityName
+    if (plan.tunneling !== null && !cluster.limits(0).canAcquire(Connections)) {
+      cluster.stats.cells[C.upstream_cx_overflow]! += 1
+      this.giveUp(ResponseFlag.UpstreamOverflow)
+      return
+    }
     if (this.attempts >= plan.maxConnectAttempts) {
       cluster.stats.cells[C.upstream_cx_connect_attempts_exceeded]! += 1
       this.giveUp(ResponseFlag.UpstreamRetryLimitExceeded)
@@ -183,9 +191,12 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     const { info, plan, thread } = this
     this.upstream = null
     if (this.downstreamClosed) return
-    info.flags |= ResponseFlag.UpstreamConnectionFailure
-    info.upstreamTransportFailureReason =
-      failure === 'connection_timeout' ? 'connection timeout' : connectFailureText(errno ?? 'closed')
+    if (failure !== 'overflow') info.flags |= ResponseFlag.UpstreamConnectionFailure
+    // What a tunnel was answered has been noted already.
+    if (failure === 'connection_timeout') info.upstreamTransportFailureReason = 'connection timeout'
+    else if (errno !== null || plan.tunneling === null) {
+      info.upstreamTransportFailureReason = connectFailureText(errno ?? 'closed')
+    }
     if (plan.backoff === null || this.attempts >= plan.maxConnectAttempts) {
       this.connectUpstream()
       return
@@ -206,7 +217,6 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     info.upstreamRemoteAddress = info.upstreamHostAddress
     if (this.shared.accessLogs.length > 0) info.upstreamLocalAddress = upstream.localAddress
     this.lastActivityMs = this.thread.clock.now
-    if (plan.idleTimeoutMs > 0) this.thread.timers.arm(this.idleTimer, plan.idleTimeoutMs)
     if (plan.logOnConnected) this.log('TcpUpstreamConnected')
     if (this.early !== null) {
       this.early.sendTo(upstream)
@@ -299,9 +309,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
   onUpstreamClosed(_event: CloseEvent, errno: string | null): void {
     const { info, upstream } = this
     if (this.flushing) this.endFlush()
-    if (upstream !== null) {
-      info.upstreamBytes = wireBytes(upstream)
-    }
+    if (upstream !== null) info.upstreamBytes = upstream.wireBytes ?? info.upstreamBytes
     if (this.downstreamClosed) return
     if (isReset(errno)) {
       info.flags |= ResponseFlag.UpstreamRemoteReset
@@ -325,7 +333,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
     if (this.backoffTimer !== null) thread.timers.disarm(this.backoffTimer)
     if (this.logTimer !== null) thread.timers.disarm(this.logTimer)
     if (upstream !== null && !upstream.closed) {
-      info.upstreamBytes = wireBytes(upstream)
+      info.upstreamBytes = upstream.wireBytes ?? info.upstreamBytes
       this.closeUpstream(upstream, event, downstream.errno)
     }
     info.endUs = info.sinceStartUs(thread.clock.now)
@@ -375,6 +383,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       return
     }
     this.shared.stats.cells[stats.IDLE_TIMEOUT]! += 1
+    if (this.upstream !== null && !this.ready) this.info.flags |= ResponseFlag.UpstreamConnectionFailure
     this.downstream.close(CloseNoFlush)
   }
 
@@ -414,11 +423,4 @@ class DownstreamWatermarks implements WatermarkCallbacks {
   onBelowWriteBufferLowWatermark(): void {
     this.proxy.onDownstreamBelowLowWatermark()
   }
-}
-
-function wireBytes({ bytesRead, bytesWritten }: Pick<Connection, 'bytesRead' | 'bytesWritten'>): BytesMeter {
-  const meter = new BytesMeter()
-  meter.wireReceived = bytesRead
-  meter.wireSent = bytesWritten
-  return meter
 }

@@ -6,12 +6,16 @@ import { compileHeaderMutations, type HeaderMutations } from '../../../http/inde
 import { compileTextFormat } from '../../../net/index.ts'
 import type { Formatter } from '../../../observability/index.ts'
 
-const NO_PROPAGATION = 'not part of this release: the response of the tunnel is not kept'
 declareSupport('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig', {
-  supported: ['hostname', 'use_post', 'headers_to_add', 'post_path'],
+  supported: [
+    'hostname',
+    'use_post',
+    'headers_to_add',
+    'post_path',
+    'propagate_response_headers',
+    'propagate_response_trailers',
+  ],
   refused: {
-    propagate_response_headers: NO_PROPAGATION,
-    propagate_response_trailers: NO_PROPAGATION,
     request_id_extension: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
     request_id_header: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
     request_id_metadata_key: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
@@ -25,6 +29,9 @@ export interface TunnelingPlan {
   readonly usePost: boolean
   readonly postPath: string
   readonly headersToAdd: HeaderMutations
+  /** What the response says stays in the filter state. */
+  readonly keepsHeaders: boolean
+  readonly keepsTrailers: boolean
 }
 
 export function compileTunneling(
@@ -45,5 +52,7 @@ export function compileTunneling(
     usePost,
     postPath: postPath === '' ? '/' : toWireText(postPath),
     headersToAdd: compileHeaderMutations(config.headersToAdd ?? [], [], context, path.field('headers_to_add')),
+    keepsHeaders: config.propagateResponseHeaders ?? false,
+    keepsTrailers: config.propagateResponseTrailers ?? false,
   }
 }

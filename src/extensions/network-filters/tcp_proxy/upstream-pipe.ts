@@ -1,5 +1,5 @@
-import type { CloseEvent, CloseKind } from '../../../net/index.ts'
-import type { SslConnectionInfo } from '../../../observability/index.ts'
+import type { CloseEvent, CloseKind, Connection } from '../../../net/index.ts'
+import { BytesMeter, type SslConnectionInfo } from '../../../observability/index.ts'
 import type { TcpUpstream } from '../../../upstream/index.ts'
 
 /** Where a client's bytes go: a TCP connection, or a stream of HTTP that was asked to be one. */
@@ -9,8 +9,8 @@ export interface UpstreamPipe {
   readonly ssl: SslConnectionInfo | null
   /** 'ip:port', or null when it is not known. */
   readonly localAddress: string | null
-  readonly bytesRead: number
-  readonly bytesWritten: number
+  /** What went over the wire, framing included; null: it is noted elsewhere. */
+  readonly wireBytes: BytesMeter | null
   /** Bytes on their way that the kernel, or the peer's window, has not taken. */
   readonly bytesBuffered: number
   readonly closed: boolean
@@ -44,12 +44,8 @@ export class TcpPipe implements UpstreamPipe {
     return this.upstream.connection.localAddress
   }
 
-  get bytesRead(): number {
-    return this.upstream.connection.bytesRead
-  }
-
-  get bytesWritten(): number {
-    return this.upstream.connection.bytesWritten
+  get wireBytes(): BytesMeter {
+    return wireBytes(this.upstream.connection)
   }
 
   get bytesBuffered(): number {
@@ -79,4 +75,11 @@ export class TcpPipe implements UpstreamPipe {
   close(kind: CloseKind, delayMs?: number): void {
     this.upstream.connection.close(kind, delayMs)
   }
+}
+
+export function wireBytes({ bytesRead, bytesWritten }: Pick<Connection, 'bytesRead' | 'bytesWritten'>): BytesMeter {
+  const meter = new BytesMeter()
+  meter.wireReceived = bytesRead
+  meter.wireSent = bytesWritten
+  return meter
 }

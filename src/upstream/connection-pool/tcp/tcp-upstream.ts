@@ -28,7 +28,8 @@ import { connectionDurationMs } from '../connection-duration.ts'
 const CONNECT_TIMER = 0
 const DURATION_TIMER = 1
 
-export type TcpConnectFailure = 'connection_failure' | 'connection_timeout'
+/** `overflow`: a breaker of an HTTP pool stood in the way. */
+export type TcpConnectFailure = 'connection_failure' | 'connection_timeout' | 'overflow'
 
 /** The owner of an upstream TCP connection: hears Ready and then Closed, or ConnectFailed alone. */
 export interface TcpUpstreamCallbacks extends WatermarkCallbacks {
