@@ -1,6 +1,7 @@
 export { parseAbsoluteUrl } from './absolute-url.ts'
 export * from './body-buffer.ts'
 export * from './body-codec.ts'
+export * from './cluster-specifier.ts'
 export * from './codec/codec.ts'
 export { Http1ClientCodec } from './codec/http1/client.ts'
 export { reasonPhrase } from './codec/http1/encode.ts'

@@ -79,7 +79,7 @@ import {
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
 } from '../extensions/http-filters/local_ratelimit/index.ts'
-import { luaFactory, luaPerRouteFactory } from '../extensions/http-filters/lua/index.ts'
+import { luaClusterSpecifierFactory, luaFactory, luaPerRouteFactory } from '../extensions/http-filters/lua/index.ts'
 import { oauth2Factory, oauth2PerRouteFactory } from '../extensions/http-filters/oauth2/index.ts'
 import { onDemandFactory, onDemandPerRouteFactory } from '../extensions/http-filters/on_demand/index.ts'
 import { rateLimitFactory, rateLimitPerRouteFactory } from '../extensions/http-filters/ratelimit/index.ts'
@@ -222,6 +222,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   corsPolicyFactory,
   luaFactory,
   luaPerRouteFactory,
+  luaClusterSpecifierFactory,
   localRateLimitFactory,
   localRateLimitPerRouteFactory,
   connectGrpcBridgeFactory,

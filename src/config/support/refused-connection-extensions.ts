@@ -16,8 +16,6 @@ export const REFUSED_CONNECTION_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${UDP}.dynamic_modules.v3.DynamicModuleUdpListenerFilter`]: `${NATIVE}; leave it out`,
   [`${SPECIFIERS}.dynamic_modules.v3.DynamicModuleClusterSpecifier`]: `${NATIVE}; use the matcher plugin`,
   [`${SPECIFIERS}.golang.v3alpha.Config`]: `${NATIVE}; use the matcher plugin`,
-  [`${SPECIFIERS}.lua.v3.LuaConfig`]:
-    'it names clusters by a script; use the matcher plugin, or cluster_header with a header that the lua filter sets',
   [`${NETWORK}.client_ssl_auth.v3.ClientSSLAuth`]:
     'it asks a service for certificates that may connect; use validation_context, RBAC or ext_authz',
   [`${NETWORK}.dubbo_proxy.v3.DubboProxy`]: `it speaks Dubbo; ${OPAQUE}`,

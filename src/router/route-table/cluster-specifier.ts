@@ -6,9 +6,18 @@ import type {
   MatcherClusterSpecifierJson,
 } from '#api/envoy/extensions/router/cluster_specifiers/matcher/v3/matcher_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, nearestName, typeName } from '../../config/index.ts'
-import { CONNECTION_INPUTS, connectionInput, type HeaderMap, REQUEST_INPUTS, requestInput } from '../../http/index.ts'
+import {
+  CLUSTER_SPECIFIER_CATEGORY,
+  type ClusterSpecifier,
+  CONNECTION_INPUTS,
+  connectionInput,
+  type HeaderMap,
+  REQUEST_INPUTS,
+  requestInput,
+} from '../../http/index.ts'
 import { type MatcherTree, type MatchInput, TreeCompiler } from '../../net/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
+import { NamedChoice } from './named-choice.ts'
 import { type ClusterChoice, RouteEntry, type RouteEntryFields } from './route-entry.ts'
 import { LateClusterChoice, type RouteChoice } from './weighted-clusters.ts'
 
@@ -119,9 +128,14 @@ export function compileSpecifier(
 ): RouteChoice | undefined {
   const config = (json.extension?.typedConfig ?? {}) as MatcherClusterSpecifierJson & { '@type'?: string }
   const at = path.field('extension').field('typed_config')
-  if (typeName(config) !== MATCHER) {
-    context.diagnostics.error(at, `${typeName(config)} names no clusters`, { expected: MATCHER })
-    return undefined
+  const type = typeName(config)
+  if (type !== MATCHER) {
+    const factory = context.extensions
+      .factories(CLUSTER_SPECIFIER_CATEGORY)
+      .find(({ typeNames }) => typeNames.includes(type))
+    const specifier = factory?.compile(config, context, at) as ClusterSpecifier | undefined
+    if (factory === undefined) context.diagnostics.error(at, `${type} names no clusters`, { expected: MATCHER })
+    return specifier === undefined ? undefined : new NamedChoice(specifier, base)
   }
   const entries = new Map<string, RouteEntry>()
   const again = new LateClusterChoice()

@@ -6,6 +6,7 @@ import { prepareSource } from './vm/prepare-source.ts'
 
 const REQUEST_FUNCTION = 'envoy_on_request'
 const RESPONSE_FUNCTION = 'envoy_on_response'
+const ROUTE_FUNCTION = 'envoy_on_route'
 const NO_FUNCTION = 0n
 
 const known = new Map<string, WeakRef<LuaScript>>()
@@ -26,6 +27,7 @@ export function scriptFor(source: string): LuaScript {
 export class LuaScript {
   requestFunction = NO_FUNCTION
   responseFunction = NO_FUNCTION
+  routeFunction = NO_FUNCTION
   private readonly source: string
   private current: LuaMachine | null = null
 
@@ -41,6 +43,7 @@ export class LuaScript {
     if (!machine.run(prepareSource(this.source), this.source)) return machine.error
     this.requestFunction = BigInt(machine.globalFunction(REQUEST_FUNCTION))
     this.responseFunction = BigInt(machine.globalFunction(RESPONSE_FUNCTION))
+    this.routeFunction = BigInt(machine.globalFunction(ROUTE_FUNCTION))
     this.current = machine
     return null
   }
@@ -51,6 +54,10 @@ export class LuaScript {
 
   hasResponseFunction(): boolean {
     return this.ready() && this.responseFunction !== NO_FUNCTION
+  }
+
+  hasRouteFunction(): boolean {
+    return this.ready() && this.routeFunction !== NO_FUNCTION
   }
 
   machine(): LuaMachine {

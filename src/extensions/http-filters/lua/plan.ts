@@ -73,7 +73,7 @@ function defaultScript(json: LuaJson, context: CompileContext, path: ConfigPath)
   return checked(Buffer.from(inlineCode, 'utf8').toString('latin1'), context, path.field('inline_code'))
 }
 
-function sourceScript(source: DataSourceJson, context: CompileContext, path: ConfigPath): LuaScript | null {
+export function sourceScript(source: DataSourceJson, context: CompileContext, path: ConfigPath): LuaScript | null {
   const bytes = dataSourceBytes(source, context, path)
   return bytes === undefined ? null : checked(bytes.toString('latin1'), context, path)
 }

@@ -39,7 +39,7 @@ export const CHUNK = 1
 
 const NONE = Buffer.alloc(0)
 let tags = 0
-const nextTag = (): number => (tags = (tags + 1) | 0)
+export const nextTag = (): number => (tags = (tags + 1) | 0)
 
 export interface ScriptReply {
   readonly status: number

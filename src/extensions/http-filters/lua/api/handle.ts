@@ -24,6 +24,7 @@ import {
   METADATA,
   pushObject,
   ROUTE,
+  ROUTE_HANDLE,
   runOf,
   STREAM_INFO,
   textArgument,
@@ -40,6 +41,14 @@ const object =
     runOf(machine, state, HANDLE)
     return pushObject(machine, state, kind, detail)
   }
+
+/** What scripts that name clusters get: the head of a request, and nothing that waits. */
+export const ROUTE_HANDLE_METHODS: Readonly<Record<string, HostFunction>> = {
+  headers: (machine, state) => {
+    runOf(machine, state, ROUTE_HANDLE)
+    return pushObject(machine, state, HEADERS, OWN_HEADERS)
+  },
+}
 
 /** nil in the answer to what was no request. */
 const requestHeaders: HostFunction = (machine, state) => {

@@ -4,7 +4,7 @@ import { prepareSource } from '../vm/prepare-source.ts'
 import { BUFFER_METHODS } from './buffer.ts'
 import { CONNECTION_METHODS, PARSED_NAME_METHODS, SSL_METHODS } from './connection.ts'
 import { PUBLIC_KEY_METHODS } from './crypto.ts'
-import { HANDLE_METHODS, nextChunk } from './handle.ts'
+import { HANDLE_METHODS, nextChunk, ROUTE_HANDLE_METHODS } from './handle.ts'
 import { HEADER_METHODS } from './headers.ts'
 import { LOG_FUNCTIONS } from './log.ts'
 import { DYNAMIC_METADATA_METHODS, METADATA_METHODS, ROUTE_METHODS, VIRTUAL_HOST_METHODS } from './metadata.ts'
@@ -50,5 +50,6 @@ export const HOST_TABLE: HostTable = {
     CONNECTION_STREAM_INFO_METHODS,
     VIRTUAL_HOST_METHODS,
     ROUTE_METHODS,
+    ROUTE_HANDLE_METHODS,
   ],
 }

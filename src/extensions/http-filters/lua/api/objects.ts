@@ -18,10 +18,20 @@ export const PUBLIC_KEY = 10
 export const CONNECTION_STREAM_INFO = 11
 export const VIRTUAL_HOST = 12
 export const ROUTE = 13
+export const ROUTE_HANDLE = 14
 
 const NAMES = [
   ...['stream handle', 'header map', 'buffer', 'metadata', 'stream info', 'dynamic metadata', 'filter state'],
-  ...['connection', 'SSL connection', 'parsed name', 'public key', 'connection stream info', 'virtual host', 'route'],
+  ...[
+    'connection',
+    'SSL connection',
+    'parsed name',
+    'public key',
+    'connection stream info',
+    'virtual host',
+    'route',
+    'route handle',
+  ],
 ]
 
 /**
