@@ -1,10 +1,11 @@
-// Many connections of one request each, then many streams of one connection (D11): what comes and goes leaves nothing.
+// Many connections of one request each, with TLS too, then many streams of one connection (D11): what comes and goes leaves nothing.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import http2 from 'node:http2'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import tls from 'node:tls'
 import { FrameData, FrameGoAway, MAX_STREAM_ID } from '../../src/http/codec/http2/constants.ts'
 import { headers, request } from '../../src/http/codec/http2/testing/frames.ts'
 import {
@@ -15,9 +16,11 @@ import {
   ProxyProcess,
   RawHttp2,
   staticCluster,
+  TestAuthority,
 } from '../harness/index.ts'
 
 const CONNECTIONS = Number(process.env['CHURN_CONNECTIONS'] ?? 40_000)
+const HANDSHAKES = Number(process.env['CHURN_HANDSHAKES'] ?? 4_000)
 const STREAMS = Number(process.env['CHURN_STREAMS'] ?? 20_000)
 const LANES = 32
 /** Memory is told after the first fifth and at the end. */
@@ -26,12 +29,25 @@ const FIRST_PART = 0.2
 const PLATEAU_KB = 96 * 1024
 const GROWTH_KB = 24 * 1024
 
+const CONTEXT = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'
 const GET = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'
 
 /** One connection, one GET. Lanes have addresses of their own: closed connections keep their ports for a while. */
 function visit(port: number, lane: number): Promise<void> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.0.${lane + 2}` })
+  socket.once('connect', () => socket.write(GET))
+  return answered(socket)
+}
+
+/** The same with a full handshake of TLS: nothing of an earlier session is used. */
+function visitSecurely(port: number, lane: number): Promise<void> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.0.${lane + 2}` })
+  const secure = tls.connect({ socket, rejectUnauthorized: false }, () => secure.write(GET))
+  return answered(secure)
+}
+
+function answered(socket: Socket): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.0.${lane + 2}` }, () => socket.write(GET))
   let received = ''
   socket.on('data', piece => {
     received += piece.toString('latin1')
@@ -64,22 +80,33 @@ async function run(
 }
 
 describe('churn', { skip: process.platform !== 'linux' && 'reads memory from /proc' }, () => {
+  const authority = new TestAuthority()
+  const pair = authority.issue('localhost')
   let origin: Server
   let proxy: ProxyProcess
   let port = 0
+  let tlsPort = 0
 
   before(async () => {
     origin = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1')
     await once(origin, 'listening')
     origin.unref()
-    ;[port] = (await freePorts(1)) as [number]
+    ;[port, tlsPort] = (await freePorts(2)) as [number, number]
+    const secured = httpListener({ port: tlsPort }) as { filter_chains: object[] }
+    const certificate = { certificate_chain: { filename: pair.cert }, private_key: { filename: pair.key } }
+    const context = { '@type': CONTEXT, common_tls_context: { tls_certificates: [certificate] } }
+    const chain = { ...secured.filter_chains[0], transport_socket: { name: 'tls', typed_config: context } }
     proxy = await ProxyProcess.start(
-      bootstrap([httpListener({ port })], [staticCluster('origin', (origin.address() as AddressInfo).port)]),
+      bootstrap(
+        [httpListener({ port }), { ...secured, filter_chains: [chain] }],
+        [staticCluster('origin', (origin.address() as AddressInfo).port)],
+      ),
     )
   })
   after(async () => {
     await proxy?.stop()
     origin.closeAllConnections()
+    authority[Symbol.dispose]()
   })
 
   const check = async (
@@ -98,6 +125,16 @@ describe('churn', { skip: process.platform !== 'linux' && 'reads memory from /pr
   ] as const) {
     test(`${CONNECTIONS} connections of one GET each${name}`, async t => {
       const memory = await run(proxy, CONNECTIONS, lane => visit(port, lane))
+      await check(memory, limitKb, text => t.diagnostic(text))
+    })
+  }
+
+  for (const [name, limitKb] of [
+    ['', PLATEAU_KB],
+    [', and as many again', GROWTH_KB],
+  ] as const) {
+    test(`${HANDSHAKES} handshakes of TLS with one GET each${name}`, async t => {
+      const memory = await run(proxy, HANDSHAKES, lane => visitSecurely(tlsPort, lane))
       await check(memory, limitKb, text => t.diagnostic(text))
     })
   }
