@@ -145,7 +145,8 @@ export class ChangeApplier {
   }
 
   publishRoutes(update: RouteUpdate, version: string): void {
-    this.publish([this.server().resources.note({ ...update, version }, false)])
+    const { resources, secrets } = this.server()
+    this.publish([...secretUpdates(secrets.takeFresh()), resources.note({ ...update, version }, false)])
   }
 
   private publish(updates: readonly ResourceUpdate[]): void {

@@ -4,6 +4,8 @@ import { compileRouteConfiguration } from '../router/index.ts'
 import { compileCluster } from '../upstream/index.ts'
 import type { UpdateFailure } from './messages.ts'
 import type { ResourceChange } from './resource-store.ts'
+import type { SecretHub } from './secrets/secret-hub.ts'
+import type { ResourceSecrets } from './secrets/secret-uses.ts'
 import { checkClusterSource, checkListenerSources } from './source-files.ts'
 
 const MESSAGE_TYPES = {
@@ -34,6 +36,7 @@ export interface DynamicOutcome {
 }
 
 export interface DynamicTarget {
+  readonly secrets: SecretHub
   context(): CompileContext
   applyChanges(changes: readonly ResourceChange[], isStatic: boolean): Promise<readonly UpdateFailure[]>
 }
@@ -52,13 +55,37 @@ export class DynamicResources {
     const context = { ...base, hasCluster: (name: string) => added.has(name) || base.hasCluster(name) }
     const changes: ResourceChange[] = []
     const rejected: Diagnostic[] = []
+    const asked: ResourceSecrets[] = []
     for (const update of updates) {
-      const change = checked(update, context, rejected)
+      const secrets = this.secretsOf(update)
+      asked.push(secrets)
+      const change = checked(update, { ...context, secrets }, rejected)
       if (change !== undefined) changes.push(change)
     }
     rejected.push(...context.diagnostics.list.filter(({ severity }) => severity === 'error'))
-    if (rejected.length > 0) return { rejected, failures: [] }
-    return { rejected, failures: await this.target.applyChanges(changes, false) }
+    if (rejected.length > 0) {
+      for (const secrets of asked) secrets.drop()
+      return { rejected, failures: [] }
+    }
+    return { rejected, failures: await this.take(changes, asked) }
+  }
+
+  private secretsOf({ kind, name }: DynamicUpdate): ResourceSecrets {
+    return this.target.secrets.forResource(`${kind} ${name}`)
+  }
+
+  /** The secrets of earlier versions go once nothing of them is to come into force. */
+  private async take(
+    changes: readonly ResourceChange[],
+    asked: readonly ResourceSecrets[],
+  ): Promise<readonly UpdateFailure[]> {
+    const failures = await this.target.applyChanges(changes, false)
+    for (const secrets of asked) secrets.keep()
+    for (const change of changes) {
+      const gone = change.kind === 'cluster' ? change.cluster === null : change.resource === null
+      if (gone) this.target.secrets.release(`${change.kind} ${change.name}`)
+    }
+    return failures
   }
 
   /** Applies what holds; resources have been read and checked as far as each shows by itself. */
@@ -66,14 +93,22 @@ export class DynamicResources {
     const changes: ResourceChange[] = []
     const failed = new Map<string, string>()
     const base = this.target.context()
-    for (const { kind, name, resource, version = '' } of updates) {
-      const context = { ...base, diagnostics: new Diagnostics() }
+    const asked: ResourceSecrets[] = []
+    for (const update of updates) {
+      const { kind, name, resource, version = '' } = update
+      const secrets = this.secretsOf(update)
+      const context = { ...base, secrets, diagnostics: new Diagnostics() }
       const change = resource === null ? removal(kind, name) : compiled(kind, name, resource as object, context)
       const { list, failed: wrong } = context.diagnostics
-      if (wrong) failed.set(name, list.map(({ path, message }) => `${path}: ${message}`).join('; '))
-      else if (change !== undefined) changes.push({ ...change, version })
+      if (wrong) {
+        secrets.drop()
+        failed.set(name, list.map(({ path, message }) => `${path}: ${message}`).join('; '))
+        continue
+      }
+      asked.push(secrets)
+      if (change !== undefined) changes.push({ ...change, version })
     }
-    for (const { name, message } of await this.target.applyChanges(changes, false)) failed.set(name, message)
+    for (const { name, message } of await this.take(changes, asked)) failed.set(name, message)
     return { applied: changes.flatMap(({ name }) => (failed.has(name) ? [] : [name])), failed }
   }
 }

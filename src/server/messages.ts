@@ -37,6 +37,7 @@ export type ResourceUpdate =
   | { readonly kind: 'route_configuration_removed'; readonly name: string; readonly source: string }
   | { readonly kind: 'runtime'; readonly layers: readonly object[] }
   | ({ readonly kind: 'secret' } & SecretUpdate)
+  | { readonly kind: 'secrets_removed'; readonly keys: readonly string[] }
 
 /** A descriptor that came listening from whoever started this process. */
 export interface InheritedSocket {

@@ -20,11 +20,13 @@ import { compileRouteConfiguration } from '../router/index.ts'
 import type { ResourceUpdate, RouteUpdate } from './messages.ts'
 import { connectionManagers } from './resource-store.ts'
 import { routeTableKey } from './route-tables.ts'
+import type { SecretHub } from './secrets/secret-hub.ts'
 
 const TYPE = 'envoy.config.route.v3.RouteConfiguration'
 const RDS = statTemplate({ counters: ['config_reload', 'update_empty'], gauges: ['config_reload_time_ms'] })
 
 export interface RouteDiscoveryOwner {
+  readonly secrets: SecretHub
   readonly subscriptions: Subscriptions
   readonly stats: StatStore
   context(): CompileContext
@@ -143,6 +145,12 @@ class DiscoveredTable implements SubscriptionOwner {
 
   stop(): void {
     this.subscription.stop()
+    this.owner.secrets.release(this.key)
+  }
+
+  /** By which its secrets are known. */
+  private get key(): string {
+    return `routes ${routeTableKey(this.name, this.source)}`
   }
 
   onAttempt(): void {
@@ -177,9 +185,14 @@ class DiscoveredTable implements SubscriptionOwner {
     // As in Envoy, clusters may come later than the routes to them, unless it is asked for that they do not.
     const resource: RouteConfigurationJson = { validateClusters: false, ...found.resource }
     const diagnostics = new Diagnostics()
-    compileRouteConfiguration(resource, { ...this.owner.context(), diagnostics }, ConfigPath.root)
-    if (diagnostics.failed) return diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; ')
+    const secrets = this.owner.secrets.forResource(this.key)
+    compileRouteConfiguration(resource, { ...this.owner.context(), secrets, diagnostics }, ConfigPath.root)
+    if (diagnostics.failed) {
+      secrets.drop()
+      return diagnostics.list.map(({ path, message }) => `${path}: ${message}`).join('; ')
+    }
     this.replace(resource, found.version)
+    secrets.keep()
     return null
   }
 

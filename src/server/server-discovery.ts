@@ -37,6 +37,9 @@ export class ServerDiscovery {
     this.routes = new RouteDiscovery({
       stats,
       subscriptions,
+      get secrets() {
+        return server.secrets
+      },
       context: () => server.context(),
       onRoutes,
       onForgotten: key => void resources.routes.delete(key),

@@ -41,6 +41,7 @@ import { OverloadManager } from './overload/overload-manager.ts'
 import { type ResourceChange, ResourceStore } from './resource-store.ts'
 import { Runtime } from './runtime.ts'
 import { daysUntilFirstExpiry } from './secrets/certificate-status.ts'
+import type { SecretHub } from './secrets/secret-hub.ts'
 import { secretUpdates } from './secrets/worker-secrets.ts'
 import { ServerDiscovery } from './server-discovery.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
@@ -246,6 +247,10 @@ export class Server {
     }
   }
 
+  get secrets(): SecretHub {
+    return this.configuration!.secrets
+  }
+
   private allUpdates(): readonly ResourceUpdate[] {
     return [...this.clusters.updates(), ...this.resources.updates()]
   }
@@ -258,7 +263,10 @@ export class Server {
     this.runtime = new Runtime(bootstrap, configuration.node.cluster ?? '', layers => this.onRuntimeChange(layers))
     this.noteRuntime()
     this.watchRuntime(bootstrap)
-    configuration.secrets.start(this.stats, updates => void this.pool.apply(secretUpdates(updates)))
+    configuration.secrets.start(this.stats, {
+      onChanged: updates => void this.pool.apply(secretUpdates(updates)),
+      onForgotten: keys => void this.pool.apply([{ kind: 'secrets_removed', keys }]),
+    })
     this.overload = new OverloadManager(configuration.overload, this.stats, levels =>
       this.post({ type: 'overload', levels }),
     )
@@ -321,7 +329,7 @@ export class Server {
       localClusterName: localClusterName(this.configuration!.bootstrap),
       runtime: runtimeSnapshot(this.runtime.values()),
       clusters: this.clusters,
-      secrets: this.configuration!.secrets,
+      secrets: this.secrets.borrowed,
       concurrency: this.concurrency,
       discovery: {
         ads: this.configuration!.bootstrap.dynamicResources?.adsConfig !== undefined,

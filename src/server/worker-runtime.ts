@@ -174,6 +174,9 @@ export class WorkerRuntime {
       case 'secret':
         this.secrets.apply(update)
         return undefined
+      case 'secrets_removed':
+        this.secrets.forget(update.keys)
+        return undefined
       case 'runtime':
         this.thread.runtime.snapshot = runtimeSnapshot(update.layers)
         return undefined

@@ -52,9 +52,11 @@ export class LimitsMemory {
 
   private cells(): Omit<LimitsLocation, 'recent'> {
     const oldest = this.resting[0]
-    if (oldest !== undefined && this.now() - oldest.sinceMs >= REST_MS && this.isZero(oldest.location)) {
+    if (oldest !== undefined && this.now() - oldest.sinceMs >= REST_MS) {
       this.resting.shift()
-      return oldest.location
+      if (this.isZero(oldest.location)) return oldest.location
+      // A tunnel of hours may still hold a connection: it rests on, and holds up no other.
+      this.giveBack(oldest.location)
     }
     const perCluster = PRIORITIES * RESOURCE_KINDS * this.stride
     if (this.usedInLast === CLUSTERS_PER_BLOCK) {

@@ -110,7 +110,21 @@ test('cells are used again only when at rest and empty', () => {
   now = 3_600_000
   assert.notEqual(memory.allot().offset, location.offset)
   limits.release(Requests)
+  now = 7_200_000
   assert.deepEqual(memory.allot(), location)
+})
+
+test('cells that a tunnel of days still holds do not keep others from being used again', () => {
+  let now = 0
+  const memory = new LimitsMemory(1, () => now)
+  const held = memory.allot()
+  new ResourceLimits(PLAN, 0, held, ledgerPosition(0), runtime()).tryAcquire(Requests)
+  const free = memory.allot()
+  memory.giveBack(held)
+  memory.giveBack(free)
+  now = 3_600_000
+  assert.notEqual(memory.allot().offset, held.offset)
+  assert.deepEqual(memory.allot(), free)
 })
 
 test('four threads together never pass the limit and end at zero', async () => {

@@ -50,7 +50,7 @@ function details(certificate: X509Certificate, path: string): CertificateDetails
 
 /** What /certs shows: the certificates in force, one entry for each TLS context. */
 export function* certificateStatus(hub: SecretHub): Iterable<CertificateStatus> {
-  for (const { certificates, validation } of hub.groups) {
+  for (const { certificates, validation } of hub.groups()) {
     // As in Envoy, of a bundle the first one stands for all.
     const first = (refs: readonly SecretRef[], read: typeof chainOf, field: string): CertificateDetails[] =>
       refs.flatMap(ref =>
@@ -69,7 +69,7 @@ export function* certificateStatus(hub: SecretHub): Iterable<CertificateStatus> 
 /** Whole days until the first certificate in use expires; null when there is none. */
 export function daysUntilFirstExpiry(hub: SecretHub, nowMs: number): number | null {
   let firstMs = Number.POSITIVE_INFINITY
-  for (const { certificates, validation } of hub.groups) {
+  for (const { certificates, validation } of hub.groups()) {
     const all = [...certificates.flatMap(chainOf), ...validation.flatMap(authoritiesOf)]
     for (const { validTo } of all) firstMs = Math.min(firstMs, Date.parse(validTo))
   }

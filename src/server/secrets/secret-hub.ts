@@ -21,6 +21,7 @@ import { DiscoveredSecret } from './discovered-secret.ts'
 import { secretInFile } from './read-secret.ts'
 import { SecretEntry } from './secret-entry.ts'
 import { SecretStats } from './secret-stats.ts'
+import { ResourceSecrets, SecretUses } from './secret-uses.ts'
 import { type SecretUpdate, secretKey } from './worker-secrets.ts'
 
 const logger = log('secret')
@@ -56,8 +57,18 @@ interface Unread {
   readonly readable: boolean
 }
 
+export interface SecretListeners {
+  /** Newer versions, for all workers. */
+  onChanged(updates: readonly SecretUpdate[]): void
+  /** Nobody uses these any more. */
+  onForgotten(keys: readonly string[]): void
+}
+
+const NOBODY: SecretListeners = { onChanged: () => {}, onForgotten: () => {} }
+
 /** Main's secrets: reads and checks them, watches their files and tells workers of newer ones. The last good one stands. */
 export class SecretHub implements Secrets {
+  readonly seed = crypto.getRandomValues(new Uint8Array(32))
   /** By name: static_resources.secrets. */
   private readonly statics: ReadonlyMap<string, SecretJson>
   private readonly entries = new Map<string, HubEntry>()
@@ -65,15 +76,43 @@ export class SecretHub implements Secrets {
   private fresh: SecretUpdate[] = []
   private stats: StatStore | null = null
   private subscriptions: Subscriptions | null = null
-  private publish: (updates: readonly SecretUpdate[]) => void = () => {}
-  readonly groups: SecretGroup[] = []
-  readonly seed = crypto.getRandomValues(new Uint8Array(32))
+  private listeners = NOBODY
+  /** Secrets that the bootstrap uses: they stay. */
+  private readonly pinned = new Set<string>()
+  private readonly staticGroups: SecretGroup[] = []
+  private readonly uses = new SecretUses(keys => this.forget(keys))
+  /** For whoever compiles once more what is in force: it keeps nothing alive. */
+  readonly borrowed: Secrets = {
+    find: (origin, check, context, path) => this.look(origin, check, context, path),
+    noteGroup: () => {},
+    seed: this.seed,
+  }
 
   constructor(statics: readonly SecretJson[]) {
     this.statics = new Map(statics.map(secret => [secret.name ?? '', secret]))
   }
 
+  /** For a resource that may change or go: what it asks for through these lives as long as it does. */
+  forResource(resource: string): ResourceSecrets {
+    return new ResourceSecrets(resource, this.borrowed, this.uses)
+  }
+
+  /** A resource has gone. */
+  release(resource: string): void {
+    this.uses.forget(resource)
+  }
+
   find(origin: SecretOrigin, check: SecretCheck, context: CompileContext, path: ConfigPath): SecretRef | undefined {
+    this.pinned.add(secretKey(origin))
+    return this.look(origin, check, context, path)
+  }
+
+  private look(
+    origin: SecretOrigin,
+    check: SecretCheck,
+    context: CompileContext,
+    path: ConfigPath,
+  ): SecretRef | undefined {
     const key = secretKey(origin)
     const known = this.entries.get(key)
     if (known !== undefined) return known.ref
@@ -127,7 +166,8 @@ export class SecretHub implements Secrets {
   }
 
   private takeDiscovered(key: string, source: SecretJson): Refusal {
-    const entry = this.entries.get(key) as HubEntry
+    const entry = this.entries.get(key)
+    if (entry === undefined) return null
     const before = entry.source
     entry.source = source
     const read = this.readAgain(entry)
@@ -141,7 +181,7 @@ export class SecretHub implements Secrets {
     const { ref } = entry
     if (JSON.stringify(read.secret) === JSON.stringify(ref.current)) return null
     ref.replace(read.secret)
-    this.publish([{ key, name: ref.name, fromFile: ref.fromFile, secret: read.secret }])
+    this.listeners.onChanged([{ key, name: ref.name, fromFile: ref.fromFile, secret: read.secret }])
     return null
   }
 
@@ -223,7 +263,30 @@ export class SecretHub implements Secrets {
   }
 
   noteGroup(group: SecretGroup): void {
-    this.groups.push(group)
+    this.staticGroups.push(group)
+  }
+
+  /** The secrets of each TLS configuration in force. */
+  *groups(): Iterable<SecretGroup> {
+    yield* this.staticGroups
+    yield* this.uses.groups()
+  }
+
+  private forget(unused: readonly string[]): void {
+    const gone = unused.filter(key => !this.pinned.has(key))
+    const left = new Set<string>()
+    for (const key of gone) {
+      const entry = this.entries.get(key)
+      this.entries.delete(key)
+      entry?.discovered?.stop()
+      for (const file of entry?.files ?? []) left.add(file)
+    }
+    this.fresh = this.fresh.filter(({ key }) => this.entries.has(key))
+    if (left.size > 0) {
+      for (const { files } of this.entries.values()) for (const file of files) left.delete(file)
+      for (const file of left) this.watched.remove(file)
+    }
+    if (gone.length > 0) this.listeners.onForgotten(gone)
   }
 
   // ---- towards workers
@@ -244,17 +307,17 @@ export class SecretHub implements Secrets {
     return fresh
   }
 
-  /** Begins to watch files; `publish` sends newer secrets to all workers. */
-  start(stats: StatStore, publish: (updates: readonly SecretUpdate[]) => void): void {
+  /** Begins to watch files. */
+  start(stats: StatStore, listeners: SecretListeners): void {
     this.stats = stats
-    this.publish = publish
+    this.listeners = listeners
     for (const entry of this.entries.values()) {
       entry.stats ??= this.statsOf(entry.origin)
       entry.stats?.accepted(Date.now())
     }
     this.watched.start(files => {
       const updates = this.reload(files)
-      if (updates.length > 0) publish(updates)
+      if (updates.length > 0) listeners.onChanged(updates)
     })
   }
 

@@ -28,6 +28,11 @@ export class WorkerSecrets implements Secrets {
     else entry.replace(secret)
   }
 
+  /** Nothing that is in force names these; what is left of what did keeps them as they are. */
+  forget(keys: readonly string[]): void {
+    for (const key of keys) this.entries.delete(key)
+  }
+
   find(origin: SecretOrigin, _check: SecretCheck, context: CompileContext, path: ConfigPath): SecretRef | undefined {
     const entry = this.entries.get(secretKey(origin))
     if (entry === undefined) context.diagnostics.error(path, 'the secret has not reached this worker')

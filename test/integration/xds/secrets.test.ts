@@ -151,3 +151,29 @@ test('a cluster is not in use before it knows whom to trust', async t => {
   while ((await asked()) !== '200 secret') assert.ok(server.of('secret').length === 3)
   assert.equal(await ask(port).then(answer => answer.slice(0, 3)), '503')
 })
+
+test('a server is asked no more for secrets that no resource names any more', async t => {
+  const [a] = (await origins(t, 1)) as [number]
+  const [port] = (await freePorts(1)) as [number]
+  const server = await startServer(t)
+  server.set('cluster', '1', staticCluster('origin', a))
+  const named = (name: string, i: number): object => {
+    const listener = httpListener({ port, hcm: { server_name: `version ${i}` } }) as { filter_chains: [object] }
+    const transport_socket = socket('DownstreamTlsContext', {
+      tls_certificate_sds_secret_configs: [{ name, sds_config: fromAds() }],
+    })
+    return { ...listener, filter_chains: [{ ...listener.filter_chains[0], transport_socket }] }
+  }
+  const names = Array.from({ length: 6 }, (_, i) => `secret_${i}`)
+  server.set('secret', '1', ...names.map(name => pair(name, first)))
+  server.set('listener', '0', named('secret_0', 0))
+  await startProxy(t, server, { proxy: { args: ['--drain-time-s', '1'] } })
+  for (const [i, name] of names.entries()) {
+    server.set('listener', String(i), named(name, i))
+    await server.acknowledged('listener', String(i))
+  }
+  // Those of the newest version, and of the one before, which may still be served.
+  const last = ['secret_4', 'secret_5']
+  await server.until(() => String(server.of('secret').at(-1)?.names.toSorted()) === String(last))
+  assert.equal(await shown(port), 'first')
+})
