@@ -107,6 +107,7 @@ import { networkExtAuthzFactory } from '../extensions/network-filters/ext_authz/
 import { networkLocalRateLimitFactory } from '../extensions/network-filters/local_ratelimit/index.ts'
 import { networkRateLimitFactory } from '../extensions/network-filters/ratelimit/index.ts'
 import { networkRbacFactory } from '../extensions/network-filters/rbac/index.ts'
+import { redisOptionsFactory, redisProxyFactory } from '../extensions/network-filters/redis_proxy/index.ts'
 import { networkSetFilterStateFactory } from '../extensions/network-filters/set_filter_state/index.ts'
 import { sniClusterFactory } from '../extensions/network-filters/sni_cluster/index.ts'
 import { sniDynamicForwardProxyFactory } from '../extensions/network-filters/sni_dynamic_forward_proxy/index.ts'
@@ -153,6 +154,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   networkSetFilterStateFactory,
   sniClusterFactory,
   sniDynamicForwardProxyFactory,
+  redisProxyFactory,
   tcpProxyFactory,
   httpConnectionManagerFactory(compileRoutes),
   routerFactory,
@@ -257,6 +259,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   upstreamProxyProtocolFactory,
   fileEventSinkFactory,
   redisHealthCheckerFactory,
+  redisOptionsFactory,
   latencyMonitorFactory,
 ]
 

@@ -142,4 +142,6 @@ export interface ClusterPlan {
   readonly waitForWarmOnInit: boolean
   /** envoy.config.core.v3.Metadata.filter_metadata. */
   readonly metadata: Readonly<Record<string, object>> | null
+  /** What extensions are told by typed_extension_protocol_options, by their names. */
+  readonly extensionOptions: ReadonlyMap<string, unknown>
 }

@@ -31,7 +31,6 @@ export const REFUSED_CONNECTION_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${NETWORK}.mongo_proxy.v3.MongoProxy`]: `it reads MongoDB's protocol for stats; ${OPAQUE}`,
   [`${NETWORK}.mysql_proxy.v3.MySQLProxy`]: `it reads MySQL's protocol for stats; ${OPAQUE}`,
   [`${NETWORK}.postgres_proxy.v3alpha.PostgresProxy`]: `it reads PostgreSQL's protocol for stats; ${OPAQUE}`,
-  [`${NETWORK}.redis_proxy.v3.RedisProxy`]: `it speaks Redis; ${OPAQUE}, or a client that knows the cluster`,
   [`${NETWORK}.reverse_tunnel.v3.ReverseTunnel`]:
     'it takes connections that others have opened in advance; let upstreams be reached directly',
   [`${NETWORK}.rocketmq_proxy.v3.RocketmqProxy`]: `it speaks RocketMQ; ${OPAQUE}`,

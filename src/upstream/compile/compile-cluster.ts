@@ -12,6 +12,7 @@ import { wholePercent } from './balancing/locality-routing.ts'
 import { compileCircuitBreakers, compileHostLimits } from './circuit-breakers.ts'
 import { compileDiscovery } from './discovery.ts'
 import { compileDynamicHosts, serverNamesOf } from './dynamic-forward-proxy.ts'
+import { compileExtensionOptions } from './extension-options.ts'
 import { compileBalancing } from './load-balancing.ts'
 import { compileProtocolOptions } from './protocol-options.ts'
 import { compileTransportSockets } from './transport-sockets.ts'
@@ -99,5 +100,6 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     closeConnectionsOnHostSetChange: commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     waitForWarmOnInit: cluster.waitForWarmOnInit ?? true,
     metadata: filterMetadata(cluster.metadata),
+    extensionOptions: compileExtensionOptions(cluster, context, path),
   })
 }

@@ -20,6 +20,7 @@ import {
   type RetryPolicyPlan,
 } from '../../http/index.ts'
 import type { ClusterPlan, ServerNamePlan } from '../cluster-plan.ts'
+import { protocolOptionsFactory } from './extension-options.ts'
 
 const TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const NO_HTTP3 = 'HTTP/3 needs QUIC, which Node does not offer'
@@ -105,10 +106,12 @@ function sourceOf(cluster: ClusterJson, context: CompileContext, path: ConfigPat
   for (const [name, any] of Object.entries(cluster.typedExtensionProtocolOptions ?? {})) {
     const type = typeName(any as { '@type'?: string })
     if (type !== TYPE) {
-      context.diagnostics.error(at.field(name), `no protocol options of type ${type} are read`, {
-        expected: TYPE,
-        found: type,
-      })
+      if (protocolOptionsFactory(type, context) === undefined) {
+        context.diagnostics.error(at.field(name), `no protocol options of type ${type} are read`, {
+          expected: TYPE,
+          found: type,
+        })
+      }
       continue
     }
     for (const field of DEPRECATED) {

@@ -1,6 +1,6 @@
 import type { ThreadContext, TransportSocketOverrides } from '../../net/index.ts'
 import type { Cluster } from '../cluster.ts'
-import type { Host } from '../host.ts'
+import type { DrainableHostPools, Host } from '../host.ts'
 import { overridesKey } from '../transport-overrides.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { Http1Pool } from './http1-pool.ts'
@@ -25,6 +25,9 @@ export class HostPools {
   readonly http2: (ConnectionPool | null)[] = [null, null]
   readonly mixed: (ConnectionPool | null)[] = [null, null]
 
+  /** Of protocols that extensions speak. */
+  private others: Set<DrainableHostPools> | null = null
+
   /** Pools of requests that want something else of the transport, by overridesKey. */
   private variants: Map<string, HostPools> | null = null
 
@@ -47,10 +50,25 @@ export class HostPools {
     variants.delete(key)
   }
 
+  /** Is drained with the others. */
+  add(pool: DrainableHostPools): void {
+    this.others ??= new Set()
+    this.others.add(pool)
+  }
+
+  delete(pool: DrainableHostPools): void {
+    this.others?.delete(pool)
+  }
+
   drain(): void {
+    for (const pool of [...(this.others ?? [])]) pool.drain()
     for (const variant of this.variants?.values() ?? []) variant.drain()
     for (const pools of [this.http1, this.http2, this.mixed]) for (const pool of pools) pool?.drain()
   }
+}
+
+export function hostPools(host: Host): HostPools {
+  return (host.pools ??= new HostPools()) as HostPools
 }
 
 /** The pool of `host` for a routing priority. `downstreamHttp2` decides where the client's protocol does. */
@@ -62,7 +80,7 @@ export function connectionPool(
   downstreamHttp2: boolean,
   overrides: TransportSocketOverrides | null,
 ): ConnectionPool {
-  let pools = (host.pools ??= new HostPools()) as HostPools
+  let pools = hostPools(host)
   if (overrides !== null) pools = pools.variant(overrides)
   const { protocol } = cluster.plan
   if (protocol === 'http1' || (protocol === 'downstream' && !downstreamHttp2)) {

@@ -8,8 +8,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { freePorts } from '../../harness/index.ts'
-import { type Answer, descriptorOf, RedisServer, ServiceClient, ServiceProcess } from './service-process.ts'
+import { freePorts, RedisServer } from '../../harness/index.ts'
+import { type Answer, descriptorOf, ServiceClient, ServiceProcess } from './service-process.ts'
 
 const BINARY = process.env['RATELIMIT_SERVICE']
 const CONFIG = `domain: shop

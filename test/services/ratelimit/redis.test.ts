@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
-import { descriptorOf, RedisServer, type ServiceClient, ServiceProcess } from './service-process.ts'
+import { RedisServer } from '../../harness/index.ts'
+import { descriptorOf, type ServiceClient, ServiceProcess } from './service-process.ts'
 
 const CONFIG = `domain: shop
 descriptors:

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as grpc from '@grpc/grpc-js'
 import { messageCodec } from '../../../src/config/index.ts'
-import { freePorts, LAUNCHER } from '../../harness/index.ts'
+import { LAUNCHER } from '../../harness/index.ts'
 
 const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
 const requests = messageCodec('envoy.service.ratelimit.v3.RateLimitRequest')
@@ -182,50 +182,4 @@ export class ServiceProcess {
     rmSync(this.folder, { recursive: true, force: true })
     return code
   }
-}
-
-/** A real Redis without persistence, that can go and come back at the same port. */
-export class RedisServer {
-  readonly port: number
-  private child: ChildProcess
-
-  private constructor(port: number, child: ChildProcess) {
-    this.port = port
-    this.child = child
-  }
-
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const [port] = await freePorts(1)
-    return new RedisServer(port!, await spawnRedis(port!, args))
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`
-  }
-
-  async kill(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const gone = once(this.child, 'exit')
-    this.child.kill('SIGKILL')
-    await gone
-  }
-
-  async restart(): Promise<void> {
-    this.child = await spawnRedis(this.port, [])
-  }
-
-  /** Stops answering without closing anything. */
-  freeze(frozen: boolean): void {
-    this.child.kill(frozen ? 'SIGSTOP' : 'SIGCONT')
-  }
-}
-
-async function spawnRedis(port: number, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(
-    'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
-  await new Output(child).until(/Ready to accept connections/)
-  return child
 }

@@ -11,11 +11,12 @@ import {
   ProxyProcess,
   parseResponses,
   RawClient,
+  RedisServer,
   ScriptedOrigin,
   socketAddress,
   staticCluster,
 } from '../../harness/index.ts'
-import { RedisServer, ServiceProcess } from './service-process.ts'
+import { ServiceProcess } from './service-process.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const TYPE = 'type.googleapis.com/envoy.extensions'

@@ -1,5 +1,7 @@
 import type { RedisJson } from '#api/envoy/extensions/health_checkers/redis/v3/redis_pb.ts'
+import { toWireText } from '../../../base/index.ts'
 import { declareSupport, type ExtensionFactory } from '../../../config/index.ts'
+import { respCommand } from '../../../net/index.ts'
 import type { CheckerPlan } from '../../../upstream/index.ts'
 import { RedisCheck } from './redis-check.ts'
 
@@ -10,10 +12,7 @@ declareSupport(TYPE, {
   refused: { aws_iam: 'tokens of AWS are not made here; checks need a Redis that lets PING pass' },
 })
 
-function command(...words: readonly string[]): Buffer {
-  const parts = words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
-  return Buffer.from(`*${words.length}\r\n${parts.join('')}`)
-}
+const command = (...words: string[]): Buffer => Buffer.from(respCommand(words.map(toWireText)), 'latin1')
 
 /** envoy.health_checkers.redis: PING, or EXISTS with a key that marks a host as out of service. */
 export const redisHealthCheckerFactory: ExtensionFactory<CheckerPlan> = {
