@@ -16,6 +16,8 @@ export const SENSITIVE_FIELDS: ReadonlySet<string> = new Set([
   `${REDIS}.RedisProxy.downstream_auth_username`,
   `${REDIS}.RedisProtocolOptions.auth_password`,
   `${REDIS}.RedisProtocolOptions.auth_username`,
+  `${REDIS}.RedisProtocolOptions.Credential.auth_password`,
+  `${REDIS}.RedisProtocolOptions.Credential.auth_username`,
   `${BASIC_AUTH}.BasicAuth.users`,
   `${BASIC_AUTH}.BasicAuthPerRoute.users`,
   'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.context_extensions',

@@ -110,6 +110,7 @@ const RULES: Readonly<Record<string, readonly TagRule[]>> = {
   server: [WORKER_ID],
   tcp: [new SecondWordRule('envoy.tcp_prefix', 'tcp')],
   udp: [new SecondWordRule('envoy.udp_prefix', 'udp')],
+  redis: [new SecondWordRule('envoy.redis_prefix', 'redis')],
   ratelimit: [new SecondWordRule('envoy.ratelimit_prefix', 'ratelimit')],
   connection_limit: [new SecondWordRule('envoy.connection_limit_prefix', 'connection_limit')],
   auth: [new PatternRule('envoy.clientssl_prefix', '.clientssl.', /^(auth\.clientssl\.)(([^.]+)\.)/)],

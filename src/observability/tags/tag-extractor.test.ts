@@ -34,6 +34,7 @@ test('default tags, in the order of the labels', () => {
       'vhost.vh.vcluster.upstream_rq_total virtual_cluster=vc virtual_host=my',
     'vhost.v.route.r.upstream_rq_503': 'vhost.route.upstream_rq response_code=503 route=r virtual_host=v',
     'tcp.t.downstream_cx_total': 'tcp.downstream_cx_total tcp_prefix=t',
+    'redis.r.command.get.total': 'redis.command.get.total redis_prefix=r',
     'server.worker_3.watchdog_miss': 'server.worker.watchdog_miss worker_id=3',
     'server.live': 'server.live',
     'cluster_manager.cds.version': 'cluster_manager.cds.version',
