@@ -1,4 +1,5 @@
 // The route contract: what a route table compiles to, and what the router filter reads. Everything here is frozen.
+import type { ProxyHeaderPlan } from '../net/index.ts'
 import type { Formatter, StreamInfo } from '../observability/index.ts'
 import type { MutationList } from './header-mutation/mutation-list.ts'
 import type { HeaderName } from './header-name.ts'
@@ -132,6 +133,8 @@ export interface InternalRedirectPlan {
 export interface ConnectPlan {
   /** POST is treated as CONNECT is. */
   readonly allowPost: boolean
+  /** Goes in front of the client's bytes; null: nothing does. */
+  readonly proxyHeader: ProxyHeaderPlan | null
 }
 
 /** Extensions whose filter has settings per route register a factory of this category for them. */

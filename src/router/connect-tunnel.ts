@@ -1,7 +1,7 @@
 // RouteAction.UpgradeConfig.connect_config: CONNECT ends here, and its bytes go to a plain TCP connection.
 
-import { HeaderMap, type RequestEncoder, type ResponseDecoder } from '../http/index.ts'
-import { CloseFlush, CloseNoFlush, type Connection, type ThreadContext } from '../net/index.ts'
+import { type ConnectPlan, HeaderMap, type RequestEncoder, type ResponseDecoder } from '../http/index.ts'
+import { CloseFlush, CloseNoFlush, type Connection, proxyHeader, type ThreadContext } from '../net/index.ts'
 import type { StreamInfo } from '../observability/index.ts'
 import { BytesMeter } from '../observability/index.ts'
 import {
@@ -21,14 +21,18 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
   readonly protocol = null
   readonly idleMs = 0
   readonly meter = new BytesMeter()
+  private readonly plan: ConnectPlan
+  private readonly info: StreamInfo
   private readonly decoder: ResponseDecoder
   private readonly callbacks: PoolCallbacks
   private upstream: TcpUpstream | null = null
   private over = false
 
-  private constructor(decoder: ResponseDecoder, callbacks: PoolCallbacks) {
-    this.decoder = decoder
-    this.callbacks = callbacks
+  private constructor(plan: ConnectPlan, info: StreamInfo, owner: ResponseDecoder & PoolCallbacks) {
+    this.plan = plan
+    this.info = info
+    this.decoder = owner
+    this.callbacks = owner
   }
 
   /** Connects to `host`; null when a callback has been called already. */
@@ -36,13 +40,13 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
     { thread, info }: { readonly thread: ThreadContext; readonly info: StreamInfo },
     cluster: Cluster,
     host: Host,
-    decoder: ResponseDecoder,
-    callbacks: PoolCallbacks,
+    plan: ConnectPlan,
+    owner: ResponseDecoder & PoolCallbacks,
   ): ConnectTunnel | null {
-    const tunnel = new ConnectTunnel(decoder, callbacks)
+    const tunnel = new ConnectTunnel(plan, info, owner)
     tunnel.upstream = TcpUpstream.open(thread, cluster, host, tunnel, transportOverrides(cluster, info, null))
     if (tunnel.upstream !== null) return tunnel
-    callbacks.onPoolFailure('overflow', null)
+    owner.onPoolFailure('overflow', null)
     return null
   }
 
@@ -64,6 +68,12 @@ export class ConnectTunnel implements TcpUpstreamCallbacks, RequestEncoder, Pool
   // ---- the TCP connection
 
   onUpstreamReady(): void {
+    const { proxyHeader: header } = this.plan
+    if (header !== null) {
+      const { remoteAddress: source, localAddress: destination, proxyTlvs = null } = this.info.connection
+      const bytes = proxyHeader(header, { source, destination, tlvs: proxyTlvs })
+      this.connection.write(bytes, 0, bytes.length)
+    }
     this.callbacks.onPoolReady(this, this, false)
   }
 

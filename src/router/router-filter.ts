@@ -3,6 +3,7 @@
 import { Timer, type TimerOwner } from '../base/index.ts'
 import * as http from '../http/index.ts'
 import {
+  type ConnectPlan,
   FilterContinue,
   FilterStop,
   type HeaderMap,
@@ -198,7 +199,7 @@ export class RouterFilter
       cluster.clusterOf(host),
       host,
       this.attempts,
-      terminatesConnect(route, headers as HeaderMap),
+      connectPlan(route, headers as HeaderMap),
     )
     this.upstream = upstream
     const { trace } = this.info
@@ -305,7 +306,8 @@ export class RouterFilter
     if (internalRedirect !== null && redirectInternally(this, internalRedirect, headers)) return
     request.grpcUnderWay = chargeHost(request.host, headers, this.headers as HeaderMap, endStream)
     const asked = this.headers as HeaderMap
-    if (status < 300 && status !== 101 && asked.has(http.UPGRADE) && refuseHandshake(this, headers)) return
+    const isUpgrade = status <= 300 && status !== 101 && asked.has(http.UPGRADE)
+    if (isUpgrade && request.overHttp1 && refuseHandshake(this, headers)) return
     this.responseStarted = true
     for (let holds = this.downstreamHolds; holds > 0; holds--) request.pause()
     this.copy?.forget()
@@ -411,6 +413,7 @@ export class RouterFilter
   }
 }
 
-function terminatesConnect({ connect }: Route, { method }: HeaderMap): boolean {
-  return connect !== null && (method === 'CONNECT' || (method === 'POST' && connect.allowPost))
+/** How CONNECT ends here; null: the request goes on as HTTP. */
+function connectPlan({ connect }: Route, { method }: HeaderMap): ConnectPlan | null {
+  return connect !== null && (method === 'CONNECT' || (method === 'POST' && connect.allowPost)) ? connect : null
 }

@@ -71,7 +71,7 @@ export function replyNoHealthyUpstream(router: RouterFilter): void {
   replyFromRouter(router, 503, 'no healthy upstream', 'no_healthy_upstream')
 }
 
-/** An origin that answers a WebSocket's handshake as if it were a request does not speak the protocol (Envoy). */
+/** An HTTP/1 origin that answers a WebSocket's handshake as if it were a request does not speak the protocol (Envoy). */
 export function refuseHandshake(router: RouterFilter, response: HeaderMap): boolean {
   if ((router.headers as HeaderMap).get(http.UPGRADE)?.toLowerCase() !== 'websocket') return false
   const { status } = response

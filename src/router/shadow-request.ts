@@ -29,7 +29,7 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     this.cluster = cluster
     this.headers = headers
     this.timer = new Timer(this, TIMEOUT)
-    this.upstream = new UpstreamRequest(this, cluster, host, 1, false)
+    this.upstream = new UpstreamRequest(this, cluster, host, 1, null)
   }
 
   /** Sends a copy of `headers` to the cluster `named`; null where no host takes it. `timeoutMs`: 0 for none. */

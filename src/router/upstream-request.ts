@@ -2,6 +2,7 @@
 import { Timer, type TimerOwner } from '../base/index.ts'
 import {
   BodyBuffer,
+  type ConnectPlan,
   type HeaderMap,
   type RequestEncoder,
   type ResetReason,
@@ -90,13 +91,13 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
   /** The bytes of an upgrade or CONNECT wait until the origin has agreed to it (CVE-2026-73548 is what comes otherwise). */
   private holdsBody = false
   /** CONNECT ends here: the origin gets plain TCP. */
-  private readonly tunnel: boolean
+  private readonly tunnel: ConnectPlan | null
   /** A gRPC call is under way whose trailers tell how it ended. */
   grpcUnderWay = false
   /** Null: attempts have no spans. */
   span: AttemptSpan | null = null
 
-  constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number, tunnel: boolean) {
+  constructor(owner: UpstreamRequestOwner, cluster: Cluster, host: Host, attempt: number, tunnel: ConnectPlan | null) {
     this.owner = owner
     this.cluster = cluster
     this.host = host
@@ -114,8 +115,8 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     this.headersEnd = endStream
     const { thread, info } = this.owner
     this.holdsBody = isTunnel(headers)
-    if (this.tunnel) {
-      this.pending = ConnectTunnel.open(this.owner, this.cluster, this.host, this, this)
+    if (this.tunnel !== null) {
+      this.pending = ConnectTunnel.open(this.owner, this.cluster, this.host, this.tunnel, this)
       return
     }
     const downstreamHttp2 = info.protocol === 'HTTP/2'
@@ -395,6 +396,10 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerOwn
     if (stream === null || encoder === null) return
     if (stream.protocol === 'HTTP/2') this.cluster.stats.cells[C.upstream_rq_tx_reset]! += 1
     stream.abandon(encoder)
+  }
+
+  get overHttp1(): boolean {
+    return this.stream?.protocol === 'HTTP/1.1'
   }
 
   private endSpan(span: AttemptSpan): void {

@@ -142,7 +142,7 @@ export function compileRouteAction(
       path.field('internal_redirect_policy'),
     ),
     upgrades: compileUpgrades(action.upgradeConfigs, context, path.field('upgrade_configs')),
-    connect: compileConnect(action.upgradeConfigs),
+    connect: compileConnect(action.upgradeConfigs, context, path.field('upgrade_configs')),
     appendXForwardedHost: action.appendXForwardedHost === true,
     autoHostRewrite: action.autoHostRewrite === true,
     rateLimits: compileRateLimits(action.rateLimits, 'route', context, path.field('rate_limits')),

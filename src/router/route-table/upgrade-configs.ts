@@ -2,13 +2,13 @@
 import type { RouteAction_UpgradeConfigJson as UpgradeConfigJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
 import type { ConnectPlan } from '../../http/index.ts'
+import { compileProxyHeader } from '../../net/index.ts'
 
 declareSupport('envoy.config.route.v3.RouteAction.UpgradeConfig', {
   supported: ['upgrade_type', 'enabled', 'connect_config'],
 })
 declareSupport('envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig', {
-  supported: ['allow_post'],
-  refused: { proxy_protocol_config: 'use an upstream proxy protocol transport socket on the cluster' },
+  supported: ['allow_post', 'proxy_protocol_config'],
 })
 
 /** Upgrade type in lower case -> enabled; null where the route says nothing. */
@@ -37,7 +37,15 @@ export function compileUpgrades(
 }
 
 /** How the route turns CONNECT into TCP; null: it forwards CONNECT as it is. */
-export function compileConnect(configs: readonly UpgradeConfigJson[] | undefined): ConnectPlan | null {
-  const config = configs?.find(({ connectConfig }) => connectConfig !== undefined)?.connectConfig
-  return config === undefined ? null : { allowPost: config.allowPost ?? false }
+export function compileConnect(
+  configs: readonly UpgradeConfigJson[] | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): ConnectPlan | null {
+  const at = configs?.findIndex(({ connectConfig }) => connectConfig !== undefined) ?? -1
+  const config = configs?.[at]?.connectConfig
+  if (config === undefined) return null
+  const { allowPost = false, proxyProtocolConfig: header } = config
+  const field = path.index(at).field('connect_config').field('proxy_protocol_config')
+  return { allowPost, proxyHeader: header === undefined ? null : compileProxyHeader(header, context, field) }
 }

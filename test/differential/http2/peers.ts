@@ -9,7 +9,7 @@ const LONGEST = 200
 const printable = (text: string): string =>
   text.replace(/[\0-\x1f\x7f-\xff]/g, char => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 const short = (text: string): string => {
-  const shown = printable(text)
+  const shown = printable(text).replace(/(PROXY TCP4 \S+ \S+) \d+ \d+/, '$1 * *')
   return shown.length > LONGEST ? `${shown.slice(0, 60)}... (${shown.length})` : shown
 }
 

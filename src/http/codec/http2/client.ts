@@ -197,8 +197,8 @@ export class Http2ClientCodec extends Http2Session {
     if (stream.upgrade !== null && status === 200) {
       // The form that HTTP/1 gives to an accepted extended CONNECT (RFC 8441, 5).
       headers.status = 101
-      headers.append(CONNECTION, 'upgrade')
       headers.append(UPGRADE, stream.upgrade)
+      headers.append(CONNECTION, 'upgrade')
       headers.remove(CONTENT_LENGTH)
       return true
     }
