@@ -281,7 +281,7 @@ export class Cluster {
   }
 
   private afterSwap(gone: readonly Host[]): void {
-    for (const host of gone) host.gone = true
+    endSessions(gone)
     drainHosts(this.plan.closeConnectionsOnHostSetChange ? [...this.hostsByRow.values(), ...gone] : gone)
     this.drainFailing()
   }
@@ -351,10 +351,8 @@ export class Cluster {
   drain(): void {
     this.renewal = null
     countSubsets(this.parts, new Set())
-    for (const host of this.hostsByRow.values()) {
-      host.gone = true
-      host.pools?.drain()
-    }
+    for (const host of this.hostsByRow.values()) host.pools?.drain()
+    endSessions(this.hostsByRow.values())
   }
 }
 
@@ -364,4 +362,8 @@ function drainHosts(hosts: readonly Host[]): void {
     host.pools?.drain()
     host.pools = null
   }
+}
+
+function endSessions(hosts: Iterable<Host>): void {
+  for (const { sessions } of hosts) for (const session of sessions?.all() ?? []) session.onHostGone()
 }

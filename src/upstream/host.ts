@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): one upstream host as one worker sees it.
+import type { ListMember, MemberList } from '../base/index.ts'
 import type { Address, CloseNoFlush } from '../net/index.ts'
 import { FailedActiveHealthCheck, type Health, healthOf, Unhealthy } from './health.ts'
 import type { HostMonitor } from './host-monitor.ts'
@@ -8,6 +9,11 @@ export interface Locality {
   readonly region: string
   readonly zone: string
   readonly subZone: string
+}
+
+export interface HostSession extends ListMember {
+  /** The host has left its cluster, or the cluster is gone. */
+  onHostGone(): void
 }
 
 /** What the cluster must be able to tell the connections of a host; connection-pool implements it. */
@@ -88,8 +94,8 @@ export class Host {
   monitor: HostMonitor | null = null
   /** Connections that each carry one downstream connection, where they are to end when the host fails. */
   tunnels: Set<{ close(kind: typeof CloseNoFlush): void }> | null = null
-  /** It is no longer one of its cluster's, or the cluster is gone: who has no pool looks here. */
-  gone = false
+  /** What uses the host without a pool or a connection, and ends when the host goes. Made at first use. */
+  sessions: MemberList<HostSession> | null = null
   /** Made by connection-pool at first use. */
   pools: DrainableHostPools | null = null
 

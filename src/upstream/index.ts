@@ -28,6 +28,7 @@ export {
   type EndpointPlan,
   Host,
   HostKeys,
+  type HostSession,
   type Locality,
 } from './host.ts'
 export type { HostCellsReport } from './host-cells.ts'

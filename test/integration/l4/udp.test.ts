@@ -208,8 +208,23 @@ test('a session leaves a host that fails or goes; it stays where there is no bet
   made.main.setHealth('c', keyOf(second!).key, FailedActiveHealthCheck)
   assert.equal((await a.ask('', port))[0], second)
   made.main.addCluster(staticCluster('c', [all['xy'.indexOf(first!)]!.port]))
+  assert.equal(sessions(made, 'downstream_sess_active'), 0)
   assert.equal((await a.ask('', port))[0], first)
   assert.equal(sessions(made, 'downstream_sess_total'), 3)
+})
+
+test('a session ends with its host, and gives its place back', async () => {
+  const [x, y] = await hosts('xy')
+  const made = worker({ clusters: [staticCluster('c', [], { type: 'EDS' })] })
+  const assignment = (at: UdpPeer) => staticCluster('c', [at.port]).loadAssignment!
+  await made.main.setHosts('c', assignment(x!))
+  const port = await made.listen(udpListener())
+  const a = await client()
+  assert.equal(await a.ask('', port), 'x:')
+  await made.main.setHosts('c', assignment(y!))
+  assert.equal(sessions(made, 'downstream_sess_active'), 0)
+  assert.equal(made.thread.clusters.get('c')!.limits(0).count(0), 0)
+  assert.equal(await a.ask('', port), 'y:')
 })
 
 test('a listener that is replaced keeps its socket, and no session; one that is removed keeps nothing', async () => {

@@ -68,7 +68,7 @@ export class UdpProxy implements UdpListenerFilter, UdpSessionOwner {
     const { sessions } = this
     const hash = sessions.hashOf(fromHost, fromPort)
     let session = this.shared.plan.perPacket ? null : sessions.find(hash, fromHost, fromPort, null)
-    if (session !== null && (session.upstreamHost.gone || session.upstreamHost.health === Unhealthy)) {
+    if (session !== null && session.upstreamHost.health === Unhealthy) {
       session = this.leaveHost(session)
     }
     session ??= this.begin(hash, fromHost, fromPort)
@@ -78,12 +78,9 @@ export class UdpProxy implements UdpListenerFilter, UdpSessionOwner {
 
   /** Null: a new session is to begin. It stays with a host that fails where there is no better one. */
   private leaveHost(session: UdpSession): UdpSession | null {
-    const { upstreamHost } = session
-    if (!upstreamHost.gone) {
-      const cluster = this.shared.clusters.get(session.clusterName)
-      const other = cluster === undefined ? null : this.chooseHost(cluster, session.peerHost)
-      if (other === null || other === upstreamHost || other.health === Unhealthy) return session
-    }
+    const cluster = this.shared.clusters.get(session.clusterName)
+    const other = cluster === undefined ? null : this.chooseHost(cluster, session.peerHost)
+    if (other === null || other === session.upstreamHost || other.health === Unhealthy) return session
     session.end()
     return null
   }

@@ -1,8 +1,8 @@
 // HOT FILE (docs/hot-path.md): one client's datagrams to one upstream host and back, over a socket of their own.
-import { Timer, type TimerOwner } from '../../../base/index.ts'
+import { MemberList, Timer, type TimerOwner } from '../../../base/index.ts'
 import { type UdpListenerFilterCallbacks, type UdpReceiver, UdpSocket } from '../../../net/index.ts'
 import { ResponseFlag, type StatBlock, type StreamInfo } from '../../../observability/index.ts'
-import { CLUSTER_SLOTS as C, type Cluster, Connections, type Host } from '../../../upstream/index.ts'
+import { CLUSTER_SLOTS as C, type Cluster, Connections, type Host, type HostSession } from '../../../upstream/index.ts'
 import { logSession, sessionInfo } from './session-log.ts'
 import type { TableEntry } from './session-table.ts'
 import * as stats from './stats.ts'
@@ -17,13 +17,14 @@ export interface UdpSessionOwner extends UdpListenerFilterCallbacks {
   onSessionEnd(session: UdpSession): void
 }
 
-export class UdpSession implements TableEntry, UdpReceiver, TimerOwner {
+export class UdpSession implements TableEntry, UdpReceiver, TimerOwner, HostSession {
   readonly hash: number
   readonly peerHost: string
   readonly peerPort: number
   readonly clusterName: string
   readonly upstreamHost: Host
   nextInTable: TableEntry | null = null
+  listIndex = -1
   socket: UdpSocket | null = null
   rxBytes = 0
   rxDatagrams = 0
@@ -87,6 +88,8 @@ export class UdpSession implements TableEntry, UdpReceiver, TimerOwner {
       return false
     }
     this.socket = socket
+    upstreamHost.sessions ??= new MemberList()
+    upstreamHost.sessions.add(this)
     owner.thread.timers.arm(this.idleTimer, plan.idleTimeoutMs)
     if (this.logTimer !== null) owner.thread.timers.arm(this.logTimer, plan.logIntervalMs)
     return true
@@ -156,6 +159,10 @@ export class UdpSession implements TableEntry, UdpReceiver, TimerOwner {
     this.end()
   }
 
+  onHostGone(): void {
+    this.end()
+  }
+
   end(): void {
     if (this.ended) return
     this.ended = true
@@ -165,6 +172,7 @@ export class UdpSession implements TableEntry, UdpReceiver, TimerOwner {
     if (this.logTimer !== null) timers.disarm(this.logTimer)
     this.cells[stats.ACTIVE]! -= 1
     if (this.counted) this.cluster.limits(0).release(Connections)
+    this.upstreamHost.sessions?.delete(this)
     this.log('UdpSessionEnd')
     this.socket?.close()
     owner.onSessionEnd(this)
