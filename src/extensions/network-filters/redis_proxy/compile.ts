@@ -1,4 +1,5 @@
 import type { DataSourceJson } from '#api/envoy/config/core/v3/base_pb.ts'
+import type { GrpcServiceJson } from '#api/envoy/config/core/v3/grpc_service_pb.ts'
 import type {
   RedisProxy_ConnPoolSettingsJson,
   RedisProxy_RedisFaultJson,
@@ -14,6 +15,7 @@ import {
 } from '../../../config/index.ts'
 import type { RespVersion } from './codec/resp-value.ts'
 import { compileRoute, compileRoutes } from './compile-routes.ts'
+import { ExternalAuth } from './external-auth.ts'
 import type { FaultPlan, PoolSettings, RedisProxyPlan } from './redis-proxy-plan.ts'
 
 const DEFAULT_MAX_UNKNOWN = 100
@@ -22,6 +24,12 @@ const DEFAULT_MAX_UNKNOWN = 100
 interface LaterFields {
   readonly customCommands?: readonly string[]
   readonly protocolVersion?: string
+  readonly externalAuthProvider?: ExternalAuthProviderJson
+}
+
+interface ExternalAuthProviderJson {
+  readonly grpcService?: GrpcServiceJson
+  readonly enableAuthExpiration?: boolean
 }
 
 /** Compiles a RedisProxy message. */
@@ -46,6 +54,7 @@ export function compileRedisProxy(resource: object, context: CompileContext, pat
         : compileRoute(catchAllRoute, caseInsensitive, context, at.field('catch_all_route')),
     passwords: compilePasswords(config, context, path),
     username: compileSecret(config.downstreamAuthUsername, context, path.field('downstream_auth_username')),
+    externalAuth: compileExternalAuth(config.externalAuthProvider, context, path.field('external_auth_provider')),
     faults: (config.faults ?? []).map(compileFault),
     customCommands: (config.customCommands ?? []).map(asciiLowerCase),
   })
@@ -62,6 +71,16 @@ function compileSettings(json: RedisProxy_ConnPoolSettingsJson, version: RespVer
     connectionsPerSecond: json.connectionRateLimit?.connectionRateLimitPerSec ?? 0,
     version,
   }
+}
+
+function compileExternalAuth(
+  json: ExternalAuthProviderJson | undefined,
+  context: CompileContext,
+  path: ConfigPath,
+): ExternalAuth | null {
+  if (json === undefined) return null
+  const at = path.field('grpc_service')
+  return new ExternalAuth(json.grpcService ?? {}, json.enableAuthExpiration ?? false, context, at)
 }
 
 function compilePasswords(config: RedisProxyJson, context: CompileContext, path: ConfigPath): readonly string[] {

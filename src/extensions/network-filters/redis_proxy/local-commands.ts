@@ -1,7 +1,9 @@
 // Commands that no host hears of.
 import { timingSafeEqual } from 'node:crypto'
+import type { ClientRequest } from './client-request.ts'
 import { array, bulkString, encodeValue, integer, map, type RespVersion } from './codec/resp-value.ts'
 import type { Command } from './command-table.ts'
+import type { AuthAnswer, ExternalAuth } from './external-auth.ts'
 import type { RedisProxy } from './redis-proxy.ts'
 import type { RedisProxyPlan } from './redis-proxy-plan.ts'
 import { errorReply, NO_AUTH, NO_PROTO, OK, PONG } from './replies.ts'
@@ -12,6 +14,7 @@ const WRONG_PASS = errorReply('WRONGPASS invalid username-password pair')
 const NO_PASSWORD_SET = errorReply('ERR Client sent AUTH, but no password is set')
 const NO_PAIR_SET = errorReply('ERR Client sent AUTH, but no username-password pair is set')
 const INVALID_PASSWORD = errorReply('ERR invalid password')
+const AUTH_FAILED = errorReply('ERR external authentication failed')
 const NO_CLIENT_NAME = errorReply('ERR Syntax error: HELLO SETNAME requires a <clientname>')
 const NO_CREDENTIALS = errorReply('ERR Syntax error: HELLO AUTH requires <username> <password>')
 
@@ -64,12 +67,17 @@ function auth(splitter: Splitter, proxy: RedisProxy): void {
     return
   }
   const request = proxy.begin(null)
+  if (plan.externalAuth !== null) {
+    const [username, password] = words === 3 ? [splitter.word(1), splitter.word(2)] : ['', splitter.word(1)]
+    askService(splitter, proxy, request, plan.externalAuth, username, password, null)
+    return
+  }
   if (words === 3) {
     if (!splitter.asksForPassword) {
       request.answer(NO_PAIR_SET)
       return
     }
-    proxy.allowed = isAllowed(plan, splitter.word(1), splitter.word(2))
+    proxy.allow(isAllowed(plan, splitter.word(1), splitter.word(2)))
     request.answer(proxy.allowed ? OK : WRONG_PASS)
     return
   }
@@ -77,8 +85,30 @@ function auth(splitter: Splitter, proxy: RedisProxy): void {
     request.answer(NO_PASSWORD_SET)
     return
   }
-  proxy.allowed = hasPassword(plan, splitter.word(1))
+  proxy.allow(hasPassword(plan, splitter.word(1)))
   request.answer(proxy.allowed ? OK : INVALID_PASSWORD)
+}
+
+/** `version`: of HELLO; null: it is AUTH. */
+function askService(
+  { thread }: Splitter,
+  proxy: RedisProxy,
+  request: ClientRequest,
+  service: ExternalAuth,
+  username: string,
+  password: string,
+  version: RespVersion | null,
+): void {
+  const onAnswer = ({ allowed, message, expiresMs }: AuthAnswer): void => {
+    if (allowed !== null) proxy.allow(allowed, service.expires ? expiresMs : undefined)
+    if (allowed === true && version !== null) proxy.version = version
+    if (allowed === true) request.answer(version === null ? OK : helloReply(version))
+    else if (allowed === null) request.answer(AUTH_FAILED)
+    else if (version === null) request.answer(errorReply(`ERR ${message === '' ? 'unauthorized' : message}`))
+    else request.answer(message === '' ? WRONG_PASS : errorReply(`WRONGPASS ${message}`))
+    proxy.onAuthAnswer()
+  }
+  proxy.awaitAuth(() => service.ask(thread, username, password, onAnswer))
 }
 
 /** Without a configured name the default user may be named, or left unnamed. */
@@ -118,12 +148,17 @@ function hello(splitter: Splitter, proxy: RedisProxy, command: Command): void {
     request.reject(options.error)
     return
   }
+  const { externalAuth } = splitter.plan
   if (options.credentials !== null) {
+    if (externalAuth !== null) {
+      askService(splitter, proxy, request, externalAuth, ...options.credentials, version)
+      return
+    }
     if (!splitter.asksForPassword) {
       request.answer(NO_PAIR_SET)
       return
     }
-    proxy.allowed = isAllowed(splitter.plan, ...options.credentials)
+    proxy.allow(isAllowed(splitter.plan, ...options.credentials))
   }
   if (!proxy.allowed) {
     request.reject(options.credentials === null ? NO_AUTH : WRONG_PASS)

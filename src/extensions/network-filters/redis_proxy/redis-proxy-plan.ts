@@ -1,6 +1,7 @@
 import type { RuntimeFraction } from '../../../net/index.ts'
 import type { Formatter } from '../../../observability/index.ts'
 import type { RespVersion } from './codec/resp-value.ts'
+import type { ExternalAuth } from './external-auth.ts'
 
 /** RedisProxy.ConnPoolSettings. */
 export interface PoolSettings {
@@ -64,6 +65,8 @@ export interface RedisProxyPlan {
   /** latin1. Without any and without a name everybody is let in. */
   readonly passwords: readonly string[]
   readonly username: string
+  /** Is asked in place of them; null: they count. */
+  readonly externalAuth: ExternalAuth | null
   readonly faults: readonly FaultPlan[]
   readonly customCommands: readonly string[]
 }

@@ -11,6 +11,7 @@ import {
   type WatermarkCallbacks,
 } from '../../../net/index.ts'
 import type { StatBlock, StreamInfo } from '../../../observability/index.ts'
+import type { GrpcCall } from '../../../upstream/index.ts'
 import { ClientRequest } from './client-request.ts'
 import { RequestReader } from './codec/request-reader.ts'
 import type { RespSink } from './codec/resp-reader.ts'
@@ -36,7 +37,11 @@ export class RedisProxy implements NetworkFilter, RespSink, WatermarkCallbacks, 
   readonly thread: ThreadContext
   info: StreamInfo = null as never
   /** What AUTH or HELLO has decided; true from the start where nothing is asked for. */
-  allowed: boolean
+  private letIn: boolean
+  /** When that is over, in Unix ms. */
+  private letInUntilMs = Number.POSITIVE_INFINITY
+  private authCall: GrpcCall | null = null
+  private authPending = false
   version: RespVersion = 2
   /** Null until the first command of one. */
   transaction: Transaction | null = null
@@ -62,7 +67,7 @@ export class RedisProxy implements NetworkFilter, RespSink, WatermarkCallbacks, 
     this.splitter = splitter
     this.thread = splitter.thread
     this.stats = splitter.stats
-    this.allowed = !splitter.asksForPassword
+    this.letIn = !splitter.asksForPassword
   }
 
   initialize({ connection, info }: NetworkFilterCallbacks): void {
@@ -80,6 +85,38 @@ export class RedisProxy implements NetworkFilter, RespSink, WatermarkCallbacks, 
 
   onNewConnection(): FilterStatus {
     return StopIteration
+  }
+
+  // ---- who may
+
+  get allowed(): boolean {
+    if (
+      this.letIn &&
+      this.letInUntilMs !== Number.POSITIVE_INFINITY &&
+      this.thread.clock.wallMs() > this.letInUntilMs
+    ) {
+      this.letIn = false
+    }
+    return this.letIn
+  }
+
+  allow(allowed: boolean, untilMs = Number.POSITIVE_INFINITY): void {
+    this.letIn = allowed
+    this.letInUntilMs = untilMs
+  }
+
+  /** Nothing more is taken of the client until a service has said whether it may. */
+  awaitAuth(start: () => GrpcCall): void {
+    this.hold()
+    this.authPending = true
+    const call = start()
+    if (this.authPending) this.authCall = call
+  }
+
+  onAuthAnswer(): void {
+    this.authPending = false
+    this.authCall = null
+    this.release()
   }
 
   // ---- requests
@@ -232,8 +269,7 @@ export class RedisProxy implements NetworkFilter, RespSink, WatermarkCallbacks, 
 
   /** Its commands go to a host that does not take them fast enough. */
   awaitUpstream(client: RedisClient): void {
-    this.hold()
-    client.awaitDrained(this)
+    if (client.awaitDrained(this)) this.hold()
   }
 
   onUpstreamDrained(): void {
@@ -278,5 +314,6 @@ export class RedisProxy implements NetworkFilter, RespSink, WatermarkCallbacks, 
     }
     this.head = this.tail = null
     this.transaction?.close()
+    this.authCall?.cancel()
   }
 }

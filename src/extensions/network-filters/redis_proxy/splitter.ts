@@ -72,7 +72,8 @@ export class Splitter {
   }
 
   get asksForPassword(): boolean {
-    return this.plan.passwords.length > 0 || this.plan.username !== ''
+    const { externalAuth, passwords, username } = this.plan
+    return externalAuth !== null || passwords.length > 0 || username !== ''
   }
 
   /** Words of the request, the command's name among them. */

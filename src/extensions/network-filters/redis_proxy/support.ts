@@ -11,14 +11,11 @@ declareSupport(REDIS_PROXY, {
     'downstream_auth_password',
     'downstream_auth_passwords',
     'downstream_auth_username',
+    'external_auth_provider',
     'faults',
     'custom_commands',
     'protocol_version',
   ],
-  refused: {
-    external_auth_provider:
-      'no service is asked about passwords; use downstream_auth_passwords, or ext_authz or rbac before this filter',
-  },
 })
 declareSupport(`${REDIS_PROXY}.ConnPoolSettings`, {
   supported: [
@@ -49,3 +46,6 @@ declareSupport(`${REDIS_PROXY}.PrefixRoutes.Route.RequestMirrorPolicy`, {
 })
 declareSupport(`${REDIS_PROXY}.PrefixRoutes.Route.ReadCommandPolicy`, { supported: ['cluster'] })
 declareSupport(`${REDIS_PROXY}.RedisFault`, { supported: ['fault_type', 'fault_enabled', 'delay', 'commands'] })
+declareSupport('envoy.extensions.filters.network.redis_proxy.v3.RedisExternalAuthProvider', {
+  supported: ['grpc_service', 'enable_auth_expiration'],
+})

@@ -37,6 +37,6 @@ export class KeyContext extends LoadBalancerContext {
         end = closing
       }
     }
-    return murmurHash2(bytes.subarray(start, end))
+    return murmurHash2(bytes, start, end)
   }
 }

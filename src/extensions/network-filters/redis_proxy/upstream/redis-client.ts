@@ -143,8 +143,11 @@ export class RedisClient implements ConnectionReader, RespSink, TimerOwner, Wate
     return highWatermarkBytes > 0 && this.early.bytes > highWatermarkBytes
   }
 
-  awaitDrained(waiter: CongestionWaiter): void {
+  /** False: it waits already, as one does that sends a command per key. */
+  awaitDrained(waiter: CongestionWaiter): boolean {
+    if (this.waiters[this.waiters.length - 1] === waiter) return false
     this.waiters.push(waiter)
+    return true
   }
 
   onAboveWriteBufferHighWatermark(): void {
