@@ -59,6 +59,11 @@ export class EdsCluster implements HostDiscovery, SubscriptionOwner {
     })
   }
 
+  /** The name that the service of assignments knows the cluster by. */
+  get serviceName(): string {
+    return this.plan.serviceName
+  }
+
   /** What a file says is in force before this returns. */
   start(): void {
     const first = this.subscription.start()

@@ -1,6 +1,7 @@
 // What load reports tell of clusters: main sums what all workers have counted of each host.
 import { addressMessage } from '../../net/index.ts'
 import { assignmentOf, type DirectoryEntry, resourceOf } from '../directory-entry.ts'
+import { EdsCluster } from '../eds/eds-cluster.ts'
 import { HostKeys, type Locality } from '../host.ts'
 import { DROPS_KEY, type HostCellReader } from '../host-cells.ts'
 import { DROPS_OVERLOAD, DROPS_TOTAL } from '../stats.ts'
@@ -27,13 +28,14 @@ export interface ClusterLoad {
   readonly hosts: readonly HostPlace[]
 }
 
-/** What a cluster's resource says of it; it is read once per set of hosts. */
+/** What a cluster's resource says of it; it is read once per set of hosts, and only where there is traffic. */
 interface Facts {
   readonly assignment: object | null
-  readonly serviceName: string
   readonly dropCategory: string
   readonly hosts: readonly HostPlace[]
 }
+
+const NO_TRAFFIC: Omit<Facts, 'assignment'> = { dropCategory: '', hosts: [] }
 
 export class ClusterLoads {
   private readonly entries: ReadonlyMap<string, DirectoryEntry>
@@ -53,15 +55,15 @@ export class ClusterLoads {
   get(name: string): ClusterLoad | undefined {
     const entry = this.entries.get(name)
     if (entry === undefined) return undefined
-    const facts = this.factsOf(entry)
+    const { dropCategory, hosts } = this.cells.knows(name) ? this.factsOf(entry) : NO_TRAFFIC
     const drops = this.cells.sum(name, DROPS_KEY)
     return {
       name,
-      serviceName: facts.serviceName,
+      serviceName: serviceNameOf(entry),
       dropped: drops[DROPS_TOTAL]!,
       droppedForOverload: drops[DROPS_OVERLOAD]!,
-      dropCategory: facts.dropCategory,
-      hosts: this.cells.knows(name) ? facts.hosts : [],
+      dropCategory,
+      hosts,
     }
   }
 
@@ -84,13 +86,12 @@ export class ClusterLoads {
         priority,
       })),
     )
-    const facts = {
-      assignment: entry.assignment,
-      serviceName: resource.edsClusterConfig?.serviceName ?? '',
-      dropCategory: policy?.dropOverloads?.[0]?.category ?? '',
-      hosts,
-    }
+    const facts = { assignment: entry.assignment, dropCategory: policy?.dropOverloads?.[0]?.category ?? '', hosts }
     this.facts.set(entry, facts)
     return facts
   }
+}
+
+function serviceNameOf({ name, discovery }: DirectoryEntry): string {
+  return discovery instanceof EdsCluster && discovery.serviceName !== name ? discovery.serviceName : ''
 }
