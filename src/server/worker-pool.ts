@@ -6,7 +6,7 @@ import type { BoundListener, FromWorker, ResourceUpdate, ToWorker, UpdateFailure
 import { startWorker } from './start-workers.ts'
 
 const logger = log('main')
-/** A worker that dies as soon as it is born must not keep the machine busy; others are replaced at once. */
+/** Workers that die one after the other as soon as they are born must not keep the machine busy; others are replaced at once. */
 const RESTART_DELAY_MS = 500
 const HEALTHY_AFTER_MS = 5000
 
@@ -30,6 +30,8 @@ interface Slot {
   /** By which the worker tells of its stats; null: it is not configured yet. */
   stats: MessagePort | null
   bornMs: number
+  /** How many in a row have died as soon as they were born. */
+  youngDeaths: number
   idle: boolean
   exited: boolean
 }
@@ -56,7 +58,15 @@ export class WorkerPool {
   constructor(workers: readonly Worker[], callbacks: WorkerPoolCallbacks) {
     this.callbacks = callbacks
     workers.forEach((worker, index) => {
-      this.slots.push({ index, worker, stats: null, bornMs: performance.now(), idle: false, exited: false })
+      this.slots.push({
+        index,
+        worker,
+        stats: null,
+        bornMs: performance.now(),
+        youngDeaths: 0,
+        idle: false,
+        exited: false,
+      })
       this.listen(worker, index)
     })
   }
@@ -122,8 +132,8 @@ export class WorkerPool {
     }
     logger.error(`worker ${index} ended unexpectedly, it is replaced`, { code })
     this.callbacks.onDied(index)
-    const youngDeath = performance.now() - slot.bornMs < HEALTHY_AFTER_MS
-    setTimeout(() => this.replace(slot), youngDeath ? RESTART_DELAY_MS : 0)
+    slot.youngDeaths = performance.now() - slot.bornMs < HEALTHY_AFTER_MS ? slot.youngDeaths + 1 : 0
+    setTimeout(() => this.replace(slot), slot.youngDeaths > 1 ? RESTART_DELAY_MS : 0)
   }
 
   private replace(slot: Slot): void {
