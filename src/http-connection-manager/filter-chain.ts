@@ -1,6 +1,16 @@
 // HOT FILE (docs/hot-path.md): runs a stream's filters: requests first to last, responses back.
-import type { FilterDirection, HeaderMap, HttpFilter, HttpFilterStatus } from '../http/index.ts'
+import type {
+  FilterDirection,
+  HeaderMap,
+  HttpFilter,
+  HttpFilterCallbacks,
+  HttpFilterStatus,
+  Route,
+} from '../http/index.ts'
 import { FilterPass, type PassOwner } from './filter-pass.ts'
+import { addBehind } from './filters-behind.ts'
+import type { ChainedFilter } from './plan.ts'
+import { isLeftOut } from './prepare-request.ts'
 
 /** What the chain needs of its stream. */
 export interface ChainOwner extends PassOwner {
@@ -31,6 +41,25 @@ export class FilterChain {
     this.owner = owner
     this.terminal = filters[filters.length - 1] as HttpFilter
     this.request = filters.length > 1 ? new RequestPass(filters, owner) : null
+  }
+
+  /** Makes the filters that run on `route`; null: it is not known yet, or there is none. */
+  static create(
+    chained: readonly ChainedFilter[],
+    route: Route | null,
+    stream: ChainOwner & HttpFilterCallbacks,
+  ): FilterChain {
+    const filters: HttpFilter[] = []
+    for (const entry of chained) {
+      if (isLeftOut(entry, route)) continue
+      const filter = entry.plan.create(stream.thread)
+      filter.callbacks = stream
+      filter.configName = entry.name
+      filter.extension = entry.plan.name
+      filters.push(filter)
+      if (entry.several) addBehind(filters, entry, filter)
+    }
+    return new FilterChain(filters, stream)
   }
 
   // ---- requests: filters[0] to the terminal one

@@ -3,7 +3,6 @@ import * as http from '../http/index.ts'
 import { type HeaderMap, HttpStats as S } from '../http/index.ts'
 import type { ActiveStream } from './active-stream.ts'
 import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
-import { allowsUpgrade } from './prepare-request.ts'
 
 const SLASH = 47
 
@@ -41,25 +40,4 @@ export function problemOf(headers: HeaderMap): string | null {
   // What is asked for stands in the body, which says its type.
   if (headers.method === 'QUERY' && (headers.get(http.CONTENT_TYPE) ?? '') === '') return 'query_missing_content_type'
   return null
-}
-
-/**
- * Whether an upgrade, or CONNECT, goes to the filters: it must be allowed by the connection manager or the route. As Envoy,
- * one without a route goes there too: it ends as any other request that has none.
- */
-export function acceptUpgrade(stream: ActiveStream, type: string): boolean {
-  const { route } = stream
-  if (allowsUpgrade(stream.manager.plan, route, type)) {
-    stream.onUpgradeAccepted()
-    return true
-  }
-  return route === null
-}
-
-/** The filters see only the answer. What follows may be no HTTP, so the connection ends. */
-export function refuseUpgrade(stream: ActiveStream): void {
-  stream.manager.cells[S.RQ_WS_ON_NON_WS_ROUTE]! += 1
-  stream.info.upstreamCluster = stream.route?.clusterName ?? null
-  stream.manager.endAfterResponse()
-  stream.sendLocalReply(403, '', 'upgrade_failed', null)
 }

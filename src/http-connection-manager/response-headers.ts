@@ -2,7 +2,10 @@
 
 import type { HeaderMap } from '../http/index.ts'
 import * as http from '../http/index.ts'
+import { HttpStats as S } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
+import type { ActiveStream } from './active-stream.ts'
+import type { ConnectionManager } from './connection-manager.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
 
 const HOP_BITS =
@@ -56,6 +59,33 @@ export function mutateResponse(
   } else if (plan.serverTransformation === 'APPEND_IF_ABSENT' && !headers.has(http.SERVER)) {
     headers.appendPrepared(lines.server)
   }
+}
+
+/** x-request-id, told to the client too. */
+export function echoRequestId({ requestHeaders, manager }: ActiveStream, headers: HeaderMap): void {
+  const { alwaysSetRequestIdInResponse } = manager.plan
+  if (!alwaysSetRequestIdInResponse && requestHeaders?.has(http.X_ENVOY_FORCE_TRACE) !== true) return
+  const id = requestHeaders?.get(http.X_REQUEST_ID)
+  if (id !== undefined) headers.set(http.X_REQUEST_ID, id)
+}
+
+/** Says `connection: close` where this is the connection's last response; HTTP/2 says GOAWAY. */
+export function announceClose(manager: ConnectionManager, headers: HeaderMap): void {
+  const { drain, overload } = manager.thread
+  if (drain.draining && manager.mayDrain && drain.drainClose()) {
+    manager.cells[S.CX_DRAIN_CLOSE]! += 1
+    manager.lastRequest()
+  }
+  if (overload.takes('disable_http_keepalive') && manager.mayDrain) {
+    manager.cells[S.CX_OVERLOAD_DISABLE_KEEPALIVE]! += 1
+    manager.lastRequest()
+  }
+  if (manager.multiplexed) return
+  if (manager.codec.protocol === 'HTTP/1.0') {
+    // Without a length the end of the connection is the end of the body (RFC 9112, 6.3). As Envoy, bodiless ones too.
+    if (!headers.has(http.CONTENT_LENGTH)) manager.closing = true
+    headers.append(http.CONNECTION, manager.closing ? 'close' : 'keep-alive')
+  } else if (manager.closing) headers.append(http.CONNECTION, 'close')
 }
 
 function removeHopByHop(headers: HeaderMap, upgrade: boolean): void {

@@ -20,6 +20,8 @@ export abstract class TimedStream implements TimerOwner {
   abstract info: StreamInfo
   ended = false
   requestComplete = false
+  /** The request's head has come to the terminal filter. */
+  private headersThrough = false
   private idleTimer: Timer | null = null
   private requestTimer: Timer | null = null
   private durationTimer: Timer | null = null
@@ -37,7 +39,7 @@ export abstract class TimedStream implements TimerOwner {
     this.lastActivityMs = manager.thread.clock.now
   }
 
-  protected abstract isGrpc(headers: HeaderMap | null): boolean
+  abstract isGrpc(headers: HeaderMap | null): boolean
   /** Time is up: answered where nothing is out yet, else reset. */
   protected abstract endBySelf(status: number, body: string, details: string, grpcStatus?: number): void
 
@@ -106,9 +108,24 @@ export abstract class TimedStream implements TimerOwner {
     this.lastActivityMs = this.thread.clock.now
   }
 
-  protected startRequestTimeout(ms: number): void {
+  private startRequestTimeout(ms: number): void {
     this.requestTimer = new Timer(this, REQUEST_TIMER)
     this.thread.timers.arm(this.requestTimer, ms)
+  }
+
+  /** As Envoy: a filter that takes its time over a request without a body counts as a request that does. */
+  protected timeHeldRequest(ms: number): void {
+    if (!this.headersThrough && !this.ended) this.startRequestTimeout(ms)
+  }
+
+  onHeadersThrough(): void {
+    this.headersThrough = true
+    if (this.requestComplete) this.endRequestTimeout()
+  }
+
+  protected completeRequest(): void {
+    this.requestComplete = true
+    this.endRequestTimeout()
   }
 
   /** The request has passed all filters, or its response has begun: request_timeout has nothing more to say. */
