@@ -48,17 +48,19 @@ export function breakerGauges(
     poolOpen: POOL_OPEN[priority] as number,
     hasBudget: plan.retryBudget !== null,
     maxRetries: plan.max[Retries],
+    common: priority === 0,
     remaining: plan.trackRemaining
       ? stats.block(`${cluster.stats.prefix}circuit_breakers.${priority === 0 ? 'default' : 'high'}.`, REMAINING_STATS)
       : null,
   }))
   return {
     refresh: () => {
-      for (const { limits, open, poolOpen, hasBudget, maxRetries, remaining } of priorities) {
-        cluster.stats.cells[poolOpen] = 0
+      for (const { limits, open, poolOpen, hasBudget, maxRetries, remaining, common } of priorities) {
+        if (common) cluster.stats.cells[poolOpen] = 0
         for (const kind of KINDS) {
           const left = Math.max(limits.limit(kind) - limits.count(kind), 0)
-          cluster.stats.cells[open[kind] as number] = left === 0 && limits.limit(kind) > 0 ? 1 : 0
+          const used = limits.count(kind) > 0 || (common && kind !== Retries)
+          show(cluster.stats, open[kind] as number, left === 0 && limits.limit(kind) > 0 ? 1 : 0, used)
           // Under a retry budget the limit moves with the load: as in Envoy, max_retries stands there unmoved.
           const shown = kind === Retries && hasBudget ? maxRetries : left
           if (remaining !== null) remaining.cells[REMAINING_SLOTS[kind] as number] = shown
@@ -66,4 +68,9 @@ export function breakerGauges(
       }
     },
   }
+}
+
+/** As Envoy: the gauge of what nobody has ever held counts as unused (minus zero, see StatStore). */
+function show({ cells }: StatBlock, slot: number, value: number, used: boolean): void {
+  if (used || value !== 0 || !Object.is(cells[slot], -0)) cells[slot] = value
 }
