@@ -19,7 +19,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
 
 /** Packages whose messages never stand in a configuration: options, descriptors, Google's API annotations. */
 const NOT_CONFIG =
-  /^(validate|google\.api|google\.rpc|google\.protobuf\.(\w+Options|\w+DescriptorProto|FileDescriptor\w+|SourceCodeInfo|GeneratedCodeInfo|FeatureSet\w*)|(envoy|udpa|xds)\.annotations)\b/
+  /^(validate|google\.api\.(?!expr\.)|google\.rpc|google\.protobuf\.(\w+Options|\w+DescriptorProto|FileDescriptor\w+|SourceCodeInfo|GeneratedCodeInfo|FeatureSet\w*)|(envoy|udpa|xds)\.annotations)\b/
 
 function lowerCamel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())

@@ -33,6 +33,18 @@ function isKept(path: string, text: string): boolean {
   return name.endsWith('.v3') || name.startsWith('envoy.annotations')
 }
 
+/** CEL's trees have a package of their own by now, cel.expr, with the messages that they had before. */
+function movedExpr(path: string, text: string): { readonly path: string; readonly text: string } | null {
+  const name = /^google\/api\/expr\/v1alpha1\/((?:syntax|checked)\.proto)$/.exec(path)?.[1]
+  if (name === undefined) return null
+  const options = /^option .*$/gm
+  const moved = text
+    .replaceAll('google/api/expr/v1alpha1/', 'cel/expr/')
+    .replaceAll('google.api.expr.v1alpha1', 'cel.expr')
+    .replace(options, '')
+  return { path: `cel/expr/${name}`, text: moved }
+}
+
 /** The packed validate.proto is older than the protos that use it; numbers as published by protoc-gen-validate. */
 function repairValidate(text: string): string {
   const numbers: Record<string, number> = { StringRules: 26, BytesRules: 14, RepeatedRules: 5, MapRules: 6 }
@@ -62,6 +74,8 @@ export function collectProtos(packed: string, overlay: string, out: string): voi
       let text = readFileSync(join(packed, folder, top, below), 'utf8').replaceAll('\r\n', '\n')
       if (!isKept(path, text)) continue
       if (path === 'validate/validate.proto') text = repairValidate(text)
+      const moved = movedExpr(path, text)
+      if (moved !== null) write(join(out, moved.path), moved.text)
       const extra = added.get(path)
       added.delete(path)
       write(join(out, path), extra === undefined ? text : mergeProto(text, extra))

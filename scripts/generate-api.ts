@@ -59,7 +59,7 @@ try {
   writeFileSync(join(gen, 'descriptors.binpb'), descriptors)
   const newerRules = JSON.parse(readFileSync(join(root, 'proto-overlay', 'rules.json'), 'utf8'))
   writeFileSync(join(gen, 'schema.json'), schemaTable(descriptors, newerRules))
-  for (const folder of ['envoy', 'xds', 'udpa', 'outrider', 'opentelemetry']) {
+  for (const folder of ['envoy', 'xds', 'udpa', 'outrider', 'opentelemetry', 'google/api/expr', 'cel']) {
     rmSync(join(gen, folder), { recursive: true, force: true })
     cpSync(join(work, 'types', folder), join(gen, folder), { recursive: true })
   }

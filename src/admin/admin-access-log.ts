@@ -80,6 +80,15 @@ class NodeHeaders implements HeaderLookup {
     return Array.isArray(value) ? value[0] : value === undefined ? undefined : String(value)
   }
 
+  joined(name: string): string | undefined {
+    const value = Object.hasOwn(this.pseudo, name) ? undefined : this.headers[name]
+    return Array.isArray(value) ? value.join(',') : this.lookup(name)
+  }
+
+  names(): readonly string[] {
+    return [...Object.keys(this.pseudo), ...Object.keys(this.headers)]
+  }
+
   get byteSize(): number {
     let size = 0
     for (const [name, value] of [...Object.entries(this.pseudo), ...Object.entries(this.headers)]) {

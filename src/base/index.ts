@@ -1,3 +1,4 @@
+export * from './cel/index.ts'
 export * from './clock.ts'
 export { INSTALLATION, WORKER_ENTRY } from './installation.ts'
 export { compileLinearRegex, type LinearRegex, type RegexError } from './linear-regex/linear-regex.ts'

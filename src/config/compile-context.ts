@@ -1,5 +1,6 @@
 import type { NodeJson, TrafficDirectionJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
+import type { CelOptions } from '../base/index.ts'
 import type { StatStore } from '../observability/index.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { ExtensionRegistry } from './extension-registry.ts'
@@ -32,6 +33,8 @@ export interface CompileContext {
   readonly trafficDirection?: TrafficDirectionJson
   /** The bootstrap's tracing provider: for connection managers that trace and name none. */
   readonly defaultTracer?: Tracing_HttpJson
+  /** What the formatters beside a format allow its expressions. */
+  readonly celOptions?: CelOptions
   /** The cluster that this proxy is a host of itself (cluster_manager.local_cluster_name); null or absent: none. */
   readonly localClusterName?: string | null
   hasCluster(name: string): boolean

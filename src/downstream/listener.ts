@@ -310,7 +310,7 @@ export class Listener implements ChainOwner, ListenerFilterOwner {
 function connectionInfo(
   connection: Connection,
   socket: AcceptedSocket,
-  { metadata }: ListenerPlan,
+  { metadata, trafficDirection }: ListenerPlan,
   chain: FilterChainPlan | null,
   startMs: number,
 ): ConnectionInfo {
@@ -328,6 +328,7 @@ function connectionInfo(
     proxyTlvs: socket.proxyTlvs,
     startMs,
     listenerMetadata: metadata,
+    trafficDirection,
     filterChainMetadata: chain?.metadata ?? null,
     filterState: socket.filterState,
   }

@@ -11,6 +11,7 @@ const TOKEN = 4
 const WIDTH = 5
 const REMOVED = -1
 const WORD = 4
+const PSEUDO_HEADERS = [':method', ':scheme', ':authority', ':path', ':status'] as const
 const CR = 13
 const LF = 10
 
@@ -303,6 +304,21 @@ export class HeaderMap {
       default:
         return undefined
     }
+  }
+
+  joined(name: string): string | undefined {
+    if (name.charCodeAt(0) === 58) return this.lookup(name)
+    const values = this.getAll(HeaderName.named(name))
+    return values.length === 0 ? undefined : values.join(',')
+  }
+
+  names(): readonly string[] {
+    const names = new Set<string>(PSEUDO_HEADERS.filter(name => this.lookup(name) !== undefined))
+    // A request's host is its :authority.
+    this.forEach(name => {
+      if (name !== 'host' || this.method === '') names.add(name)
+    })
+    return [...names]
   }
 
   /** Calls `visit` for each line in order; pseudo headers are not lines, `host` is. */

@@ -51,7 +51,7 @@ export {
 } from './matchers/query-parameter-matcher.ts'
 export { CONNECTION_INPUTS, connectionInput } from './matching/connection-inputs.ts'
 export { filterStateText } from './matching/filter-state.ts'
-export { REQUEST_INPUTS, requestInput } from './matching/http-inputs.ts'
+export { REQUEST_INPUTS, type RequestSubject, requestInput } from './matching/http-inputs.ts'
 export { EXCHANGE_INPUTS, exchangeInput, isKnownWithRequest, MatchingData } from './matching/matching-data.ts'
 export { type OAuthTokens, printable, readOAuthTokens, type TokenAnswer, type TokenFailure } from './oauth-tokens.ts'
 export { originalUri } from './original-uri.ts'

@@ -17,7 +17,7 @@ const context: CompileContext = {
 }
 
 function headers(values: Record<string, string>): HeaderLookup {
-  return { lookup: name => values[name], byteSize: 0 }
+  return { lookup: name => values[name], joined: name => values[name], names: () => Object.keys(values), byteSize: 0 }
 }
 
 interface Entry extends Partial<FormatContext> {

@@ -1,13 +1,22 @@
 import type {
   AccessLogFilterJson,
   ComparisonFilterJson,
+  ExtensionFilterJson,
   GrpcStatusFilterJson,
   MetadataFilterJson,
   RuntimeFilterJson,
 } from '#api/envoy/config/accesslog/v3/accesslog_pb.ts'
-import { type CompileContext, type ConfigPath, compileMetadataMatcher, fractionalPercent } from '../config/index.ts'
+import type { ExpressionFilterJson } from '#api/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts'
+import {
+  type CompileContext,
+  type ConfigPath,
+  compileMetadataMatcher,
+  fractionalPercent,
+  typeName,
+} from '../config/index.ts'
 import { type FormatContext, responseFlagOf, ServiceForced } from '../observability/index.ts'
 import './access-log-support.ts'
+import { celSettings, compileCelExpression } from './cel/index.ts'
 import { compileHeaderLookupMatcher } from './header-lookup-matcher.ts'
 import type { ThreadContext } from './thread.ts'
 
@@ -66,7 +75,26 @@ function compileMatches(json: AccessLogFilterJson, context: CompileContext, path
     const exclude = json.logTypeFilter.exclude ?? false
     return ({ accessLogType }) => types.has(accessLogType ?? 'NotSet') !== exclude
   }
+  if (json.extensionFilter !== undefined) {
+    return compileExtension(json.extensionFilter, context, path.field('extension_filter').field('typed_config'))
+  }
   return () => true
+}
+
+const EXPRESSION = 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter'
+
+function compileExtension(json: ExtensionFilterJson, context: CompileContext, path: ConfigPath): Matches {
+  const config = (json.typedConfig ?? {}) as ExpressionFilterJson & { '@type'?: string }
+  if (typeName(config) !== EXPRESSION) {
+    context.diagnostics.error(path, `no such filter: ${typeName(config)}`, {
+      expected: EXPRESSION,
+      code: 'unknown-extension',
+    })
+    return () => true
+  }
+  const settings = celSettings(config.celConfig, context)
+  const expression = compileCelExpression(config.expression ?? '', settings, context, path.field('expression'))
+  return entry => expression?.matches(entry) ?? true
 }
 
 function compileList(

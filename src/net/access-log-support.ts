@@ -17,10 +17,12 @@ declareSupport(`${ACCESS_LOG}.AccessLogFilter`, {
     'metadata_filter',
     'log_type_filter',
     'traceable_filter',
+    'extension_filter',
   ],
-  refused: {
-    extension_filter: 'extension filters (CEL) are not part of this release',
-  },
+})
+declareSupport(`${ACCESS_LOG}.ExtensionFilter`, { supported: ['name', 'typed_config'] })
+declareSupport('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', {
+  supported: ['expression', 'cel_config'],
 })
 declareSupport(`${ACCESS_LOG}.ComparisonFilter`, { supported: ['op', 'value'] })
 declareSupport(`${ACCESS_LOG}.StatusCodeFilter`, { supported: ['comparison'] })

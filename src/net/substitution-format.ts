@@ -8,11 +8,12 @@ import {
   isFormatError,
   type JsonFormat,
 } from '../observability/index.ts'
+import { celSettings } from './cel/index.ts'
+import { withFormatters } from './formatters.ts'
 
 declareSupport('envoy.config.core.v3.SubstitutionFormatString', {
-  supported: ['text_format', 'text_format_source', 'json_format', 'omit_empty_values', 'content_type'],
+  supported: ['text_format', 'text_format_source', 'json_format', 'omit_empty_values', 'content_type', 'formatters'],
   refused: {
-    formatters: 'formatter extensions are not part of this release: the built-in operators work',
     json_format_options: 'keys of json_format are always sorted',
   },
 })
@@ -24,15 +25,16 @@ export function compileSubstitutionFormat(
   path: ConfigPath,
 ): Formatter | undefined {
   const omitEmpty = json.omitEmptyValues ?? false
+  const cel = celSettings(undefined, withFormatters(json.formatters, context, path.field('formatters')))
   if (json.jsonFormat !== undefined) {
     const format = json.jsonFormat as { readonly [key: string]: JsonFormat }
-    return reported(compileJsonFormat(format, omitEmpty), context, path.field('json_format'))
+    return reported(compileJsonFormat(format, omitEmpty, cel), context, path.field('json_format'))
   }
   const at = path.field(json.textFormatSource === undefined ? 'text_format' : 'text_format_source')
   const text =
     json.textFormatSource === undefined ? json.textFormat : dataSourceText(json.textFormatSource, context, at)
   if (text === undefined) return undefined
-  return reported(compileFormat(text, { missing: omitEmpty ? '' : '-' }), context, at)
+  return reported(compileFormat(text, { missing: omitEmpty ? '' : '-', cel }), context, at)
 }
 
 /** Compiles one text format, such as the deprecated `format` of an access log. `missing`: what stands for no value. */
@@ -42,7 +44,7 @@ export function compileTextFormat(
   path: ConfigPath,
   missing = '-',
 ): Formatter | undefined {
-  return reported(compileFormat(text, { missing }), context, path)
+  return reported(compileFormat(text, { missing, cel: celSettings(undefined, context) }), context, path)
 }
 
 function reported(result: Formatter | FormatError, context: CompileContext, path: ConfigPath): Formatter | undefined {

@@ -4,6 +4,10 @@ import type { StreamInfo } from './stream-info.ts'
 export interface HeaderLookup {
   /** First value of a lower-case name; ':method', ':path', ':authority', ':scheme' and ':status' work. */
   lookup(name: string): string | undefined
+  /** All values of a lower-case name, separated by commas; names may come with requests. Else as `lookup`. */
+  joined(name: string): string | undefined
+  /** Each once, pseudo headers included. */
+  names(): readonly string[]
   readonly byteSize: number
 }
 

@@ -15,7 +15,7 @@ import { ResponseFlag } from './response-flags.ts'
 import { StreamInfo } from './stream-info.ts'
 
 function headers(values: Readonly<Record<string, string>>): HeaderLookup {
-  return { lookup: name => values[name], byteSize: 42 }
+  return { lookup: name => values[name], joined: name => values[name], names: () => Object.keys(values), byteSize: 42 }
 }
 
 function infoOf(): StreamInfo {

@@ -1,8 +1,10 @@
 // Substitution formats: text with %OPERATORS%, and JSON objects of such texts. Compiled once, run per log line.
 import { isUtf8 } from 'node:buffer'
+import type { CelSettings } from './cel/index.ts'
 import type { Field, FieldValue, FormatContext } from './format-context.ts'
+import { celField } from './operators/cel-fields.ts'
 import { compileOperator, operatorNames, REFUSED_OPERATORS } from './operators/compile-operator.ts'
-import { CutInText } from './operators/metadata-fields.ts'
+import { TwoForms } from './operators/two-forms.ts'
 
 export interface Formatter {
   /** One line (or value) as latin1 text: a character per byte. */
@@ -21,15 +23,40 @@ type Part = string | Field
 export interface FormatOptions {
   /** What a missing value prints as in text; '-' by default, '' in header values and with omit_empty_values. */
   readonly missing?: string
+  /** Of CEL and TYPED_CEL. */
+  readonly cel?: CelSettings
 }
 
 // %NAME(ARGUMENT):LENGTH% ; START_TIME's argument may itself contain percent signs.
 const OPERATOR = /%(?:%|([A-Z_0-9]+)(?:\(((?:[^()]|\([^()]*\))*)\))?(?::(\d+))?%)/y
+/** Expressions have parentheses of their own, and go up to the first one that a percent sign follows. */
+const EXPRESSION = /%((?:TYPED_)?CEL)\(([\s\S]*?)\)(?::(\d+))?%/y
 
 /** Texts come from UTF-8 configuration: their bytes are what goes out. */
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
 
-function parse(text: string): Part[] | FormatError {
+function operatorAt(text: string, at: number): RegExpExecArray | null {
+  EXPRESSION.lastIndex = at
+  OPERATOR.lastIndex = at
+  return EXPRESSION.exec(text) ?? OPERATOR.exec(text)
+}
+
+/** One that cannot be made is said in one way. */
+function fieldOf(match: RegExpExecArray, options: FormatOptions): Field | FormatError {
+  const [whole, name = '', argument, length] = match
+  const maxLength = length === undefined ? -1 : Number(length)
+  const failed = (error: string): FormatError => ({ error, offset: match.index, known: operatorNames })
+  if (name === 'CEL' || name === 'TYPED_CEL') {
+    const field = celField(name, argument ?? '', maxLength, options.cel)
+    return typeof field === 'function' ? field : failed(`${name}: ${field.error}`)
+  }
+  const field = compileOperator(name, argument, maxLength)
+  if (field !== undefined) return field
+  const refused = Object.hasOwn(REFUSED_OPERATORS, name) ? REFUSED_OPERATORS[name] : undefined
+  return failed(refused === undefined ? `unknown operator or argument: ${whole}` : `${name} is not offered: ${refused}`)
+}
+
+function parse(text: string, options: FormatOptions): Part[] | FormatError {
   const parts: Part[] = []
   let literal = ''
   for (let at = 0; at < text.length; ) {
@@ -37,22 +64,16 @@ function parse(text: string): Part[] | FormatError {
       literal += text[at++]
       continue
     }
-    OPERATOR.lastIndex = at
-    const match = OPERATOR.exec(text)
+    const match = operatorAt(text, at)
     if (match === null)
       return { error: 'this % begins no operator; a percent sign is written %%', offset: at, known: operatorNames }
-    at = OPERATOR.lastIndex
+    at += match[0].length
     if (match[1] === undefined) {
       literal += '%'
       continue
     }
-    const field = compileOperator(match[1], match[2], match[3] === undefined ? -1 : Number(match[3]))
-    if (field === undefined) {
-      const refused = Object.hasOwn(REFUSED_OPERATORS, match[1]) ? REFUSED_OPERATORS[match[1]] : undefined
-      const error =
-        refused === undefined ? `unknown operator or argument: ${match[0]}` : `${match[1]} is not offered: ${refused}`
-      return { error, offset: match.index, known: operatorNames }
-    }
+    const field = fieldOf(match, options)
+    if (typeof field !== 'function') return field
     if (literal !== '') parts.push(bytes(literal))
     literal = ''
     parts.push(field)
@@ -64,7 +85,7 @@ function parse(text: string): Part[] | FormatError {
 function text(value: FieldValue, missing: string): string {
   if (value === null) return missing
   if (typeof value !== 'object') return String(value)
-  return value instanceof CutInText ? value.text : JSON.stringify(value)
+  return value instanceof TwoForms ? value.text : JSON.stringify(value)
 }
 
 class TextFormatter implements Formatter {
@@ -85,7 +106,7 @@ class TextFormatter implements Formatter {
 
 /** Compiles a text format. Operators: docs of Envoy's substitution formatter, and %RESPONSE_CAUSE% of ours. */
 export function compileFormat(format: string, options: FormatOptions = {}): Formatter | FormatError {
-  const parts = parse(format)
+  const parts = parse(format, options)
   return Array.isArray(parts) ? new TextFormatter(parts, options.missing ?? '-') : parts
 }
 
@@ -103,29 +124,33 @@ export type JsonFormat =
   | readonly JsonFormat[]
   | { readonly [key: string]: JsonFormat }
 
-function compileJsonValue(value: JsonFormat, omitEmpty: boolean): Field | FormatError {
+interface JsonFormatOptions extends FormatOptions {
+  readonly omitEmpty: boolean
+}
+
+function compileJsonValue(value: JsonFormat, options: JsonFormatOptions): Field | FormatError {
   if (typeof value === 'string') {
-    const parts = parse(value)
+    const parts = parse(value, options)
     if (!Array.isArray(parts)) return parts
     // An operator alone keeps its type.
     if (parts.length === 1 && typeof parts[0] === 'function') return parts[0]
-    const formatter = new TextFormatter(parts, omitEmpty ? '' : '-')
+    const formatter = new TextFormatter(parts, options.omitEmpty ? '' : '-')
     return context => formatter.format(context)
   }
-  if (Array.isArray(value)) return compileList(value, omitEmpty)
+  if (Array.isArray(value)) return compileList(value, options)
   if (value !== null && typeof value === 'object')
-    return compileObject(value as { readonly [key: string]: JsonFormat }, omitEmpty)
+    return compileObject(value as { readonly [key: string]: JsonFormat }, options)
   return () => value as FieldValue
 }
 
-function compileList(values: readonly JsonFormat[], omitEmpty: boolean): Field | FormatError {
+function compileList(values: readonly JsonFormat[], options: JsonFormatOptions): Field | FormatError {
   const fields: Field[] = []
   for (const value of values) {
-    const field = compileJsonValue(value, omitEmpty)
+    const field = compileJsonValue(value, options)
     if (typeof field !== 'function') return field
     fields.push(field)
   }
-  if (!omitEmpty) return context => fields.map(field => field(context))
+  if (!options.omitEmpty) return context => fields.map(field => field(context))
   return context => fields.map(field => field(context)).filter(value => !isEmpty(value))
 }
 
@@ -135,10 +160,13 @@ function isEmpty(value: FieldValue): boolean {
   return typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0
 }
 
-function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty: boolean): Field | FormatError {
+function compileObject(
+  object: { readonly [key: string]: JsonFormat },
+  options: JsonFormatOptions,
+): Field | FormatError {
   const fields: [key: string, field: Field][] = []
   for (const key of Object.keys(object).sort()) {
-    const field = compileJsonValue(object[key] as JsonFormat, omitEmpty)
+    const field = compileJsonValue(object[key] as JsonFormat, options)
     if (typeof field !== 'function') return field
     fields.push([bytes(key), field])
   }
@@ -146,7 +174,7 @@ function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty
     const out: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>
     for (const [key, field] of fields) {
       const value = field(context)
-      if (!omitEmpty || !isEmpty(value)) out[key] = value
+      if (!options.omitEmpty || !isEmpty(value)) out[key] = value
     }
     return out
   }
@@ -156,8 +184,9 @@ function compileObject(object: { readonly [key: string]: JsonFormat }, omitEmpty
 export function compileJsonFormat(
   object: { readonly [key: string]: JsonFormat },
   omitEmpty: boolean,
+  cel?: CelSettings,
 ): Formatter | FormatError {
-  const field = compileObject(object, omitEmpty)
+  const field = compileObject(object, { omitEmpty, ...(cel === undefined ? {} : { cel }) })
   if (typeof field !== 'function') return field
   return { format: context => `${jsonText(field(context))}\n` }
 }

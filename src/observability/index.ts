@@ -1,4 +1,5 @@
 export { BytesMeter } from './bytes-meter.ts'
+export * from './cel/index.ts'
 export { type MetadataStruct, mergeStructs, setDynamicMetadata } from './dynamic-metadata.ts'
 export { textInFilterState } from './filter-state.ts'
 export * from './format-context.ts'

@@ -50,6 +50,11 @@ export function responseFlagOf(short: ShortName | string): number | undefined {
 
 export const responseFlagNames: readonly string[] = TABLE.map(([, short]) => short)
 
+/** The bits of Envoy's own flags, of which URX is the sixteenth. */
+export function envoyResponseFlags(flags: number): number {
+  return ((flags >>> 1) & 0x7fff) | ((flags & 1) << 15) | (flags & ~0xffff)
+}
+
 /** 'URX,UF', or '-' when no flag is set. A TCP connection names the failure first: 'UF,URX'. */
 export function flagsToString(flags: number, tcp = false): string {
   return join(flags, 1, tcp)

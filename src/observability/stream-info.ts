@@ -41,6 +41,8 @@ export interface ConnectionInfo {
   /** Listener.metadata and FilterChain.metadata: filter_metadata. */
   readonly listenerMetadata?: object | null
   readonly filterChainMetadata?: object | null
+  /** core.v3.TrafficDirection of the listener. */
+  readonly trafficDirection?: string
   /** As Envoy names what was seen of its end; absent: nothing unusual. */
   detectedCloseType?: string
   /** What all streams of the connection begin with; null: nothing. */
@@ -142,6 +144,7 @@ export class StreamInfo {
   routeMetadata: object | null = null
   virtualHostMetadata: object | null = null
   upstreamHostMetadata: object | null = null
+  upstreamHostLocality: { readonly region: string; readonly zone: string; readonly subZone: string } | null = null
   clusterMetadata: object | null = null
 
   constructor(connection: ConnectionInfo, startMs: number) {

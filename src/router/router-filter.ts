@@ -210,6 +210,7 @@ export class RouterFilter
     this.info.upstreamHostAddress = host.addressText
     this.info.upstreamHostName = host.hostname
     this.info.upstreamHostMetadata = host.metadata
+    this.info.upstreamHostLocality = host.locality
     this.context?.onHostAttempted(host)
     if (this.info.schemeMatchesUpstream) {
       ;(headers as HeaderMap).scheme = upstream.cluster.transports.encrypts(host.metadata) ? 'https' : 'http'

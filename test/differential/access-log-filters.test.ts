@@ -34,6 +34,10 @@ const metadata = (value: object, more: object = {}): object => ({
   metadata_filter: { matcher: { filter: 'ns', path: [{ key: 'k' }], value }, ...more },
 })
 
+const expression = (text: string, more: object = {}): object => ({
+  extension_filter: typed('access_loggers.filters.cel.v3.ExpressionFilter', { expression: text, ...more }),
+})
+
 const REQUESTS: Readonly<Record<string, string>> = {
   ok: 'GET /ok HTTP/1.1\r\nhost: a\r\nx-a: one\r\nx-request-id: 00000007-0000-4000-8000-000000000000',
   direct: 'GET /direct HTTP/1.1\r\nhost: a\r\nx-request-id: 00002000-0000-4000-8000-000000000000',
@@ -73,6 +77,13 @@ const FILTERS: readonly (readonly [filter: object, logged: string])[] = [
   [metadata({ string_match: { exact: 'value' } }, { match_if_key_not_found: true }), 'dead direct grpc health none ok'],
   [{ log_type_filter: { types: ['DownstreamEnd'] } }, 'dead direct grpc health none ok'],
   [{ log_type_filter: { types: ['DownstreamEnd'], exclude: true } }, ''],
+  [expression('response.code >= 400'), 'dead direct none'],
+  [expression("request.headers['x-a'] == 'one'"), 'ok'],
+  [expression("!('x-a' in request.headers) && response.code == 200"), 'grpc health'],
+  [expression("request.headers['x-a'] + 'x' == 'onex'"), ''],
+  [expression("request.headers['x-a'] + 'x' == 'onex'", { cel_config: { enable_string_concat: true } }), 'ok'],
+  [expression('response.code'), ''],
+  [expression("metadata.filter_metadata['ns']['k'] == 'value'"), 'dead ok'],
 ]
 /** By the id of the request, so that all proxies on the way agree: 7, and 8192, modulo the denominator. */
 const BY_ID: readonly (readonly [percent: object, logged: readonly string[]])[] = [

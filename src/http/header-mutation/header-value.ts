@@ -2,6 +2,7 @@
 import type { HeaderValueOptionJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../config/index.ts'
+import { celSettings } from '../../net/index.ts'
 import { compileFormat, type FormatContext, type Formatter } from '../../observability/index.ts'
 import { HeaderName } from '../header-name.ts'
 import type { HeaderMap } from '../headers.ts'
@@ -96,7 +97,9 @@ export function compileHeaderValue(
   }
   const raw = option.header?.rawValue
   const text = raw === undefined ? (option.header?.value ?? '') : Buffer.from(raw, 'base64').toString('utf8')
-  const formatter = text.includes('%') ? compileFormat(text, { missing: '' }) : null
+  const formatter = text.includes('%')
+    ? compileFormat(text, { missing: '', cel: celSettings(undefined, context) })
+    : null
   if (formatter !== null && 'error' in formatter) {
     context.diagnostics.error(at.field('value'), formatter.error, { found: text, code: 'bad-format' })
     return undefined

@@ -4,13 +4,13 @@ import type {
   HttpResponseHeaderMatchInputJson,
 } from '#api/envoy/type/matcher/v3/http_inputs_pb.ts'
 import { declareSupport } from '../../config/index.ts'
-import type { MatchInput } from '../../net/index.ts'
+import { CelSubject, type MatchInput } from '../../net/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { HeaderName } from '../header-name.ts'
 import type { HeaderMap } from '../headers.ts'
 import { decodedQueryParameter } from '../matchers/query-parameter-matcher.ts'
 import { CONNECTION_INPUTS, connectionInput } from './connection-inputs.ts'
-import { REQUEST_INPUTS, requestInput } from './http-inputs.ts'
+import { CEL_INPUT, REQUEST_INPUTS, requestInput } from './http-inputs.ts'
 
 export class MatchingData {
   info: StreamInfo
@@ -65,7 +65,17 @@ function ofPart(part: Part, read: (headers: HeaderMap) => unknown): MatchInput<M
 /** Undefined for a type that is none of EXCHANGE_INPUTS. */
 export function exchangeInput(type: string, config: object): MatchInput<MatchingData> | undefined {
   const ofRequest = requestInput(type, config)
-  if (ofRequest !== undefined) return ofPart('request', ofRequest)
+  if (type === CEL_INPUT) {
+    return ({ info, request, response, responseTrailers }) => new CelSubject(info, request, response, responseTrailers)
+  }
+  if (ofRequest !== undefined) {
+    return data => {
+      const { info, request } = data
+      if (request !== null) return ofRequest({ headers: request, info })
+      data.incomplete = true
+      return null
+    }
+  }
   const part = FIELDS[type]
   if (part !== undefined) {
     const name = HeaderName.of((config as HttpResponseHeaderMatchInputJson).headerName ?? '')

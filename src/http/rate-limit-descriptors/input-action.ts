@@ -1,12 +1,12 @@
 // RateLimit.Action.extension: an input of a matcher tree as a descriptor, under the name of the extension.
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
+import type { DescriptorJson } from '#api/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, typeName } from '../../config/index.ts'
 import type { MatchInput } from '../../net/index.ts'
 import { EXCHANGE_INPUTS, exchangeInput, isKnownWithRequest, type MatchingData } from '../matching/matching-data.ts'
 import type { DescriptorEntry, RateLimitAction, RateLimitSubject } from './descriptor.ts'
-
-const EXPRESSION = 'envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor'
+import { compileExpressionAction, EXPRESSION } from './expression-action.ts'
 
 class InputAction implements RateLimitAction {
   private readonly key: string
@@ -44,9 +44,9 @@ export function compileInputAction(
   const type = typeName(config)
   const input = isKnownWithRequest(type) ? exchangeInput(type, config) : undefined
   if (input !== undefined) return new InputAction(extension.name ?? '', input)
-  const why = type === EXPRESSION ? 'CEL expressions are not part of this release' : 'unknown rate limit descriptor'
-  context.diagnostics.error(path.field('typed_config'), why, {
-    expected: `an input: ${EXCHANGE_INPUTS.filter(isKnownWithRequest).join(', ')}`,
+  if (type === EXPRESSION) return compileExpressionAction(config as DescriptorJson, context, path.field('typed_config'))
+  context.diagnostics.error(path.field('typed_config'), 'unknown rate limit descriptor', {
+    expected: `${EXPRESSION} or an input: ${EXCHANGE_INPUTS.filter(isKnownWithRequest).join(', ')}`,
     found: type,
     code: 'unknown-extension',
   })

@@ -6,7 +6,7 @@ import type {
 } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import type { CompileContext, ConfigPath } from '../../config/index.ts'
-import { type Cidr, endpointOf, parseCidr } from '../../net/index.ts'
+import { type Cidr, celSettings, endpointOf, parseCidr } from '../../net/index.ts'
 import { compileFormat, type Formatter } from '../../observability/index.ts'
 import { compileHeaderMatchers, type HeaderMatch } from '../matchers/header-matcher.ts'
 import { compileDecodedQueryMatchers, type QueryParameterMatch } from '../matchers/query-parameter-matcher.ts'
@@ -103,7 +103,7 @@ function rangesOf(json: RemoteAddressMatchJson, context: CompileContext, path: C
 
 /** A formatter over the request; null after a diagnostic. */
 export function formatterOf(text: string, context: CompileContext, path: ConfigPath): Formatter | null {
-  const formatter = compileFormat(text, { missing: '' })
+  const formatter = compileFormat(text, { missing: '', cel: celSettings(undefined, context) })
   if (!('error' in formatter)) return formatter
   context.diagnostics.error(path, formatter.error, { found: text, code: 'bad-format' })
   return null

@@ -5,7 +5,7 @@ import type { MatcherJson } from '#api/xds/type/matcher/v3/matcher_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../../config/index.ts'
 import { type MatcherTree, type MatchInput, TreeCompiler } from '../../net/index.ts'
 import { CONNECTION_INPUTS, connectionInput } from '../matching/connection-inputs.ts'
-import { REQUEST_INPUTS, requestInput } from '../matching/http-inputs.ts'
+import { REQUEST_INPUTS, type RequestSubject, requestInput } from '../matching/http-inputs.ts'
 import { decision, type RbacDecider, type RbacDecision } from './decision.ts'
 import type { RbacScope, RbacSubject } from './rule.ts'
 import { RbacRules } from './rules.ts'
@@ -67,7 +67,9 @@ function subjectInput(type: string, config: object, scope: RbacScope): MatchInpu
   const ofConnection = connectionInput(type, config)
   if (ofConnection !== undefined) return ({ info }) => ofConnection(info)
   const ofRequest = scope === 'http' ? requestInput(type, config) : undefined
-  return ofRequest === undefined ? undefined : ({ headers }) => (headers === null ? null : ofRequest(headers))
+  return ofRequest === undefined
+    ? undefined
+    : subject => (subject.headers === null ? null : ofRequest(subject as RequestSubject))
 }
 
 /** Trees are as deep as the configuration that was read. */

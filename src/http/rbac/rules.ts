@@ -2,6 +2,8 @@
 import './support.ts'
 import type { PolicyJson, RBACJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
 import type { CompileContext, ConfigPath } from '../../config/index.ts'
+import { CelSubject, celSettings, compileCelExpr } from '../../net/index.ts'
+import type { CelExpression } from '../../observability/index.ts'
 import { decision, type RbacDecider, type RbacDecision } from './decision.ts'
 import { compilePermission } from './permissions.ts'
 import { compilePrincipal } from './principals.ts'
@@ -11,6 +13,7 @@ interface Conditions {
   readonly name: string
   readonly permissions: readonly RbacRule[]
   readonly principals: readonly RbacRule[]
+  readonly condition: CelExpression | null
 }
 
 interface Policy extends Conditions {
@@ -39,8 +42,9 @@ export class RbacRules implements RbacDecider {
   /** By the first policy, by name, that matches. */
   decide(subject: RbacSubject): RbacDecision {
     for (let i = 0; i < this.policies.length; i++) {
-      const { permissions, principals, decision } = this.policies[i]!
-      if (anyOf(permissions, subject) && anyOf(principals, subject)) return decision
+      const { permissions, principals, condition, decision } = this.policies[i]!
+      if (!anyOf(permissions, subject) || !anyOf(principals, subject)) continue
+      if (condition === null || condition.matches(new CelSubject(subject.info, subject.headers))) return decision
     }
     return this.noPolicy
   }
@@ -66,5 +70,23 @@ function compilePolicy(
     principals: (policy.principals ?? []).map((principal, i) =>
       compilePrincipal(principal, scope, context, path.field('principals').index(i)),
     ),
+    condition: compileCondition(policy, context, path),
   }
+}
+
+/** Null where there is none, or after a diagnostic. As Envoy: conditions know nothing of the node. */
+function compileCondition(
+  { condition, checkedCondition, celConfig }: PolicyJson,
+  context: CompileContext,
+  path: ConfigPath,
+): CelExpression | null {
+  const settings = { ...celSettings(celConfig, context), node: null }
+  if (condition !== undefined) {
+    if (checkedCondition !== undefined) {
+      context.diagnostics.error(path.field('checked_condition'), 'condition and checked_condition exclude each other')
+    }
+    return compileCelExpr(condition, settings, context, path.field('condition')) ?? null
+  }
+  if (checkedCondition === undefined) return null
+  return compileCelExpr(checkedCondition.expr, settings, context, path.field('checked_condition').field('expr')) ?? null
 }

@@ -1,7 +1,6 @@
 import { declareSupport } from '../../config/index.ts'
 
 const RBAC = 'envoy.config.rbac.v3'
-const NO_CEL = 'CEL expressions are not part of this release; write the condition as permissions and principals'
 const NO_EXTENSIONS = 'matcher extensions are not part of this release'
 
 declareSupport(`${RBAC}.RBAC`, {
@@ -9,8 +8,7 @@ declareSupport(`${RBAC}.RBAC`, {
   refused: { audit_logging_options: 'audit loggers are not part of this release; use the access log' },
 })
 declareSupport(`${RBAC}.Policy`, {
-  supported: ['permissions', 'principals'],
-  refused: { condition: NO_CEL, checked_condition: NO_CEL, cel_config: NO_CEL },
+  supported: ['permissions', 'principals', 'condition', 'checked_condition', 'cel_config'],
 })
 declareSupport(`${RBAC}.Permission`, {
   supported: [

@@ -3,6 +3,7 @@ import type { ConsistentHashingJson } from '#api/envoy/extensions/matching/input
 import type { IpJson } from '#api/envoy/extensions/matching/input_matchers/ip/v3/ip_pb.ts'
 import type { RuntimeFractionJson } from '#api/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.ts'
 import type { TypedExtensionConfigJson } from '#api/xds/core/v3/extension_pb.ts'
+import type { CelMatcherJson } from '#api/xds/type/matcher/v3/cel_pb.ts'
 import { xxHash64 } from '../../base/index.ts'
 import {
   type CompileContext,
@@ -11,18 +12,22 @@ import {
   fractionalPercent,
   typeName,
 } from '../../config/index.ts'
+import { CelSubject } from '../cel/cel-subject.ts'
+import { compileXdsCelExpression } from '../cel/index.ts'
 import { type Cidr, parseCidr, parseIp } from '../cidr.ts'
 
 const API = 'envoy.extensions.matching.input_matchers'
 const IP = `${API}.ip.v3.Ip`
 const HASHING = `${API}.consistent_hashing.v3.ConsistentHashing`
 const FRACTION = `${API}.runtime_fraction.v3.RuntimeFraction`
+const CEL = 'xds.type.matcher.v3.CelMatcher'
 declareSupport(IP, {
   supported: ['cidr_ranges'],
   accepted: { stat_prefix: 'names a counter of values that are no address; there is none here' },
 })
 declareSupport(HASHING, { supported: ['threshold', 'modulo', 'seed'] })
 declareSupport(FRACTION, { supported: ['runtime_fraction', 'seed'] })
+declareSupport(CEL, { supported: ['expr_match'], accepted: { description: 'says something to readers' } })
 
 export type ValueMatch = (value: unknown) => boolean
 
@@ -69,9 +74,15 @@ export function compileValueMatch(
       return hashMatch(config as ConsistentHashingJson)
     case FRACTION:
       return fractionMatch(config as RuntimeFractionJson, context)
+    case CEL: {
+      const { exprMatch = {} } = config as CelMatcherJson
+      const at = path.field('typed_config').field('expr_match')
+      const expression = compileXdsCelExpression(exprMatch, context, at)
+      return value => value instanceof CelSubject && expression?.matches(value) === true
+    }
   }
   context.diagnostics.error(path.field('typed_config'), `no such matcher: ${typeName(config)}`, {
-    expected: `one of ${IP}, ${HASHING}, ${FRACTION}; CEL is not offered: use headers, and, or and not`,
+    expected: `one of ${IP}, ${HASHING}, ${FRACTION}, ${CEL}`,
     code: 'unknown-extension',
   })
   return never

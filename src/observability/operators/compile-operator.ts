@@ -126,13 +126,10 @@ export function compileOperator(name: string, argument: string | undefined, maxL
   return name.endsWith('_ADDRESS_WITHOUT_PORT') ? maskedAddressField(name, argument) : undefined
 }
 
-const NO_CEL = 'CEL expressions are not part of this release; use the operator for what the expression reads'
 const NOT_DECOMPRESSED = 'header bytes are counted as they are sent; use the operator without DECOMPRESSED'
 
 /** Operators of Envoy that are refused, and why. */
 export const REFUSED_OPERATORS: Readonly<Record<string, string>> = {
-  CEL: NO_CEL,
-  TYPED_CEL: NO_CEL,
   XFCC_VALUE: 'parts of x-forwarded-client-cert are not taken out; use %REQ(X-FORWARDED-CLIENT-CERT)%',
   ...Object.fromEntries(
     ['UPSTREAM', 'DOWNSTREAM'].flatMap(side =>
@@ -143,5 +140,7 @@ export const REFUSED_OPERATORS: Readonly<Record<string, string>> = {
 
 /** Names of all operators, for suggestions. */
 export const operatorNames: readonly string[] = [
+  'CEL',
+  'TYPED_CEL',
   ...new Set([NEEDS_ARGUMENT, OPTIONAL_ARGUMENT, PLAIN_FIELDS].flatMap(table => Object.keys(table))),
 ]

@@ -37,9 +37,14 @@ const OF_HTTP: Readonly<Record<number, number>> = {
 const INVALID = -1
 
 /** Null where the request was not gRPC, or there was no answer at all. */
-function grpcStatus({ requestHeaders, responseHeaders, responseTrailers, info }: FormatContext): number | null {
-  const contentType = requestHeaders?.lookup('content-type')
+function grpcStatus(context: FormatContext): number | null {
+  const contentType = context.requestHeaders?.lookup('content-type')
   if (contentType === undefined || !/^application\/grpc(?:\+|$)/.test(contentType)) return null
+  return httpGrpcStatus(context)
+}
+
+/** The status of any answer; null: there is none. */
+export function httpGrpcStatus({ responseHeaders, responseTrailers, info }: FormatContext): number | null {
   const text = responseTrailers?.lookup('grpc-status') ?? responseHeaders?.lookup('grpc-status')
   if (text !== undefined) return /^\d+$/.test(text) ? Number(text) : INVALID
   return info.responseCode === 0 ? null : (OF_HTTP[info.responseCode] ?? UNKNOWN)

@@ -1,5 +1,6 @@
 import type { Field, FieldValue } from '../format-context.ts'
 import type { FilterStateObject, StreamInfo } from '../stream-info.ts'
+import { TwoForms } from './two-forms.ts'
 
 const SOURCES: Readonly<Record<string, (info: StreamInfo) => object | null>> = {
   DYNAMIC: info => info.dynamicMetadata,
@@ -18,21 +19,6 @@ function member(value: unknown, key: string): unknown {
     : undefined
 }
 
-/** What is cut where it becomes text, and whole where it keeps its type (Envoy). */
-export class CutInText {
-  readonly text: string
-  private readonly value: unknown
-
-  constructor(value: unknown, maxLength: number) {
-    this.value = value
-    this.text = JSON.stringify(value).slice(0, maxLength)
-  }
-
-  toJSON(): unknown {
-    return this.value
-  }
-}
-
 /** `namespace:key:key...` of one kind of metadata; undefined for an unknown kind or an empty argument. */
 export function metadataField(kind: string, argument: string, maxLength = -1): Field | undefined {
   const source = Object.hasOwn(SOURCES, kind) ? SOURCES[kind] : undefined
@@ -44,7 +30,8 @@ export function metadataField(kind: string, argument: string, maxLength = -1): F
     value = sortedFields(value ?? null)
     if (maxLength < 0 || value === null) return value as FieldValue
     if (typeof value === 'string') return value.slice(0, maxLength)
-    return new CutInText(value, maxLength) as unknown as FieldValue
+    // Whole where it keeps its type (Envoy).
+    return new TwoForms(JSON.stringify(value).slice(0, maxLength), value) as unknown as FieldValue
   }
 }
 

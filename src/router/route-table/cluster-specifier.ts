@@ -115,7 +115,7 @@ class MatchedChoice implements RouteChoice, ClusterChoice {
 
 function subjectInput(type: string, config: object): MatchInput<Subject> | undefined {
   const ofRequest = requestInput(type, config)
-  if (ofRequest !== undefined) return ({ headers }) => ofRequest(headers)
+  if (ofRequest !== undefined) return ofRequest
   const ofConnection = connectionInput(type, config)
   return ofConnection === undefined ? undefined : ({ info }) => ofConnection(info)
 }

@@ -3,6 +3,7 @@ import type { RouteActionJson } from '#api/envoy/config/route/v3/route_component
 import { toWireText } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, compileRegexRewrite } from '../../config/index.ts'
 import { type HeaderMap, withoutQuery } from '../../http/index.ts'
+import { celSettings } from '../../net/index.ts'
 import { compileFormat, type StreamInfo } from '../../observability/index.ts'
 
 /** The new authority, or undefined to keep the request's. */
@@ -37,7 +38,7 @@ export function compileHostRewrite(
 
 /** A format over the request; undefined when it yields nothing. */
 export function formatted(text: string, context: CompileContext, path: ConfigPath): HostRewrite | null {
-  const formatter = compileFormat(text, { missing: '' })
+  const formatter = compileFormat(text, { missing: '', cel: celSettings(undefined, context) })
   if ('error' in formatter) {
     context.diagnostics.error(path, formatter.error, { found: text, code: 'bad-format' })
     return null

@@ -2,7 +2,7 @@
 import type { RouteJson, RouteListJson } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import type { MatcherJson } from '#api/xds/type/matcher/v3/matcher_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../../config/index.ts'
-import { type HeaderMap, REQUEST_INPUTS, requestInput } from '../../http/index.ts'
+import { type HeaderMap, REQUEST_INPUTS, type RequestSubject, requestInput } from '../../http/index.ts'
 import { type MatcherTree, TreeCompiler } from '../../net/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import { type CompiledRoute, compileRoute } from './route.ts'
@@ -26,14 +26,21 @@ interface Leaf {
 }
 
 class RouteTree implements RouteSelector {
-  private readonly tree: MatcherTree<HeaderMap, Leaf>
+  private readonly tree: MatcherTree<RequestSubject, Leaf>
+  /** One for all requests, since each is looked at in one go. */
+  private readonly subject: { headers: HeaderMap | null; info: StreamInfo | null } = { headers: null, info: null }
 
-  constructor(tree: MatcherTree<HeaderMap, Leaf>) {
+  constructor(tree: MatcherTree<RequestSubject, Leaf>) {
     this.tree = tree
   }
 
   find(headers: HeaderMap, info: StreamInfo, random: number): number {
-    const leaf = this.tree.find(headers)
+    const { subject } = this
+    subject.headers = headers
+    subject.info = info
+    const leaf = this.tree.find(subject as RequestSubject)
+    subject.headers = null
+    subject.info = null
     const index = leaf === null ? -1 : leaf.index.find(headers, info, random)
     return leaf === null || index < 0 ? -1 : leaf.first + index
   }
@@ -50,8 +57,8 @@ function walk<Found>(
   context: CompileContext,
   path: ConfigPath,
   leaf: (routes: readonly PlacedRoute[]) => Found,
-): MatcherTree<HeaderMap, Found> {
-  const compiler = new TreeCompiler<HeaderMap, Found>(
+): MatcherTree<RequestSubject, Found> {
+  const compiler = new TreeCompiler<RequestSubject, Found>(
     {
       input: requestInput,
       inputNames: REQUEST_INPUTS,

@@ -2,6 +2,7 @@ import type { FileAccessLogJson } from '#api/envoy/extensions/access_loggers/fil
 import { type CompileContext, type ConfigPath, declareSupport, type ExtensionFactory } from '../../../config/index.ts'
 import {
   type AccessLoggerPlan,
+  celSettings,
   compileSubstitutionFormat,
   compileTextFormat,
   openLogFile,
@@ -45,7 +46,11 @@ function compileFormatter(json: FileAccessLogJson, context: CompileContext, path
     return compileTextFormat(json.format, context, path.field('format')) ?? fallback
   const object = json.typedJsonFormat ?? json.jsonFormat
   if (object === undefined) return fallback
-  const compiled = compileJsonFormat(object as { readonly [key: string]: JsonFormat }, false)
+  const compiled = compileJsonFormat(
+    object as { readonly [key: string]: JsonFormat },
+    false,
+    celSettings(undefined, context),
+  )
   if (!('error' in compiled)) return compiled
   context.diagnostics.error(path.field('json_format'), compiled.error)
   return fallback

@@ -1,6 +1,7 @@
 // opentelemetry.proto.common.v1.AnyValue of a configuration, whose texts are formats.
 import type { AnyValueJson, KeyValueListJson } from '#api/opentelemetry/proto/common/v1/common_pb.ts'
 import type { CompileContext, ConfigPath } from '../../../config/index.ts'
+import { celSettings } from '../../../net/index.ts'
 import { compileFormat, type FormatContext } from '../../../observability/index.ts'
 
 /** In the form that message codecs take. */
@@ -30,7 +31,7 @@ export function compileAnyValue(json: AnyValueJson, context: CompileContext, pat
     })
     return () => stringValue('')
   }
-  const formatter = compileFormat(json.stringValue)
+  const formatter = compileFormat(json.stringValue, { cel: celSettings(undefined, context) })
   if ('error' in formatter) {
     context.diagnostics.error(path.field('string_value'), formatter.error, {
       found: json.stringValue,

@@ -8,7 +8,7 @@ import {
   type ExtensionFactory,
   messageCodec,
 } from '../../../config/index.ts'
-import type { AccessLoggerPlan } from '../../../net/index.ts'
+import { type AccessLoggerPlan, withFormatters } from '../../../net/index.ts'
 import type { FormatContext } from '../../../observability/index.ts'
 import { compileGrpcService, messageFields } from '../../../upstream/index.ts'
 import { compileAnyValue, compileKeyValues, constantPairs, type KeyValueMessage, stringValue } from './any-value.ts'
@@ -36,9 +36,9 @@ declareSupport(TYPE, {
     'log_name',
     'buffer_flush_interval',
     'buffer_size_bytes',
+    'formatters',
   ],
   refused: {
-    formatters: NOT_BUILT_IN,
     resource_detectors: NOT_BUILT_IN,
     http_service: 'records are sent by gRPC: use grpc_service',
     filter_state_objects_to_log: 'the filter state is not sent in this release',
@@ -118,7 +118,8 @@ function compileSettings(
   }
 }
 
-function compileRecord(json: OpenTelemetryAccessLogConfigJson, context: CompileContext, path: ConfigPath): RecordPlan {
+function compileRecord(json: OpenTelemetryAccessLogConfigJson, outside: CompileContext, path: ConfigPath): RecordPlan {
+  const context = withFormatters(json.formatters, outside, path.field('formatters'))
   return {
     body: json.body === undefined ? null : compileAnyValue(json.body, context, path.field('body')),
     attributes: compileKeyValues(json.attributes ?? {}, context, path.field('attributes')),

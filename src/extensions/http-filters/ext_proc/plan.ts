@@ -22,7 +22,7 @@ import {
   type GrpcCallOptions,
   type GrpcMetadata,
 } from '../../../upstream/index.ts'
-import { attributeNames } from './attributes.ts'
+import { type AttributeExpression, compileAttributes } from './attributes.ts'
 import {
   BodyFullDuplex,
   BodyNone,
@@ -69,8 +69,8 @@ export interface RoutePlan {
 export class ExtProcPlan {
   readonly request: RequestPlan
   readonly rules: HeaderMutationRules
-  readonly requestAttributes: readonly string[]
-  readonly responseAttributes: readonly string[]
+  readonly requestAttributes: readonly AttributeExpression[]
+  readonly responseAttributes: readonly AttributeExpression[]
   readonly messageTimeoutMs: number
   readonly maxMessageTimeoutMs: number
   readonly deferredCloseMs: number
@@ -100,8 +100,8 @@ export class ExtProcPlan {
       metadata: metadataPlan(json.metadataOptions),
     }
     this.rules = new HeaderMutationRules(json.mutationRules ?? {}, context, path.field('mutation_rules'))
-    this.requestAttributes = checkedAttributes(json.requestAttributes, context, path.field('request_attributes'))
-    this.responseAttributes = checkedAttributes(json.responseAttributes, context, path.field('response_attributes'))
+    this.requestAttributes = compileAttributes(json.requestAttributes, context, path.field('request_attributes'))
+    this.responseAttributes = compileAttributes(json.responseAttributes, context, path.field('response_attributes'))
     this.messageTimeoutMs = durationMs(json.messageTimeout, MESSAGE_TIMEOUT_MS)
     this.maxMessageTimeoutMs = durationMs(json.maxMessageTimeout, 0)
     this.deferredCloseMs = durationMs(json.deferredCloseTimeout, DEFERRED_CLOSE_MS)
@@ -216,21 +216,6 @@ function checkObservedMode(mode: ProcessingMode, context: CompileContext, path: 
     })
     return
   }
-}
-
-function checkedAttributes(
-  names: readonly string[] | undefined,
-  context: CompileContext,
-  path: ConfigPath,
-): readonly string[] {
-  names?.forEach((name, i) => {
-    if (attributeNames.includes(name)) return
-    context.diagnostics.error(path.index(i), `the attribute ${name} is not part of this release`, {
-      expected: `one of ${attributeNames.join(', ')}`,
-      found: name,
-    })
-  })
-  return names ?? []
 }
 
 function routeCacheAction(json: ExternalProcessorJson, context: CompileContext, path: ConfigPath): RouteCacheAction {

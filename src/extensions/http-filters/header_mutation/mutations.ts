@@ -2,6 +2,7 @@
 import type { MutationsJson } from '#api/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../../config/index.ts'
 import { compileMutationList, type MutationList } from '../../../http/index.ts'
+import { withFormatters } from '../../../net/index.ts'
 import { compileQueryParameters, type QueryParameterMutations } from './query-parameters.ts'
 
 declareSupport('envoy.extensions.filters.http.header_mutation.v3.Mutations', {
@@ -11,8 +12,8 @@ declareSupport('envoy.extensions.filters.http.header_mutation.v3.Mutations', {
     'response_mutations',
     'response_trailers_mutations',
     'request_trailers_mutations',
+    'formatters',
   ],
-  refused: { formatters: 'formatter extensions are not part of this release: the built-in operators work' },
 })
 
 export class Mutations {
@@ -22,7 +23,8 @@ export class Mutations {
   readonly requestTrailers: MutationList
   readonly responseTrailers: MutationList
 
-  constructor(json: MutationsJson, context: CompileContext, path: ConfigPath) {
+  constructor(json: MutationsJson, outside: CompileContext, path: ConfigPath) {
+    const context = withFormatters(json.formatters, outside, path.field('formatters'))
     this.request = compileMutationList(json.requestMutations, context, path.field('request_mutations'))
     this.query = compileQueryParameters(json.queryParameterMutations, context, path.field('query_parameter_mutations'))
     this.response = compileMutationList(json.responseMutations, context, path.field('response_mutations'))

@@ -3,6 +3,7 @@ import type { KeyValueMutationJson } from '#api/envoy/config/core/v3/base_pb.ts'
 import { toWireText } from '../../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../../config/index.ts'
 import type { HeaderMap } from '../../../http/index.ts'
+import { celSettings } from '../../../net/index.ts'
 import { compileFormat, type FormatContext, type Formatter } from '../../../observability/index.ts'
 
 declareSupport('envoy.config.core.v3.KeyValueMutation', { supported: ['append', 'remove'] })
@@ -161,7 +162,7 @@ function compileMutation(
     })
     return undefined
   }
-  const formatter = compileFormat(value, { missing: '' })
+  const formatter = compileFormat(value, { missing: '', cel: celSettings(undefined, context) })
   if ('error' in formatter) {
     context.diagnostics.error(at.field('value'), formatter.error, { found: value, code: 'bad-format' })
     return undefined

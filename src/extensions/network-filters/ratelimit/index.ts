@@ -9,7 +9,7 @@ import {
   type ExtensionFactory,
   int64,
 } from '../../../config/index.ts'
-import type { NetworkFilterPlan, ThreadContext } from '../../../net/index.ts'
+import { celSettings, type NetworkFilterPlan, type ThreadContext } from '../../../net/index.ts'
 import { compileFormat, type Formatter } from '../../../observability/index.ts'
 import { compileRateLimitService, type UpstreamThread } from '../../../upstream/index.ts'
 import { type DescriptorPlan, RATE_LIMIT_STATS, RateLimit, type RateLimitShared } from './rate-limit.ts'
@@ -81,7 +81,7 @@ function compileDescriptor(json: RateLimitDescriptorJson, context: CompileContex
 
 function compileValue(value: string, context: CompileContext, path: ConfigPath): Formatter | string {
   if (!value.includes('%')) return toWireText(value)
-  const formatter = compileFormat(value, { missing: '' })
+  const formatter = compileFormat(value, { missing: '', cel: celSettings(undefined, context) })
   if (!('error' in formatter)) return formatter
   context.diagnostics.error(path, formatter.error, { found: value, code: 'bad-format' })
   return ''

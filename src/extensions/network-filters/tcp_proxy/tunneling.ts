@@ -3,7 +3,7 @@ import type { TcpProxy_TunnelingConfigJson as TunnelingConfigJson } from '#api/e
 import { toWireText } from '../../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport } from '../../../config/index.ts'
 import { compileHeaderMutations, type HeaderMutations } from '../../../http/index.ts'
-import { compileTextFormat } from '../../../net/index.ts'
+import { compileTextFormat, withFormatters } from '../../../net/index.ts'
 import type { Formatter } from '../../../observability/index.ts'
 
 declareSupport('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig', {
@@ -14,12 +14,12 @@ declareSupport('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.Tunneling
     'post_path',
     'propagate_response_headers',
     'propagate_response_trailers',
+    'formatters',
   ],
   refused: {
     request_id_extension: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
     request_id_header: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
     request_id_metadata_key: 'not part of this release: add a header with %UNIQUE_ID% in headers_to_add',
-    formatters: 'formatter extensions are not part of this release: the built-in operators work',
   },
 })
 
@@ -36,10 +36,11 @@ export interface TunnelingPlan {
 
 export function compileTunneling(
   config: TunnelingConfigJson | undefined,
-  context: CompileContext,
+  outside: CompileContext,
   path: ConfigPath,
 ): TunnelingPlan | null {
   if (config === undefined) return null
+  const context = withFormatters(config.formatters, outside, path.field('formatters'))
   const usePost = config.usePost ?? false
   const postPath = config.postPath ?? ''
   if (postPath !== '' && !usePost) {
