@@ -1,6 +1,7 @@
 // What a connection manager makes of a request before it is routed, told instead of done: for `outrider explain route`.
-import type { HeaderMap, RouteTable } from '../http/index.ts'
+import { CONNECTION, type HeaderMap, ignoreH2cUpgrade, type RouteTable, UPGRADE } from '../http/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
+import { mutateEarly } from './early-mutations.ts'
 import { ConnectionIdentity, hasEmptyForwardedProto } from './forwarded.ts'
 import { normalizePath, PathOk, PathRedirected } from './path-normalization.ts'
 import type { HttpConnectionManagerPlan } from './plan.ts'
@@ -30,16 +31,18 @@ export function admitRequest(
   headers: HeaderMap,
   info: StreamInfo,
 ): Admission {
-  let upgrade = null
+  let upgrade: string | null = null
+  // The codec's part, for the request comes as text, not over a connection.
+  if (headers.has(CONNECTION) && headers.has(UPGRADE)) ignoreH2cUpgrade(headers)
   if (hasHopByHop(headers)) {
     upgrade = upgradeType(headers)
     removeHopByHop(headers, upgrade !== null)
   }
-  if (headers.method === 'CONNECT') upgrade ??= 'connect'
   const refused = (status: number, details: string, location = ''): Admission => ({
     answer: { status, details, location },
     upgrade,
   })
+  if (plan.earlyMutations !== null) mutateEarly(plan.earlyMutations, headers, info)
   const problem = problemOf(headers)
   if (problem !== null) return refused(400, problem)
   if (headers.method !== 'CONNECT') {
@@ -51,6 +54,7 @@ export function admitRequest(
   const status = prepareRequest(plan, new ConnectionIdentity(plan, connection), routes, headers, info)
   if (status !== 0) return refused(status, 'rejecting_because_detection_failed')
   if (hasEmptyForwardedProto(headers)) return refused(404, 'route_not_found')
+  if (headers.method === 'CONNECT') upgrade ??= 'connect'
   return { answer: null, upgrade }
 }
 

@@ -4,6 +4,7 @@ export * from './body-codec.ts'
 export * from './cluster-specifier.ts'
 export * from './codec/codec.ts'
 export { Http1ClientCodec } from './codec/http1/client.ts'
+export { ignoreH2cUpgrade } from './codec/http1/connection-field.ts'
 export { reasonPhrase } from './codec/http1/encode.ts'
 export { hasToken } from './codec/http1/framing.ts'
 export type { HeadLimits } from './codec/http1/head-scanner.ts'
@@ -49,6 +50,7 @@ export {
   queryParameter,
   removeQueryParameter,
 } from './matchers/query-parameter-matcher.ts'
+export { compileUriTemplateMatch, isPathPolicy, URI_TEMPLATE_MATCH, type UriTemplate } from './matchers/uri-template.ts'
 export { CONNECTION_INPUTS, connectionInput } from './matching/connection-inputs.ts'
 export { filterStateText } from './matching/filter-state.ts'
 export { REQUEST_INPUTS, type RequestSubject, requestInput } from './matching/http-inputs.ts'

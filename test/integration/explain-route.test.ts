@@ -42,6 +42,15 @@ const hcm = {
   normalize_path: true,
   use_remote_address: true,
   path_with_escaped_slashes_action: 'REJECT_REQUEST',
+  early_header_mutation_extensions: [
+    {
+      name: 'early',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
+        mutations: [{ append: { header: { key: 'x-early', value: '%REQ(x-kind)%' } } }, { remove: 'x-late' }],
+      },
+    },
+  ],
   http_filters,
 }
 
@@ -130,6 +139,7 @@ const CASES: readonly (readonly [path: string, ...headers: string[]])[] = [
   ['/gone/now?a'],
   ['/tea'],
   ['/a%2fb'],
+  ['/items', 'x-kind:a', 'x-late:1', 'upgrade:h2c', 'connection:upgrade, http2-settings', 'http2-settings:AAMAAABk'],
 ]
 
 for (const [path, ...headers] of CASES) {

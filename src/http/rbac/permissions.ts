@@ -3,7 +3,8 @@ import type { PermissionJson } from '#api/envoy/config/rbac/v3/rbac_pb.ts'
 import { type CompileContext, type ConfigPath, compileStringMatcher } from '../../config/index.ts'
 import { endpointOf } from '../../net/index.ts'
 import { compileHeaderMatcher } from '../matchers/header-matcher.ts'
-import { compilePathMatcher } from '../matchers/path-matcher.ts'
+import { compilePathMatcher, withoutQuery } from '../matchers/path-matcher.ts'
+import { compileUriTemplateMatch } from '../matchers/uri-template.ts'
 import {
   ANYBODY,
   allOf,
@@ -39,6 +40,11 @@ export function compilePermission(
     if (!needsRequest(scope, 'url_path', context, path)) return ANYBODY
     const matches = compilePathMatcher(json.urlPath, context, path.field('url_path'))
     return ({ headers }) => headers?.hasPath === true && matches(headers.path)
+  }
+  if (json.uriTemplate !== undefined) {
+    if (!needsRequest(scope, 'uri_template', context, path)) return ANYBODY
+    const template = compileUriTemplateMatch(json.uriTemplate, context, path.field('uri_template'))
+    return ({ headers }) => headers?.hasPath === true && template?.matches(withoutQuery(headers.path)) === true
   }
   return compileAddressed(json, context, path)
 }

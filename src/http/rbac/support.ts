@@ -17,6 +17,7 @@ declareSupport(`${RBAC}.Permission`, {
     'any',
     'header',
     'url_path',
+    'uri_template',
     'destination_ip',
     'destination_port',
     'destination_port_range',
@@ -25,7 +26,7 @@ declareSupport(`${RBAC}.Permission`, {
     'requested_server_name',
     'sourced_metadata',
   ],
-  refused: { matcher: NO_EXTENSIONS, uri_template: 'use url_path with a safe_regex' },
+  refused: { matcher: NO_EXTENSIONS },
 })
 declareSupport(`${RBAC}.Permission.Set`, { supported: ['rules'] })
 declareSupport(`${RBAC}.Principal`, {

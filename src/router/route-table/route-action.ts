@@ -26,7 +26,7 @@ import type { RouteEntryFields, RoutePathRewrite } from './route-entry.ts'
 import type { RouteMatcher } from './route-match.ts'
 import { compileShadowPolicies } from './shadow-policy.ts'
 import { compileConnect, compileUpgrades } from './upgrade-configs.ts'
-import { compileUriTemplateRewrite } from './uri-template.ts'
+import { compileUriTemplateRewrite } from './uri-template-rewrite.ts'
 import type { VirtualHostScope } from './virtual-host-scope.ts'
 
 declareSupport('envoy.config.route.v3.RouteAction', {

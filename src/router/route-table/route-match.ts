@@ -12,16 +12,17 @@ import {
   CONTENT_TYPE,
   compileHeaderMatchers,
   compileQueryParameterMatchers,
+  compileUriTemplateMatch,
   type HeaderMap,
   type HeaderMatch,
   UPGRADE,
+  type UriTemplate,
 } from '../../http/index.ts'
 import type { StreamInfo } from '../../observability/index.ts'
 import type { Candidate } from './candidate-list.ts'
 import type { PathKind } from './path-trie.ts'
 import { compileRuntimeFraction } from './runtime-fraction.ts'
 import { compileStateConditions } from './state-conditions.ts'
-import { compileUriTemplateMatch, type UriTemplate } from './uri-template.ts'
 
 declareSupport('envoy.config.route.v3.RouteMatch', {
   supported: [

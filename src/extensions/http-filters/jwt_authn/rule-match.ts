@@ -5,6 +5,7 @@ import { asciiLowerCase, type CompileContext, type ConfigPath, compileRegexMatch
 import {
   compileHeaderMatchers,
   compileQueryParameterMatchers,
+  compileUriTemplateMatch,
   type HeaderMap,
   withoutQuery,
 } from '../../../http/index.ts'
@@ -13,7 +14,6 @@ export type RuleMatch = (headers: HeaderMap) => boolean
 
 /** Kinds of matches that need more than the request's head; all others are understood. */
 const OTHERS = [
-  ['pathMatchPolicy', 'path_match_policy'],
   ['grpc', 'grpc'],
   ['tlsContext', 'tls_context'],
   ['dynamicMetadata', 'dynamic_metadata'],
@@ -25,7 +25,8 @@ export function compileRuleMatch(json: RouteMatchJson, context: CompileContext, 
   for (const [key, field] of OTHERS) {
     if (json[key as keyof RouteMatchJson] === undefined) continue
     context.diagnostics.error(path.field(field), `${field} does not work in the rules of jwt_authn`, {
-      expected: 'prefix, path, safe_regex, path_separated_prefix, connect_matcher, headers and query_parameters',
+      expected:
+        'prefix, path, safe_regex, path_separated_prefix, path_match_policy, connect_matcher, headers and query_parameters',
     })
   }
   const ofPath = compilePath(json, context, path)
@@ -47,6 +48,10 @@ function compilePath(json: RouteMatchJson, context: CompileContext, path: Config
   if (json.safeRegex !== undefined) {
     const regex = compileRegexMatcher(json.safeRegex, context, path.field('safe_regex'))
     return text => regex?.matches(text) === true
+  }
+  if (json.pathMatchPolicy !== undefined) {
+    const template = compileUriTemplateMatch(json.pathMatchPolicy, context, path.field('path_match_policy'))
+    return text => template?.matches(text) === true
   }
   if (json.pathSeparatedPrefix !== undefined) {
     const prefix = fold(toWireText(json.pathSeparatedPrefix))

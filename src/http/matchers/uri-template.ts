@@ -1,17 +1,14 @@
-// Path templates: extensions/path/match/uri_template and extensions/path/rewrite/uri_template.
+// Path templates: extensions/path/match/uri_template.
 //
 // '*' is one segment, '**' any number of characters and only the last operator; '{name}', '{name=*}' and
 // '{name=a/**}' give what they cover a name, which the rewrite may use; text may stand beside a variable.
 import type { TypedExtensionConfigJson } from '#api/envoy/config/core/v3/extension_pb.ts'
 import type { UriTemplateMatchConfigJson } from '#api/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts'
-import type { UriTemplateRewriteConfigJson } from '#api/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts'
 import { compileLinearRegex, type LinearRegex } from '../../base/index.ts'
 import { type CompileContext, type ConfigPath, declareSupport, typeName } from '../../config/index.ts'
 
-const MATCH = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig'
-const REWRITE = 'envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig'
-declareSupport(MATCH, { supported: ['path_template'] })
-declareSupport(REWRITE, { supported: ['path_template_rewrite'] })
+export const URI_TEMPLATE_MATCH = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig'
+declareSupport(URI_TEMPLATE_MATCH, { supported: ['path_template'] })
 declareSupport('envoy.config.core.v3.TypedExtensionConfig', { supported: ['name', 'typed_config'] })
 
 /** Characters of a path segment (RFC 3986 pchar). */
@@ -127,7 +124,7 @@ export function compileUriTemplateMatch(
   path: ConfigPath,
 ): UriTemplate | undefined {
   const config = policy.typedConfig as (UriTemplateMatchConfigJson & { '@type'?: string }) | undefined
-  if (!isType(config, MATCH, context, path)) return undefined
+  if (!isPathPolicy(config, URI_TEMPLATE_MATCH, context, path)) return undefined
   const text = config?.pathTemplate ?? ''
   const template = parseUriTemplate(text)
   if (typeof template !== 'string') return template
@@ -137,30 +134,8 @@ export function compileUriTemplateMatch(
   return undefined
 }
 
-/** `template`: that of the route's match, which names the variables. */
-export function compileUriTemplateRewrite(
-  policy: TypedExtensionConfigJson,
-  template: UriTemplate | null,
-  context: CompileContext,
-  path: ConfigPath,
-): ((path: string) => string) | undefined {
-  const config = policy.typedConfig as (UriTemplateRewriteConfigJson & { '@type'?: string }) | undefined
-  if (!isType(config, REWRITE, context, path)) return undefined
-  if (template === null) {
-    context.diagnostics.error(path, 'a template rewrite needs a template match on the same route', {
-      expected: `path_match_policy of type ${MATCH}`,
-    })
-    return undefined
-  }
-  const text = config?.pathTemplateRewrite ?? ''
-  const rewriter = template.rewriter(text)
-  if (typeof rewriter !== 'string') return rewriter
-  const at = path.field('typed_config').field('path_template_rewrite')
-  context.diagnostics.error(at, `not a path rewrite: ${rewriter}`, { found: text })
-  return undefined
-}
-
-function isType(
+/** Whether a path policy is of `type`; if not, that is said. */
+export function isPathPolicy(
   config: { '@type'?: string } | undefined,
   type: string,
   context: CompileContext,
