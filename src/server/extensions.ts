@@ -13,6 +13,10 @@ import { adaptiveConcurrencyFactory } from '../extensions/http-filters/adaptive_
 import { admissionControlFactory } from '../extensions/http-filters/admission_control/index.ts'
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
 import {
+  awsRequestSigningFactory,
+  awsRequestSigningPerRouteFactory,
+} from '../extensions/http-filters/aws_request_signing/index.ts'
+import {
   bandwidthLimitFactory,
   bandwidthLimitPerRouteFactory,
 } from '../extensions/http-filters/bandwidth_limit/index.ts'
@@ -211,6 +215,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   bufferPerRouteFactory,
   apiKeyAuthFactory,
   apiKeyAuthPerRouteFactory,
+  awsRequestSigningFactory,
+  awsRequestSigningPerRouteFactory,
   basicAuthFactory,
   basicAuthPerRouteFactory,
   healthCheckFactory,

@@ -3,7 +3,6 @@ import { REFUSED_CONNECTION_EXTENSIONS } from './refused-connection-extensions.t
 import { REFUSED_TRACERS } from './refused-tracers.ts'
 
 const SCRIPT = 'write an HTTP filter in TypeScript (CONTRIBUTING.md, "An HTTP filter") or use the lua filter'
-const AWS = 'sign requests in the application, or with a signing proxy of AWS beside it'
 const MODELS = 'protocols of AI agents are not part of this release; plain HTTP routing of them works'
 const HTTP = 'envoy.extensions.filters.http'
 
@@ -17,7 +16,6 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
     'it remembers where HTTP/3 is offered, which is not spoken here; leave it out',
   [`${HTTP}.aws_eventstream_parser.v3.AwsEventstreamParser`]: `it reads AWS event streams into metadata; ${SCRIPT}`,
   [`${HTTP}.aws_lambda.v3.Config`]: `it calls AWS Lambda functions; use the function's URL or API Gateway as an upstream`,
-  [`${HTTP}.aws_request_signing.v3.AwsRequestSigning`]: `it signs requests for AWS; ${AWS}`,
   [`${HTTP}.bandwidth_share.v3.BandwidthShare`]: 'it shares bandwidth among tenants; use bandwidth_limit',
   [`${HTTP}.body_size_limit.v3.BodySizeLimit`]:
     'it limits request bodies without keeping them; use buffer, whose max_request_bytes limits them too',

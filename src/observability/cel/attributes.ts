@@ -201,13 +201,17 @@ const UPSTREAM: Attributes = {
   request_attempt_count: ofInfo(info => new CelUint(BigInt(info.upstreamRequestAttemptCount))),
 }
 
+/** A route belongs to a virtual host; it need not have a name. */
+const ofRoute = (read: (info: StreamInfo) => CelValue | undefined): Attribute =>
+  ofInfo(info => (info.virtualHostName === null ? undefined : read(info)))
+
 const DIRECTIONS = ['UNSPECIFIED', 'INBOUND', 'OUTBOUND']
 
 export const XDS: Attributes = {
   cluster_name: ofInfo(info => filled(info.upstreamCluster)),
   cluster_metadata: ofInfo(info => (info.upstreamCluster ? new MetadataMessage(info.clusterMetadata) : undefined)),
-  route_name: ofInfo(info => present(info.routeName)),
-  route_metadata: ofInfo(info => (info.routeName === null ? undefined : new MetadataMessage(info.routeMetadata))),
+  route_name: ofRoute(info => info.routeName ?? ''),
+  route_metadata: ofRoute(info => new MetadataMessage(info.routeMetadata)),
   virtual_host_name: ofInfo(info => present(info.virtualHostName)),
   virtual_host_metadata: ofInfo(info =>
     info.virtualHostName === null ? undefined : new MetadataMessage(info.virtualHostMetadata),
