@@ -1,5 +1,6 @@
 // The bootstraps under examples/ with TLS, and those whose parts come from files.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -94,6 +95,29 @@ test('TLS with certificates of both sides', async () => {
   assert.equal(seen.length, 1)
   await stop()
   origin.close()
+})
+
+test('the commands in mtls.yaml make the certificates that it needs', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-'))
+  const text = readFileSync(join(EXAMPLES, 'mtls.yaml'), 'utf8')
+  const commands = [...text.matchAll(/^# {3}(.*)$/gm)].map(([, line]) => line as string)
+  const makes = commands.slice(
+    0,
+    commands.findIndex(line => line.startsWith('curl ')),
+  )
+  execFileSync('bash', ['-e', '-o', 'pipefail', '-c', makes.join('\n')], { cwd: folder, stdio: 'pipe' })
+  const file = (name: string): Buffer => readFileSync(join(folder, 'certificates', name))
+  const own = { cert: file('origin.pem'), key: file('origin.key') }
+  const origin = createServer(own, socket => socket.once('data', () => socket.write(response('by TLS'))))
+  await once(origin.listen(0, '127.0.0.1'), 'listening')
+  const { port } = origin.address() as { port: number }
+  const { securePort, stop } = await run('mtls.yaml', { cwd: folder, origins: { 9001: port } })
+  const client = { cert: file('client.pem'), key: file('client.key') }
+  const ca = join(folder, 'certificates', 'ca.pem')
+  assert.match((await askSecurely(securePort, 'edge.example.com', ca, client))[1], /by TLS$/)
+  await stop()
+  origin.close()
+  rmSync(folder, { recursive: true })
 })
 
 test('listeners and clusters from files', async () => {
