@@ -228,9 +228,17 @@ test('what omit_empty_values leaves out is what a real Envoy leaves out', () => 
 })
 
 test('operators that are refused say why', () => {
-  const formatter = compileFormat('%CEL(request.path)%')
+  const formatter = compileFormat('%XFCC_VALUE(uri)%')
   assert.ok(isFormatError(formatter))
-  assert.match(formatter.error, /^CEL is not offered: .*; use/)
+  assert.match(formatter.error, /^XFCC_VALUE is not offered: .*; use/)
+})
+
+test('expressions have parentheses and percent signs of their own, and errors', () => {
+  const at = { ...context, requestHeaders: headers({ ':path': '/a' }) }
+  assert.equal(line("%CEL((request.path == '/a' ? 7 : (8)) % 4)%|%CEL(request.path):1%", at), '3|/')
+  const formatter = compileFormat('x %CEL(1 +)%')
+  assert.ok(isFormatError(formatter))
+  assert.match(formatter.error, /^CEL: it ends too early \(at character 4 of it\)$/)
 })
 
 test('texts of the configuration come out as UTF-8 bytes, header bytes as they were', () => {

@@ -128,6 +128,7 @@ import {
 } from '../extensions/tracers/opentelemetry/index.ts'
 import { skyWalkingTracerFactory } from '../extensions/tracers/skywalking/index.ts'
 import { zipkinTracerFactory } from '../extensions/tracers/zipkin/index.ts'
+import { http11ProxyFactory } from '../extensions/transport-sockets/http_11_proxy/index.ts'
 import {
   downstreamRawBufferFactory,
   upstreamRawBufferFactory,
@@ -263,6 +264,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   downstreamTlsFactory,
   upstreamTlsFactory,
   upstreamProxyProtocolFactory,
+  http11ProxyFactory,
   fileEventSinkFactory,
   redisHealthCheckerFactory,
   redisOptionsFactory,
