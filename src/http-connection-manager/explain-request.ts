@@ -1,5 +1,5 @@
 // What a connection manager makes of a request before it is routed, told instead of done: for `outrider explain route`.
-import { CONNECTION, type HeaderMap, ignoreH2cUpgrade, type RouteTable, UPGRADE } from '../http/index.ts'
+import { CONNECTION, type HeaderMap, ignoreUpgrades, type RouteTable, UPGRADE } from '../http/index.ts'
 import type { ConnectionInfo, StreamInfo } from '../observability/index.ts'
 import { mutateEarly } from './early-mutations.ts'
 import { ConnectionIdentity, hasEmptyForwardedProto } from './forwarded.ts'
@@ -33,7 +33,7 @@ export function admitRequest(
 ): Admission {
   let upgrade: string | null = null
   // The codec's part, for the request comes as text, not over a connection.
-  if (headers.has(CONNECTION) && headers.has(UPGRADE)) ignoreH2cUpgrade(headers)
+  if (headers.has(CONNECTION) && headers.has(UPGRADE)) ignoreUpgrades(headers, plan.codec.ignoredUpgrades)
   if (hasHopByHop(headers)) {
     upgrade = upgradeType(headers)
     removeHopByHop(headers, upgrade !== null)
