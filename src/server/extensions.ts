@@ -135,6 +135,7 @@ import {
 } from '../extensions/transport-sockets/raw_buffer/index.ts'
 import { downstreamTlsFactory, upstreamTlsFactory } from '../extensions/transport-sockets/tls/index.ts'
 import { upstreamProxyProtocolFactory } from '../extensions/transport-sockets/upstream_proxy_protocol/index.ts'
+import { dnsFilterFactory } from '../extensions/udp-listener-filters/dns_filter/index.ts'
 import { udpProxyFactory } from '../extensions/udp-listener-filters/udp_proxy/index.ts'
 import { type CompileRoutes, httpConnectionManagerFactory } from '../http-connection-manager/index.ts'
 import { compileRouteConfiguration, routerFactory } from '../router/index.ts'
@@ -148,6 +149,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   listenerLocalRateLimitFactory,
   proxyProtocolFactory,
   udpProxyFactory,
+  dnsFilterFactory,
   tlsInspectorFactory,
   connectionLimitFactory,
   directResponseFactory,

@@ -11,8 +11,6 @@ const REDIRECTED = 'Node.js cannot ask the kernel where a redirected connection 
 
 /** Full type name -> the reason, as docs/compat.md prints it. */
 export const REFUSED_CONNECTION_EXTENSIONS: Readonly<Record<string, string>> = {
-  [`${UDP}.dns_filter.v3.DnsFilterConfig`]:
-    'it answers DNS queries from a table; run a DNS server and reach it by udp_proxy',
   [`${UDP}.dynamic_modules.v3.DynamicModuleUdpListenerFilter`]: `${NATIVE}; leave it out`,
   [`${SPECIFIERS}.dynamic_modules.v3.DynamicModuleClusterSpecifier`]: `${NATIVE}; use the matcher plugin`,
   [`${SPECIFIERS}.golang.v3alpha.Config`]: `${NATIVE}; use the matcher plugin`,
