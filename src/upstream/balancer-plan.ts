@@ -136,7 +136,19 @@ export interface DynamicHostPlan {
   readonly defaultPort: number
 }
 
+/** The shard of a Redis Cluster that has the key. */
+export interface RedisSlotsPlan {
+  readonly kind: 'redis_slots'
+}
+
 /** Policies that pick within a list of hosts; priorities, zones and localities are common to them. */
 export type ListPlan = RoundRobinPlan | RandomPlan | LeastRequestPlan | PeakEwmaPlan | ClientSideWeightsPlan
 export type HashPlan = RingHashPlan | MaglevPlan
-export type BalancerPlan = ListPlan | HashPlan | SubsetPlan | OverrideHostPlan | AggregatePlan | DynamicHostPlan
+export type BalancerPlan =
+  | ListPlan
+  | HashPlan
+  | SubsetPlan
+  | OverrideHostPlan
+  | AggregatePlan
+  | DynamicHostPlan
+  | RedisSlotsPlan

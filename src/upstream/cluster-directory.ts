@@ -7,12 +7,11 @@ import type { StatBlock, StatStore } from '../observability/index.ts'
 import { breakerGauges } from './breaker-gauges.ts'
 import type { ClusterUpdate, SharedBytes } from './cluster-manager.ts'
 import { ClusterMembers, type Member } from './cluster-members.ts'
-import type { AssignmentPlan, ClusterPlan, DnsPlan, EdsPlan } from './cluster-plan.ts'
+import type { AssignmentPlan, ClusterPlan, EdsPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
 import { ClusterWarming, type WarmingStep } from './cluster-warming.ts'
 import { compileAssignment } from './compile/assignment.ts'
 import { assignmentOf, countSubsetsOf, type DirectoryEntry, resourceOf } from './directory-entry.ts'
-import { DnsCluster } from './dns/dns-cluster.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { DnsCaches } from './dns-cache/dns-caches.ts'
@@ -31,6 +30,7 @@ import { LimitsMemory } from './limits-memory.ts'
 import { ClusterLoads } from './load-report/cluster-loads.ts'
 import type { OutlierCellsReport } from './outlier-detection/cells.ts'
 import type { OutlierEventLog } from './outlier-detection/events.ts'
+import { polledDiscovery } from './polled-discovery.ts'
 import { retainHosts } from './retained-hosts.ts'
 import { shareHosts } from './shared-hosts.ts'
 import { CLUSTER_SLOTS as C, CLUSTER_MANAGER_STATS, CLUSTER_STATS, clusterStatPrefix } from './stats.ts'
@@ -296,7 +296,13 @@ export class ClusterDirectory implements HostReports {
       })
     }
     if (plan.eds !== null) return this.edsCluster(entry, plan, plan.eds)
-    return plan.dns === null ? null : this.dnsCluster(entry, plan, plan.dns, cluster)
+    const { options, resolvers, schedule } = this
+    const environment = { resolvers, schedule, random: options.random ?? Math.random, thread: options.thread }
+    return polledDiscovery(plan, cluster, environment, {
+      cells: entry.stats.cells,
+      onHostsChanged: () => this.setHosts(entry),
+      onReady: () => this.onDiscovered(entry),
+    })
   }
 
   private edsCluster(entry: DirectoryEntry, { name, observabilityName }: ClusterPlan, eds: EdsPlan): EdsCluster {
@@ -312,27 +318,6 @@ export class ClusterDirectory implements HostReports {
         const before = this.entries.get(name)?.discovery
         return before instanceof EdsCluster ? before : null
       },
-    })
-  }
-
-  private dnsCluster(entry: DirectoryEntry, plan: ClusterPlan, dns: DnsPlan, cluster: ClusterJson): DnsCluster {
-    const environment = {
-      resolver: this.resolvers(dns.resolver),
-      schedule: this.schedule,
-      random: this.options.random ?? Math.random,
-    }
-    const { cells } = entry.stats
-    return new DnsCluster(cluster.loadAssignment ?? {}, plan.discovery === 'LOGICAL_DNS', dns, environment, {
-      onAttempt: () => {
-        cells[C.update_attempt]! += 1
-      },
-      onUpdate: (kind, changed) => {
-        if (kind === 'failure') cells[C.update_failure]! += 1
-        else cells[C.update_success]! += 1
-        if (changed) this.setHosts(entry)
-        else if (kind !== 'failure') cells[C.update_no_rebuild]! += 1
-      },
-      onReady: () => this.onDiscovered(entry),
     })
   }
 
@@ -486,10 +471,17 @@ export class ClusterDirectory implements HostReports {
 }
 
 /** What has to come before a cluster can be used. */
-function warmingSteps({ waitForWarmOnInit, balancer, eds, dns, healthChecks }: ClusterPlan): readonly WarmingStep[] {
+function warmingSteps({
+  waitForWarmOnInit,
+  balancer,
+  eds,
+  dns,
+  redisCluster,
+  healthChecks,
+}: ClusterPlan): readonly WarmingStep[] {
   if (!waitForWarmOnInit) return []
   const steps: WarmingStep[] = []
-  if (balancer.kind === 'dynamic_host' || eds !== null || dns !== null) steps.push('discovery')
+  if (balancer.kind === 'dynamic_host' || eds !== null || dns !== null || redisCluster !== null) steps.push('discovery')
   if (healthChecks.length > 0) steps.push('health')
   return steps
 }

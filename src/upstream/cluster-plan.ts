@@ -6,9 +6,17 @@ import type { HealthCheckPlan } from './health-check/health-check-plan.ts'
 import type { EndpointPlan, Locality } from './host.ts'
 import type { HostLimitsPlan } from './host-limits.ts'
 import type { OutlierPlan } from './outlier-detection/outlier-plan.ts'
+import type { RedisClusterPlan } from './redis-cluster/redis-cluster-plan.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'AGGREGATE' | 'DYNAMIC_FORWARD_PROXY'
+export type DiscoveryType =
+  | 'STATIC'
+  | 'STRICT_DNS'
+  | 'LOGICAL_DNS'
+  | 'EDS'
+  | 'AGGREGATE'
+  | 'DYNAMIC_FORWARD_PROXY'
+  | 'REDIS'
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints. */
 export interface LocalityPlan {
@@ -124,6 +132,8 @@ export interface ClusterPlan {
   readonly dns: DnsPlan | null
   /** Null unless an assignment is discovered. */
   readonly eds: EdsPlan | null
+  /** Null unless it is a Redis Cluster. */
+  readonly redisCluster: RedisClusterPlan | null
   /** As configured: of DNS clusters, host names that are not resolved yet. */
   readonly assignment: AssignmentPlan
   readonly closeConnectionsOnHostSetChange: boolean

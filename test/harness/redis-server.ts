@@ -14,9 +14,10 @@ export class RedisServer {
     this.child = child
   }
 
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const [port] = await freePorts(1)
-    return new RedisServer(port!, args, await spawnRedis(port!, args))
+  /** `port`: 0 for a free one. */
+  static async start(args: readonly string[] = [], port = 0): Promise<RedisServer> {
+    const at = port === 0 ? (await freePorts(1))[0]! : port
+    return new RedisServer(at, args, await spawnRedis(at, args))
   }
 
   get url(): string {

@@ -6,6 +6,7 @@ import { healthStatusBits } from '../health.ts'
 import { compileHealthChecks } from '../health-check/compile.ts'
 import { compileOutlierDetection } from '../outlier-detection/compile.ts'
 import { compileErrorMatcher } from '../outlier-detection/error-matcher.ts'
+import { compileRedisCluster } from '../redis-cluster/redis-cluster-plan.ts'
 import { compileAggregate } from './aggregate.ts'
 import { checkAssignment, compileAssignment, filterMetadata, isIpAddress } from './assignment.ts'
 import { wholePercent } from './balancing/locality-routing.ts'
@@ -63,6 +64,8 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
   const discovery = compileDiscovery(cluster, context, path)
   const transports = compileTransportSockets(cluster, context, path)
   const dynamicHosts = compileDynamicHosts(cluster, transports.transportSocket, context, path)
+  const redisCluster = compileRedisCluster(cluster)
+  const redisSlots = redisCluster === null ? null : ({ kind: 'redis_slots' } as const)
   const protocolOptions = compileProtocolOptions(cluster, context, path)
   checkAssignment(cluster.loadAssignment, discovery.type, context.diagnostics, path.field('load_assignment'))
   const { commonLbConfig } = cluster
@@ -77,7 +80,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     connectOptions: connectOptions(cluster, context, path),
     addressOrder: addressOrder(cluster),
     ...transports,
-    balancer: compileBalancing(cluster, aggregate ?? dynamicHosts, context, path),
+    balancer: compileBalancing(cluster, aggregate ?? dynamicHosts ?? redisSlots, context, path),
     // 0 switches panic off.
     healthyPanicThreshold: wholePercent(commonLbConfig?.healthyPanicThreshold, DEFAULT_PANIC_THRESHOLD),
     overrideHostStatuses: healthStatusBits(commonLbConfig?.overrideHostStatus?.statuses),
@@ -85,6 +88,7 @@ export function compileCluster(cluster: ClusterJson, context: CompileContext, pa
     hostLimits: compileHostLimits(cluster.circuitBreakers, context.diagnostics, path.field('circuit_breakers')),
     dns: discovery.dns,
     eds: discovery.eds,
+    redisCluster,
     assignment: compileAssignment(cluster.loadAssignment),
     outlierDetection: compileOutlierDetection(
       cluster.outlierDetection,

@@ -8,6 +8,7 @@ import {
   typeName,
 } from '../../config/index.ts'
 import type { DiscoveryType, DnsPlan, EdsPlan } from '../cluster-plan.ts'
+import { REDIS_CLUSTER } from '../redis-cluster/redis-cluster-plan.ts'
 import { AGGREGATE_CLUSTER } from './aggregate.ts'
 import { DNS_CLUSTER, type DnsFields, dnsPlan } from './dns.ts'
 import { DYNAMIC_FORWARD_PROXY } from './dynamic-forward-proxy.ts'
@@ -60,9 +61,10 @@ function compileClusterType(cluster: ClusterJson, context: CompileContext, path:
   const type = typeName(typedConfig as { '@type'?: string })
   if (type === AGGREGATE_CLUSTER) return { type: 'AGGREGATE', dns: null, eds: null }
   if (type === DYNAMIC_FORWARD_PROXY) return { type: 'DYNAMIC_FORWARD_PROXY', dns: null, eds: null }
+  if (type === REDIS_CLUSTER) return { type: 'REDIS', dns: null, eds: null }
   if (type !== DNS_CLUSTER) {
     context.diagnostics.error(at, `no cluster type reads ${type}`, {
-      expected: `${DNS_CLUSTER}, ${AGGREGATE_CLUSTER} or ${DYNAMIC_FORWARD_PROXY}`,
+      expected: `${DNS_CLUSTER}, ${AGGREGATE_CLUSTER}, ${DYNAMIC_FORWARD_PROXY} or ${REDIS_CLUSTER}`,
       found: type,
     })
     return { type: 'STATIC', dns: null, eds: null }

@@ -12,6 +12,7 @@ import { OverrideHostBalancer } from './override-host.ts'
 import { peakEwma } from './peak-ewma.ts'
 import type { MakePicker } from './priority-pickers.ts'
 import { randomChoice } from './random.ts'
+import { RedisSlotsBalancer } from './redis-slots.ts'
 import { roundRobin } from './round-robin.ts'
 import { SlowStart } from './slow-start.ts'
 import { SubsetBalancer } from './subset/subset-balancer.ts'
@@ -57,6 +58,8 @@ export function makeLoadBalancer(plan: BalancerPlan, set: HostSet, parts: Balanc
       return new OverrideHostBalancer(set, plan, makeLoadBalancer(plan.child, set, parts))
     case 'dynamic_host':
       return new DynamicHostBalancer(set, plan, parts.dnsCache(plan.cache.name))
+    case 'redis_slots':
+      return new RedisSlotsBalancer(set, parts.thread.random)
     case 'aggregate':
       return new AggregateBalancer(plan, parts)
     default:

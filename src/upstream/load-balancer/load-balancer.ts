@@ -3,6 +3,9 @@ import type { Host } from '../host.ts'
 import type { HostSet } from '../host-set/host-set.ts'
 import type { PriorityLoad } from '../host-set/priority-load.ts'
 
+/** Which hosts of a shard may answer. */
+export type RedisReadPolicy = 'MASTER' | 'PREFER_MASTER' | 'REPLICA' | 'PREFER_REPLICA' | 'ANY'
+
 /** What a request tells the balancer. This one has no wishes; others override what they have something to say on. */
 export class LoadBalancerContext {
   /** 64-bit hash of the route's hash policy; null: none. */
@@ -48,6 +51,16 @@ export class LoadBalancerContext {
   /** The port of a `dynamicHost` without one; null: that of the cluster's protocol. */
   get dynamicPort(): number | null {
     return null
+  }
+
+  /** Of a Redis Cluster: the slot of the key; -1: there is no key. */
+  get redisSlot(): number {
+    return -1
+  }
+
+  /** Of a Redis Cluster: who may answer. */
+  get redisReadPolicy(): RedisReadPolicy {
+    return 'MASTER'
   }
 
   /** A request header by its lower-case name. */

@@ -1,7 +1,7 @@
 import type { RedisJson } from '#api/envoy/extensions/health_checkers/redis/v3/redis_pb.ts'
 import { toWireText } from '../../../base/index.ts'
 import { declareSupport, type ExtensionFactory } from '../../../config/index.ts'
-import { respCommand } from '../../../net/index.ts'
+import { respCommand } from '../../../net/resp/index.ts'
 import type { CheckerPlan } from '../../../upstream/index.ts'
 import { RedisCheck } from './redis-check.ts'
 

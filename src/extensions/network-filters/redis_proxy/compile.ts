@@ -13,7 +13,8 @@ import {
   durationMs,
   fractionalPercent,
 } from '../../../config/index.ts'
-import type { RespVersion } from './codec/resp-value.ts'
+import type { RespVersion } from '../../../net/resp/index.ts'
+import type { RedisReadPolicy } from '../../../upstream/index.ts'
 import { compileRoute, compileRoutes } from './compile-routes.ts'
 import { ExternalAuth } from './external-auth.ts'
 import type { FaultPlan, PoolSettings, RedisProxyPlan } from './redis-proxy-plan.ts'
@@ -67,7 +68,7 @@ function compileSettings(json: RedisProxy_ConnPoolSettingsJson, version: RespVer
     redirects: json.enableRedirection ?? false,
     maxUnknownConnections: json.maxUpstreamUnknownConnections ?? DEFAULT_MAX_UNKNOWN,
     commandStats: json.enableCommandStats ?? false,
-    readsReplicas: json.readPolicy !== undefined && json.readPolicy !== 'MASTER',
+    readPolicy: (json.readPolicy ?? 'MASTER') as RedisReadPolicy,
     connectionsPerSecond: json.connectionRateLimit?.connectionRateLimitPerSec ?? 0,
     version,
   }

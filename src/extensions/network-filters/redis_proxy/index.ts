@@ -1,12 +1,11 @@
 import './support.ts'
 import type { ExtensionFactory } from '../../../config/index.ts'
 import type { NetworkFilterPlan, ThreadContext } from '../../../net/index.ts'
-import type { UpstreamThread } from '../../../upstream/index.ts'
+import { REDIS_PROXY, type UpstreamThread } from '../../../upstream/index.ts'
 import { compileRedisProxy } from './compile.ts'
 import { RedisProxy } from './redis-proxy.ts'
 import type { RedisProxyPlan } from './redis-proxy-plan.ts'
 import { Splitter } from './splitter.ts'
-import { REDIS_PROXY } from './upstream/redis-options.ts'
 
 export { redisOptionsFactory } from './upstream/redis-options.ts'
 

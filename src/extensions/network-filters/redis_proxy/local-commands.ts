@@ -1,7 +1,7 @@
 // Commands that no host hears of.
 import { timingSafeEqual } from 'node:crypto'
+import { array, bulkString, encodeValue, integer, map, type RespVersion } from '../../../net/resp/index.ts'
 import type { ClientRequest } from './client-request.ts'
-import { array, bulkString, encodeValue, integer, map, type RespVersion } from './codec/resp-value.ts'
 import type { Command } from './command-table.ts'
 import type { AuthAnswer, ExternalAuth } from './external-auth.ts'
 import type { RedisProxy } from './redis-proxy.ts'

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { testThread } from '../../../net/testing.ts'
 import {
   array,
   bulkString,
@@ -9,7 +8,8 @@ import {
   integer,
   type RespValue,
   simpleString,
-} from './codec/resp-value.ts'
+} from '../../../net/resp/index.ts'
+import { testThread } from '../../../net/testing.ts'
 import { CommandTable } from './command-table.ts'
 import { COMMANDS, IN_TRANSACTION, NO_ARGUMENTS, WRITES } from './commands.ts'
 import { Faults } from './faults.ts'
@@ -98,7 +98,7 @@ test('the longest prefix wins, and is cut off where that is asked for', () => {
 test('a hash tag is what stands in the first pair of braces', () => {
   const hashOf = (key: string, tags = true): bigint => {
     const text = bytes(`{x}${key}{y}`)
-    return new KeyContext(tags).of(text, 3, 3 + key.length).hash
+    return new KeyContext(tags, 'MASTER').of(text, 3, 3 + key.length, true).hash
   }
   const plain = hashOf('u1', false)
   for (const key of ['{u1}a', 'a{u1}', '{u1}', '{u1}{v}', 'x{u1}}']) assert.equal(hashOf(key), plain, key)
@@ -198,4 +198,11 @@ test('one draw decides among faults, those of a command before those of all', ()
     [0.05, 0.1].map(at => found('set', at)),
     ['delay', '-'],
   )
+})
+
+test('slots of keys are those of a Redis Cluster', () => {
+  const slotOf = (key: string): number => new KeyContext(false, 'MASTER').of(bytes(key), 0, key.length, true).redisSlot
+  const known = { foo: 12182, bar: 5061, hello: 866, '{foo}x': 12182, 'x{}': slotOf('x{}'), '': 0, '123456789': 12739 }
+  for (const [key, slot] of Object.entries(known)) assert.equal(slotOf(key), slot, key)
+  assert.notEqual(slotOf('x{}'), slotOf('x'))
 })

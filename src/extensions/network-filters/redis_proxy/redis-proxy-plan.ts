@@ -1,6 +1,7 @@
 import type { RuntimeFraction } from '../../../net/index.ts'
+import type { RespVersion } from '../../../net/resp/index.ts'
 import type { Formatter } from '../../../observability/index.ts'
-import type { RespVersion } from './codec/resp-value.ts'
+import type { RedisReadPolicy } from '../../../upstream/index.ts'
 import type { ExternalAuth } from './external-auth.ts'
 
 /** RedisProxy.ConnPoolSettings. */
@@ -10,8 +11,8 @@ export interface PoolSettings {
   readonly redirects: boolean
   readonly maxUnknownConnections: number
   readonly commandStats: boolean
-  /** READONLY goes first on each connection: hosts may be replicas. */
-  readonly readsReplicas: boolean
+  /** Of what hosts of a Redis Cluster commands may read; but for MASTER, READONLY goes first on each connection. */
+  readonly readPolicy: RedisReadPolicy
   /** New connections per second; 0: any number. */
   readonly connectionsPerSecond: number
   /** What hosts are spoken to in, and clients too. */

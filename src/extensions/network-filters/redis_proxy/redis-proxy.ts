@@ -1,4 +1,5 @@
 // HOT FILE (docs/hot-path.md): one client: its requests in their order, and how much of both may wait.
+
 import {
   CloseFlush,
   CloseNoFlush,
@@ -10,12 +11,11 @@ import {
   type ThreadContext,
   type WatermarkCallbacks,
 } from '../../../net/index.ts'
+import type { RespSink, RespVersion } from '../../../net/resp/index.ts'
 import type { StatBlock, StreamInfo } from '../../../observability/index.ts'
 import type { GrpcCall } from '../../../upstream/index.ts'
 import { ClientRequest } from './client-request.ts'
 import { RequestReader } from './codec/request-reader.ts'
-import type { RespSink } from './codec/resp-reader.ts'
-import type { RespVersion } from './codec/resp-value.ts'
 import type { Command } from './command-table.ts'
 import { PROTOCOL_ERROR } from './replies.ts'
 import type { Splitter } from './splitter.ts'

@@ -1,10 +1,10 @@
 // HOT FILE (docs/hot-path.md): what becomes of each command.
 
+import type { RespScanner } from '../../../net/resp/index.ts'
 import type { StatBlock } from '../../../observability/index.ts'
 import type { UpstreamThread } from '../../../upstream/index.ts'
 import type { ClientRequest } from './client-request.ts'
 import { CommandWriter } from './codec/command-writer.ts'
-import type { RespScanner } from './codec/resp-scanner.ts'
 import { type Command, CommandTable } from './command-table.ts'
 import { Faults } from './faults.ts'
 import { answerLocally } from './local-commands.ts'
@@ -265,7 +265,7 @@ export class Splitter {
     receiver: ReplyReceiver,
     index: number,
   ): boolean {
-    const client = route.poolFor(command).clientOf(key, keyFrom, keyTo)
+    const client = route.poolFor(command).clientOf(key, keyFrom, keyTo, command.reads)
     if (client === null) return false
     client.send(bytes, start, end, command.upstreamName, receiver, index)
     if (client.congested) proxy.awaitUpstream(client)
@@ -273,7 +273,7 @@ export class Splitter {
     for (let i = 0; i < mirrors.length; i++) {
       const mirror = mirrors[i]!
       if (!mirror.takes(command, this.thread)) continue
-      const other = mirror.pool.clientOf(key, keyFrom, keyTo)
+      const other = mirror.pool.clientOf(key, keyFrom, keyTo, command.reads)
       // What a mirror does not take in time it does not get: nobody waits for it.
       if (other !== null && !other.congested) other.send(bytes, start, end, command.upstreamName, NOBODY, 0)
     }

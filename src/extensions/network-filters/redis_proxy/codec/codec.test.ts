@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type FuzzRandom, fuzz } from '../../../../../test/harness/fuzz.ts'
+import {
+  array,
+  bulkString,
+  encodeValue,
+  errorValue,
+  integer,
+  MAX_DEPTH,
+  map,
+  parseValue,
+  RespReader,
+  simpleString,
+} from '../../../../net/resp/index.ts'
 import { CommandWriter } from './command-writer.ts'
 import { inlineWords } from './inline-command.ts'
 import { RequestReader } from './request-reader.ts'
-import { RespReader } from './resp-reader.ts'
-import { MAX_DEPTH } from './resp-types.ts'
-import { array, bulkString, encodeValue, errorValue, integer, map, parseValue, simpleString } from './resp-value.ts'
 
 /** The values in some pieces; what is no RESP ends with 'broken'. */
 function valuesOf(pieces: readonly Buffer[], Reader = RespReader): string[] {

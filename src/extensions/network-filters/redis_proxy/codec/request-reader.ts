@@ -1,8 +1,6 @@
 // HOT FILE (docs/hot-path.md): requests of a client; most are arrays of bulk strings and stand in what was read.
-import { respCommand } from '../../../../net/index.ts'
+import { CR, LF, MAX_LINE_BYTES, RespReader, respCommand } from '../../../../net/resp/index.ts'
 import { inlineWords } from './inline-command.ts'
-import { RespReader } from './resp-reader.ts'
-import { CR, LF, MAX_LINE_BYTES } from './resp-types.ts'
 
 /** What a line of words may begin with (Envoy): letters, digits, blanks and quotes. */
 const BEGINS_WORDS = new Uint8Array(256)

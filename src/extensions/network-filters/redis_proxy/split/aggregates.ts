@@ -1,6 +1,16 @@
 // What replies of all hosts become, by command.
-import { ARRAY, ERROR, INTEGER, MAP, SET } from '../codec/resp-types.ts'
-import { array, encodeValue, errorValue, integer, type RespValue } from '../codec/resp-value.ts'
+import {
+  ARRAY,
+  array,
+  ERROR,
+  encodeValue,
+  errorValue,
+  INTEGER,
+  integer,
+  MAP,
+  type RespValue,
+  SET,
+} from '../../../../net/resp/index.ts'
 import { aggregateInfo } from './info.ts'
 
 export type Aggregate = (replies: readonly RespValue[]) => RespValue

@@ -1,10 +1,8 @@
 // Commands without a key: to all hosts, to any, or to one by number.
+import { ERROR, encodeValue, parseValue, type RespValue, respCommand } from '../../../../net/resp/index.ts'
 
-import { respCommand } from '../../../../net/index.ts'
 import type { Host } from '../../../../upstream/index.ts'
 import type { ClientRequest } from '../client-request.ts'
-import { ERROR } from '../codec/resp-types.ts'
-import { encodeValue, parseValue, type RespValue } from '../codec/resp-value.ts'
 import type { Command } from '../command-table.ts'
 import type { RedisProxy } from '../redis-proxy.ts'
 import { errorReply, NO_UPSTREAM_HOST, UPSTREAM_FAILURE_REPLY, wrongArguments } from '../replies.ts'

@@ -1,6 +1,7 @@
 // One command of many keys as one command per key.
+
+import { ARRAY, BULK_STRING, ERROR, INTEGER, NULL, SIMPLE_STRING } from '../../../../net/resp/index.ts'
 import type { ClientRequest } from '../client-request.ts'
-import { ARRAY, BULK_STRING, ERROR, INTEGER, NULL, SIMPLE_STRING } from '../codec/resp-types.ts'
 import { finishedWithErrors, OK, UPSTREAM_FAILURE_REPLY, UPSTREAM_PROTOCOL_ERROR } from '../replies.ts'
 import type { ReplyReceiver } from '../upstream/reply-receiver.ts'
 

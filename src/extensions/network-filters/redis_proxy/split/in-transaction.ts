@@ -1,5 +1,5 @@
 // Commands of MULTI, EXEC and WATCH: they go over connections of the client's own.
-import { respCommand } from '../../../../net/index.ts'
+import { respCommand } from '../../../../net/resp/index.ts'
 import type { ClientRequest } from '../client-request.ts'
 import type { Command } from '../command-table.ts'
 import { IN_TRANSACTION } from '../commands.ts'

@@ -1,6 +1,5 @@
 // INFO of many hosts as that of one: what Envoy makes of it.
-import { BULK_STRING, VERBATIM_STRING } from '../codec/resp-types.ts'
-import { bulkString, errorValue, type RespValue } from '../codec/resp-value.ts'
+import { BULK_STRING, bulkString, errorValue, type RespValue, VERBATIM_STRING } from '../../../../net/resp/index.ts'
 import { FIELDS, type InfoField } from './info-fields.ts'
 
 const FORMAT_PREFIX = 4

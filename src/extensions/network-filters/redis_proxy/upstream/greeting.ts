@@ -1,8 +1,6 @@
 // What a connection begins with where RESP3 is spoken: nothing else is sent before it is answered as it should be.
-import { respCommand } from '../../../../net/index.ts'
-import { INTEGER } from '../codec/resp-types.ts'
-import { parseValue, type RespValue } from '../codec/resp-value.ts'
-import type { Credentials } from './redis-options.ts'
+import { INTEGER, parseValue, type RespValue, respCommand } from '../../../../net/resp/index.ts'
+import type { RedisCredentials } from '../../../../upstream/index.ts'
 
 export interface Greeting {
   readonly bytes: Buffer
@@ -15,7 +13,7 @@ export interface Greeting {
 export const READONLY = Buffer.from(respCommand(['readonly']))
 
 /** A password without a name is that of the default user. */
-export function greetings({ username, password }: Credentials, readsReplicas: boolean): Greeting[] {
+export function greetings({ username, password }: RedisCredentials, readsReplicas: boolean): Greeting[] {
   const login = username === '' && password === '' ? [] : ['AUTH', username === '' ? 'default' : username, password]
   const hello = { bytes: Buffer.from(respCommand(['HELLO', '3', ...login]), 'latin1'), name: 'hello', negotiates: true }
   return readsReplicas ? [hello, { bytes: READONLY, name: 'unknown', negotiates: false }] : [hello]

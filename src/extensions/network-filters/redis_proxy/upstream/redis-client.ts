@@ -1,5 +1,6 @@
 // HOT FILE (docs/hot-path.md): one connection to one host. It carries everybody's commands, replies come in their order, and
 // what one turn of the event loop brings for it leaves in one write.
+
 import { Timer, type TimerOwner } from '../../../../base/index.ts'
 import {
   type CloseEvent,
@@ -9,6 +10,7 @@ import {
   type ThreadContext,
   type WatermarkCallbacks,
 } from '../../../../net/index.ts'
+import { ERROR, encodeValue, PUSH, parseValue, RespReader, type RespSink } from '../../../../net/resp/index.ts'
 import {
   CLUSTER_SLOTS as C,
   type Cluster,
@@ -24,9 +26,6 @@ import {
   hostPools,
   openUpstreamConnection,
 } from '../../../../upstream/index.ts'
-import { RespReader, type RespSink } from '../codec/resp-reader.ts'
-import { ERROR, PUSH } from '../codec/resp-types.ts'
-import { encodeValue, parseValue } from '../codec/resp-value.ts'
 import { EarlyCommands } from './early-commands.ts'
 import { type Greeting, isWelcome } from './greeting.ts'
 import { PendingReplies } from './pending-replies.ts'

@@ -9,9 +9,8 @@ import {
   type ExtensionFactory,
 } from '../../../../config/index.ts'
 import { parseAddress } from '../../../../net/index.ts'
-import type { Cluster, Host } from '../../../../upstream/index.ts'
+import { REDIS_PROXY, type RedisCredentials, type RedisOptions } from '../../../../upstream/index.ts'
 
-export const REDIS_PROXY = 'envoy.filters.network.redis_proxy'
 const OPTIONS = 'envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions'
 
 declareSupport(OPTIONS, {
@@ -20,27 +19,12 @@ declareSupport(OPTIONS, {
 })
 declareSupport(`${OPTIONS}.Credential`, { supported: ['address', 'auth_password', 'auth_username'] })
 
-/** Texts are latin1. */
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-}
-
-/** RedisProtocolOptions: how to log in at the hosts of a cluster. */
-export interface RedisOptions {
-  readonly all: Credentials
-  /** By address as printed. */
-  readonly byAddress: ReadonlyMap<string, Credentials>
-}
-
-const NONE: Credentials = { username: '', password: '' }
-
 interface CredentialsJson {
   readonly authUsername?: DataSourceJson
   readonly authPassword?: DataSourceJson
 }
 
-function compileCredentials(json: CredentialsJson, context: CompileContext, path: ConfigPath): Credentials {
+function compileCredentials(json: CredentialsJson, context: CompileContext, path: ConfigPath): RedisCredentials {
   const read = (source: DataSourceJson | undefined, field: string): string =>
     source === undefined ? '' : (dataSourceBytes(source, context, path.field(field))?.toString('latin1') ?? '')
   return {
@@ -60,7 +44,7 @@ export const redisOptionsFactory: ExtensionFactory<RedisOptions> = {
   typeNames: [OPTIONS],
   compile: (config, context, path) => {
     const json = config as RedisProtocolOptionsJson & LaterFields
-    const byAddress = new Map<string, Credentials>()
+    const byAddress = new Map<string, RedisCredentials>()
     for (const [i, credential] of (json.credentials ?? []).entries()) {
       const at = path.field('credentials').index(i)
       const address = parseAddress(credential.address ?? {})
@@ -68,10 +52,4 @@ export const redisOptionsFactory: ExtensionFactory<RedisOptions> = {
     }
     return { all: compileCredentials(json, context, path), byAddress }
   },
-}
-
-export function credentialsOf(cluster: Cluster, host: Host): Credentials {
-  const options = cluster.plan.extensionOptions.get(REDIS_PROXY) as RedisOptions | undefined
-  if (options === undefined) return NONE
-  return options.byAddress.get(host.addressText) ?? options.all
 }

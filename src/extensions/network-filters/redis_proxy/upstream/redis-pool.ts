@@ -1,12 +1,16 @@
 // HOT FILE (docs/hot-path.md): the connections of one thread to the hosts of one cluster, one to each.
 import { TokenBucket } from '../../../../base/index.ts'
-import { formatHostPort, respCommand } from '../../../../net/index.ts'
+import { formatHostPort } from '../../../../net/index.ts'
+import { respCommand } from '../../../../net/resp/index.ts'
 import type { Histogram, StatBlock } from '../../../../observability/index.ts'
 import {
+  authWords,
   type Cluster,
   clusterStatPrefix,
   type Health,
   type Host,
+  isReplica,
+  redisCredentials,
   Unhealthy,
   type UpstreamThread,
 } from '../../../../upstream/index.ts'
@@ -28,7 +32,6 @@ import { greetings, READONLY } from './greeting.ts'
 import { KeyContext } from './key-context.ts'
 import { readRedirection, redirected, targetAddress, unknownHost } from './redirection.ts'
 import { RedisClient } from './redis-client.ts'
-import { credentialsOf } from './redis-options.ts'
 import { NOBODY, type ReplyReceiver } from './reply-receiver.ts'
 
 const ASKING = Buffer.from(respCommand(['asking']))
@@ -55,7 +58,7 @@ export class RedisPool {
     this.settings = settings
     this.commandStats = settings.commandStats
     this.redirects = settings.redirects
-    this.context = new KeyContext(settings.hashTags)
+    this.context = new KeyContext(settings.hashTags, settings.readPolicy)
     const { connectionsPerSecond } = settings
     this.bucket =
       connectionsPerSecond === 0
@@ -76,9 +79,9 @@ export class RedisPool {
   }
 
   /** The connection to the host of a key; null: there is none to be had. */
-  clientOf(key: Buffer, start: number, end: number): RedisClient | null {
+  clientOf(key: Buffer, start: number, end: number, reads: boolean): RedisClient | null {
     const { cluster } = this
-    const host = cluster?.chooseHost(this.context.of(key, start, end))
+    const host = cluster?.chooseHost(this.context.of(key, start, end, reads))
     return host == null ? null : this.clientTo(cluster!.clusterOf(host), host)
   }
 
@@ -94,7 +97,7 @@ export class RedisPool {
   /** A connection of its own, as transactions have. */
   openOwn(key: Buffer, start: number, end: number): RedisClient | null {
     const { cluster } = this
-    const host = cluster?.chooseHost(this.context.of(key, start, end))
+    const host = cluster?.chooseHost(this.context.of(key, start, end, false))
     return host == null ? null : this.open(cluster!.clusterOf(host), host, true)
   }
 
@@ -105,7 +108,7 @@ export class RedisPool {
       return null
     }
     if (settings.version === 3) {
-      const first = greetings(credentialsOf(cluster, host), settings.readsReplicas)
+      const first = greetings(redisCredentials(cluster.plan, host.addressText), settings.readPolicy !== 'MASTER')
       return new RedisClient(this, thread, cluster, host, own, first)
     }
     const client = new RedisClient(this, thread, cluster, host, own, [])
@@ -114,18 +117,17 @@ export class RedisPool {
   }
 
   private logIn(client: RedisClient, cluster: Cluster, host: Host): void {
-    const { username, password } = credentialsOf(cluster, host)
-    if (username !== '' || password !== '') {
-      const words = username === '' ? ['auth', password] : ['auth', username, password]
+    const words = authWords(redisCredentials(cluster.plan, host.addressText))
+    if (words !== null) {
       const command = Buffer.from(respCommand(words), 'latin1')
       client.send(command, 0, command.length, 'unknown', NOBODY, 0)
     }
-    if (this.settings.readsReplicas) client.send(READONLY, 0, READONLY.length, 'unknown', NOBODY, 0)
+    if (this.settings.readPolicy !== 'MASTER') client.send(READONLY, 0, READONLY.length, 'unknown', NOBODY, 0)
   }
 
   /** Hosts that commands for all of them go to, each once, in the order of the configuration. */
   shards(): readonly Host[] {
-    const hosts = this.cluster?.hosts() ?? []
+    const hosts = (this.cluster?.hosts() ?? []).filter(host => !isReplica(host))
     const healthy = hosts.filter(({ health }) => health !== (Unhealthy as Health))
     return healthy.length === 0 ? hosts : healthy
   }
