@@ -1,24 +1,34 @@
-// `npm run build`: src/ to three files in dist/: all that runs, as one script that V8's compiled code can be kept of, and
-// two small ones that load it. They load in a fraction of the time and memory of 800 modules.
+// `npm run build`: src/ to four files in dist/: for each kind of thread all that it runs, as one script that V8's compiled
+// code can be kept of, and a small module that loads it. They load in a fraction of the time and memory of 800 modules.
 // The package consists of them. A clone runs them too, as long as no source is newer: bin/outrider sees to that.
 // Plain JavaScript that any Node >= 20 runs, as `npm ci` and the launcher do.
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const target = join(root, 'dist')
-/** What is started by its name, the process last: its file is what the launcher asks for. */
-const ENTRIES = ['worker', 'main']
+/** What is started by its name, and what that loads; the process last: its file is what the launcher asks for. */
+const THREADS = { worker: 'src/server/worker-runtime.ts', main: 'src/cli/index.ts' }
 
 /** Builds beside the target. Packages stay outside: they are found where they are installed. */
 async function bundle(folder) {
   const { build } = await import('esbuild')
-  const options = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node24', logLevel: 'error' }
-  const program = await build({
-    ...options,
-    entryPoints: ['src/program.ts'],
+  for (const [thread, program] of Object.entries(THREADS)) await bundleThread(build, folder, thread, program)
+}
+
+async function bundleThread(build, folder, thread, program) {
+  const options = {
+    absWorkingDir: root,
     outdir: folder,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    logLevel: 'error',
+  }
+  const { metafile } = await build({
+    ...options,
+    entryPoints: { [`${thread}-program`]: program },
     entryNames: '[name]-[hash]',
     outExtension: { '.js': '.cjs' },
     metafile: true,
@@ -31,24 +41,21 @@ async function bundle(folder) {
     banner: { js: '(function (exports, require, module, moduleUrl) {' },
     footer: { js: '})' },
   })
-  const file = basename(Object.keys(program.metafile.outputs)[0])
   await build({
     ...options,
-    entryPoints: ['src/main.ts', 'src/worker.ts'],
-    outbase: 'src',
-    outdir: folder,
-    external: ['./program.ts'],
+    entryPoints: [`src/${thread}.ts`],
+    external: [`./${relative('src', program)}`],
     format: 'esm',
-    define: { PROGRAM_FILE: JSON.stringify(file) },
+    define: { PROGRAM_FILE: JSON.stringify(basename(Object.keys(metafile.outputs)[0])) },
   })
 }
 
 /**
- * Into dist/, entries last. The program is named by its content, so that a process which runs goes on with its own, and one
+ * Into dist/, entries last. Programs are named by their content, so that a process which runs goes on with its own, and one
  * that starts meanwhile finds all of the old or all of the new.
  */
 function publish(folder, since) {
-  const entries = ENTRIES.map(name => `${name}.js`)
+  const entries = Object.keys(THREADS).map(thread => `${thread}.js`)
   const programs = readdirSync(folder).filter(name => !entries.includes(name))
   mkdirSync(target, { recursive: true })
   for (const name of [...programs, ...entries]) {

@@ -19,10 +19,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   admin: FLOORS,
   server: [...FLOORS, ...WORKERS, 'extensions', 'xds', 'admin'],
   cli: [...FLOORS, 'server', 'services'],
-  main: ['load-program'],
+  main: ['load-program', 'cli'],
   worker: ['load-program', 'server'],
-  'load-program': ['base', 'program'],
-  program: ['cli', 'server'],
+  'load-program': ['base'],
   services: FLOORS,
   client: FLOORS,
   testing: FLOORS,
@@ -33,7 +32,6 @@ const IMPORT = /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+
 const STARTS = new Set([
   'src/base/installation.ts',
   'src/load-program.ts',
-  'src/program.ts',
   'src/server/start-workers.ts',
   'src/server/worker-runtime.ts',
 ])

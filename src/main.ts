@@ -1,6 +1,5 @@
 import { loadProgram } from './load-program.ts'
 
-const { program, keepCode } = await loadProgram()
-const { run } = await program.loadCli()
+const { program, keepCode } = await loadProgram(() => import('./cli/index.ts'))
 // Set, not exited with: output that is still under way must arrive.
-process.exitCode = await run(process.argv.slice(2), undefined, keepCode)
+process.exitCode = await program.run(process.argv.slice(2), undefined, keepCode)

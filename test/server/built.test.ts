@@ -43,7 +43,7 @@ test('sources that cannot be built run as they are', () => {
 
 test('compiled code is kept by a run that served, used by the next, and made anew where it is of no use', () => {
   const kept = (role: string): string => {
-    const names = readdirSync(environment.NODE_COMPILE_CACHE).filter(name => name.includes(`.cjs.${role}.`))
+    const names = readdirSync(environment.NODE_COMPILE_CACHE).filter(name => name.startsWith(`${role}-program-`))
     assert.equal(names.length, 1, names.join())
     return join(environment.NODE_COMPILE_CACHE, names[0]!)
   }
