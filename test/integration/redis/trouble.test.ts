@@ -1,8 +1,11 @@
 // redis_proxy where hosts die, are slow, say nonsense or send commands elsewhere, and where clients do.
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { fuzzAsync, RawClient, RedisServer } from '../../harness/index.ts'
+import { RespReader } from '../../../src/net/resp/index.ts'
+import { fuzzAsync, RawClient, RedisServer, staticCluster } from '../../harness/index.ts'
+import { assignment, fromFile, moveOver, response, testFolder } from '../discovery/kit.ts'
 import { ask, command, driver, origin, redisProxy, ScriptedRedis } from './kit.ts'
 
 const GET = command('GET', 'a')
@@ -216,4 +219,80 @@ test('whatever a client says, the others are served', async () => {
   stays.destroy()
   assert.deepEqual(await running.proxy.gaugesLeft(), [])
   await redis.kill()
+})
+
+test('whatever a host says, its clients get an answer to each command, and others are served', async () => {
+  const good = ['+OK\r\n', ':7\r\n', '$3\r\nabc\r\n', '*2\r\n$1\r\na\r\n$-1\r\n', '-ERR no\r\n', '*-1\r\n'].join('')
+  const pieces = [
+    '*9\r\n',
+    '$9\r\n',
+    '\0',
+    '%1\r\n',
+    '-MOVED 1 127.0.0.1:1\r\n',
+    '>1\r\n+x\r\n',
+    '|1\r\n+a\r\n:1\r\n',
+    '*-2\r\n',
+  ]
+  let says = Buffer.alloc(0)
+  const [host, redis] = [await ScriptedRedis.start(socket => void socket.end(says)), await RedisServer.start()]
+  await using running = await redisProxy({
+    clusters: [origin(host.port), staticCluster('good', redis.port)],
+    settings: { op_timeout: '0.3s', enable_redirection: true },
+    filter: {
+      prefix_routes: { routes: [{ prefix: 'good', cluster: 'good' }], catch_all_route: { cluster: 'origin' } },
+    },
+  })
+  const stays = await driver(running.port)
+  const commands = ['GET a', 'MGET a b', 'DEL a b', 'KEYS *', 'INFO', 'SCAN 0', 'MSET a 1 b 2', 'EVAL x 1 a']
+  let rounds = 0
+  await fuzzAsync(async random => {
+    says = Buffer.from(random.mutateText(good, pieces, 1 + random.below(6)), 'latin1')
+    const asked = Array.from({ length: 1 + random.below(4) }, () => random.pick(commands))
+    const client = await RawClient.connect(running.port)
+    client.send(`${asked.join('\r\n')}\r\nQUIT\r\n`)
+    await client.untilEnd()
+    let values = 0
+    const reader = new RespReader({ onRespValue: () => void values++ })
+    const bytes = Buffer.from(client.received, 'latin1')
+    reader.feed(bytes, 0, bytes.length)
+    assert.deepEqual(
+      [values, reader.heldBytes, reader.broken],
+      [asked.length + 1, 0, false],
+      JSON.stringify([asked, client.received]),
+    )
+    assert.equal(await stays.incr('good'), ++rounds)
+  }, 1500)
+  stays.destroy()
+  assert.deepEqual(await running.proxy.gaugesLeft(), [])
+  host.close()
+  await redis.kill()
+})
+
+test('a host that goes from its cluster still answers what is under way', async t => {
+  const [gone, stays] = await Promise.all([RedisServer.start(), RedisServer.start()])
+  const file = join(testFolder(t), 'eds.json')
+  moveOver(file, response('endpoints', '1', assignment('service', gone.port)))
+  const cluster = {
+    type: 'EDS',
+    load_assignment: undefined,
+    eds_cluster_config: { eds_config: fromFile(file), service_name: 'service' },
+  }
+  await using running = await redisProxy({ clusters: [origin(0, cluster)], settings: { op_timeout: '5s' } })
+  const client = await RawClient.connect(running.port)
+  client.send('SET where gone\r\n')
+  await client.until(received => received === '+OK\r\n')
+  gone.freeze(true)
+  client.send('GET where\r\n')
+  await until(async () => (await running.stat('cluster.origin.upstream_rq_active')) === 1)
+  moveOver(file, response('endpoints', '2', assignment('service', stays.port)))
+  await running.proxy.untilStat('cluster.origin.update_success', 2)
+  client.send('GET where\r\n')
+  await until(async () => (await running.stat('cluster.origin.upstream_rq_total')) === 3)
+  gone.freeze(false)
+  await client.until(received => received.length >= 20)
+  assert.equal(client.received, '+OK\r\n$4\r\ngone\r\n$-1\r\n')
+  await until(async () => (await running.stat('cluster.origin.redis_cluster.upstream_cx_drained')) === 1)
+  assert.equal(await running.stat('cluster.origin.upstream_cx_active'), 1)
+  client.close()
+  await Promise.all([gone.kill(), stays.kill()])
 })
