@@ -1,4 +1,5 @@
 export { parseAbsoluteUrl } from './absolute-url.ts'
+export * from './aws-signing/index.ts'
 export * from './body-buffer.ts'
 export * from './body-codec.ts'
 export * from './cluster-specifier.ts'

@@ -137,9 +137,9 @@ export class RouterFilter
   override onRouteSelected(): void {
     const { route, info, requestHeaders } = this.callbacks
     if (requestHeaders === null) return
-    info.upstreamCluster = null
-    if (route?.kind === 'cluster')
-      info.upstreamCluster = this.findCluster(route, requestHeaders)?.observabilityName ?? null
+    const cluster = route?.kind === 'cluster' ? this.findCluster(route, requestHeaders) : undefined
+    info.upstreamCluster = cluster?.observabilityName ?? null
+    info.clusterMetadata = cluster?.plan.metadata ?? null
   }
 
   findCluster(route: Route, headers: HeaderMap): Cluster | undefined {

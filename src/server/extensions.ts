@@ -12,6 +12,7 @@ import { redisHealthCheckerFactory } from '../extensions/health-checkers/redis/i
 import { adaptiveConcurrencyFactory } from '../extensions/http-filters/adaptive_concurrency/index.ts'
 import { admissionControlFactory } from '../extensions/http-filters/admission_control/index.ts'
 import { apiKeyAuthFactory, apiKeyAuthPerRouteFactory } from '../extensions/http-filters/api_key_auth/index.ts'
+import { awsLambdaFactory, awsLambdaPerRouteFactory } from '../extensions/http-filters/aws_lambda/index.ts'
 import {
   awsRequestSigningFactory,
   awsRequestSigningPerRouteFactory,
@@ -218,6 +219,8 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   bufferPerRouteFactory,
   apiKeyAuthFactory,
   apiKeyAuthPerRouteFactory,
+  awsLambdaFactory,
+  awsLambdaPerRouteFactory,
   awsRequestSigningFactory,
   awsRequestSigningPerRouteFactory,
   basicAuthFactory,

@@ -15,7 +15,6 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
   [`${HTTP}.alternate_protocols_cache.v3.FilterConfig`]:
     'it remembers where HTTP/3 is offered, which is not spoken here; leave it out',
   [`${HTTP}.aws_eventstream_parser.v3.AwsEventstreamParser`]: `it reads AWS event streams into metadata; ${SCRIPT}`,
-  [`${HTTP}.aws_lambda.v3.Config`]: `it calls AWS Lambda functions; use the function's URL or API Gateway as an upstream`,
   [`${HTTP}.bandwidth_share.v3.BandwidthShare`]: 'it shares bandwidth among tenants; use bandwidth_limit',
   [`${HTTP}.body_size_limit.v3.BodySizeLimit`]:
     'it limits request bodies without keeping them; use buffer, whose max_request_bytes limits them too',

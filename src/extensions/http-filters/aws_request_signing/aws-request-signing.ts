@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): signs a request when its payload and the credentials are known.
 import { createHash, type Hash } from 'node:crypto'
 import {
+  EMPTY_PAYLOAD,
   FilterContinue,
   FilterStop,
   FilterStopAndBuffer,
@@ -8,9 +9,11 @@ import {
   type HeaderMap,
   HttpFilter,
   type HttpFilterStatus,
+  nameContent,
+  signRequest,
+  UNSIGNED_PAYLOAD,
 } from '../../../http/index.ts'
 import { S, type SigningPlan } from './plan.ts'
-import { EMPTY_PAYLOAD, nameContent, signRequest, UNSIGNED_PAYLOAD } from './signer.ts'
 
 export class AwsRequestSigning extends HttpFilter {
   private readonly own: SigningPlan

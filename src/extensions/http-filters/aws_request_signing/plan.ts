@@ -3,21 +3,19 @@ import type {
   AwsRequestSigningJson,
   AwsRequestSigningPerRouteJson,
 } from '#api/envoy/extensions/filters/http/aws_request_signing/v3/aws_request_signing_pb.ts'
+import { type CompileContext, type ConfigPath, declareSupport, durationMs } from '../../../config/index.ts'
 import {
-  type CompileContext,
-  type ConfigPath,
-  compileStringMatcher,
-  declareSupport,
-  durationMs,
-} from '../../../config/index.ts'
+  type CredentialSource,
+  compileCredentials,
+  compileSigned,
+  defaultRegion,
+  profileName,
+  type SignerSettings,
+  SigV4,
+  SigV4A,
+} from '../../../http/index.ts'
 import type { ThreadContext } from '../../../net/index.ts'
 import { type StatBlock, statTemplate } from '../../../observability/index.ts'
-import { SigV4, SigV4A } from './algorithms.ts'
-import type { SignsHeader } from './canonical-request.ts'
-import { compileCredentials } from './credentials/compile.ts'
-import { defaultRegion, profileName } from './credentials/file.ts'
-import type { CredentialSource } from './credentials/source.ts'
-import type { SignerSettings } from './signer.ts'
 
 export const API = 'envoy.extensions.filters.http.aws_request_signing.v3'
 declareSupport(`${API}.AwsRequestSigning`, {
@@ -41,8 +39,6 @@ const STATS = statTemplate({
   counters: ['signing_added', 'signing_failed', 'payload_signing_added', 'payload_signing_failed'],
 })
 
-/** As Envoy: proxies change these. */
-const CHANGED_ON_THE_WAY = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-amzn-trace-id'])
 const DEFAULT_EXPIRES_MS = 5000
 
 export class SigningPlan {
@@ -91,15 +87,6 @@ export class SigningPlan {
   count(slot: number): void {
     if (this.block !== null) this.block.cells[slot]! += 1
   }
-}
-
-function compileSigned(json: AwsRequestSigningJson, context: CompileContext, path: ConfigPath): SignsHeader {
-  const matchers = (field: 'matchIncludedHeaders' | 'matchExcludedHeaders', name: string) =>
-    (json[field] ?? []).map((matcher, i) => compileStringMatcher(matcher, context, path.field(name).index(i)))
-  const included = matchers('matchIncludedHeaders', 'match_included_headers')
-  const excluded = matchers('matchExcludedHeaders', 'match_excluded_headers')
-  if (included.length > 0) return name => included.some(matches => matches(name))
-  return name => !CHANGED_ON_THE_WAY.has(name) && !excluded.some(matches => matches(name))
 }
 
 export function compileRoutePlan(

@@ -4,10 +4,17 @@ import { createPublicKey, hash, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ConfigPath, Diagnostics } from '../../../config/index.ts'
-import { HeaderMap, HeaderName } from '../../../http/index.ts'
-import { deriveKey, type SigningAlgorithm } from './algorithms.ts'
+import {
+  deriveKey,
+  EMPTY_PAYLOAD,
+  HeaderMap,
+  HeaderName,
+  nameContent,
+  type SigningAlgorithm,
+  signRequest,
+  UNSIGNED_PAYLOAD,
+} from '../../../http/index.ts'
 import { SigningPlan } from './plan.ts'
-import { EMPTY_PAYLOAD, nameContent, signRequest, UNSIGNED_PAYLOAD } from './signer.ts'
 
 interface Recorded {
   readonly about: string

@@ -1,7 +1,7 @@
 // Credentials of a container or an instance, from the metadata services of AWS: plain HTTP on the host itself.
 import { readFileSync } from 'node:fs'
 import { type IncomingMessage, type RequestOptions, request } from 'node:http'
-import { log } from '../../../../observability/index.ts'
+import { log } from '../../../observability/index.ts'
 import type { AwsCredentials } from '../algorithms.ts'
 import type { CredentialSource, CredentialWaiter } from './source.ts'
 

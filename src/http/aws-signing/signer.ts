@@ -1,5 +1,6 @@
 // Signs one request: the headers or the query parameters that AWS asks for.
-import { type HeaderMap, HeaderName } from '../../../http/index.ts'
+import { HeaderName } from '../header-name.ts'
+import type { HeaderMap } from '../headers.ts'
 import { type AwsCredentials, type SigningAlgorithm, sha256 } from './algorithms.ts'
 import {
   canonicalHeaders,

@@ -3,7 +3,7 @@ import type {
   AwsCredentialProviderJson,
   CredentialsFileCredentialProviderJson,
 } from '#api/envoy/extensions/common/aws/v3/credential_provider_pb.ts'
-import { type CompileContext, type ConfigPath, dataSourceText, declareSupport } from '../../../../config/index.ts'
+import { type CompileContext, type ConfigPath, dataSourceText, declareSupport } from '../../../config/index.ts'
 import { credentialsFile, credentialsOf, environmentCredentials, profileName, profileOf } from './file.ts'
 import { containerCredentials, FetchedCredentials, instanceCredentials } from './metadata.ts'
 import { CredentialChain, type CredentialSource, ReadCredentials } from './source.ts'

@@ -1,5 +1,5 @@
 // The canonical form of a request that AWS signatures are made over, with the choices that Envoy makes.
-import type { HeaderMap } from '../../../http/index.ts'
+import type { HeaderMap } from '../headers.ts'
 
 /** Percent-encodes all but unreserved characters and those that `also` matches; texts are bytes. */
 function encode(text: string, also: RegExp = /(?!)/): string {
