@@ -19,6 +19,7 @@ export * from './listen-socket.ts'
 export * from './listener-filter.ts'
 export * from './log-files.ts'
 export { type MatcherTree, type MatchInput, TreeCompiler, type TreeParts } from './matching/matcher-tree.ts'
+export { MetadataValue } from './matching/metadata-value.ts'
 export {
   isLocalConnection,
   NETWORK_INPUTS,

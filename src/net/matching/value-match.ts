@@ -1,6 +1,7 @@
 // custom_match of a predicate: envoy.extensions.matching.input_matchers.
 import type { ConsistentHashingJson } from '#api/envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing_pb.ts'
 import type { IpJson } from '#api/envoy/extensions/matching/input_matchers/ip/v3/ip_pb.ts'
+import type { MetadataJson } from '#api/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.ts'
 import type { RuntimeFractionJson } from '#api/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.ts'
 import type { TypedExtensionConfigJson } from '#api/xds/core/v3/extension_pb.ts'
 import type { CelMatcherJson } from '#api/xds/type/matcher/v3/cel_pb.ts'
@@ -8,6 +9,7 @@ import { xxHash64 } from '../../base/index.ts'
 import {
   type CompileContext,
   type ConfigPath,
+  compileValueMatcher,
   declareSupport,
   fractionalPercent,
   typeName,
@@ -15,18 +17,21 @@ import {
 import { CelSubject } from '../cel/cel-subject.ts'
 import { compileXdsCelExpression } from '../cel/index.ts'
 import { type Cidr, parseCidr, parseIp } from '../cidr.ts'
+import { MetadataValue } from './metadata-value.ts'
 
 const API = 'envoy.extensions.matching.input_matchers'
 const IP = `${API}.ip.v3.Ip`
 const HASHING = `${API}.consistent_hashing.v3.ConsistentHashing`
 const FRACTION = `${API}.runtime_fraction.v3.RuntimeFraction`
 const CEL = 'xds.type.matcher.v3.CelMatcher'
+const METADATA = `${API}.metadata.v3.Metadata`
 declareSupport(IP, {
   supported: ['cidr_ranges'],
   accepted: { stat_prefix: 'names a counter of values that are no address; there is none here' },
 })
 declareSupport(HASHING, { supported: ['threshold', 'modulo', 'seed'] })
 declareSupport(FRACTION, { supported: ['runtime_fraction', 'seed'] })
+declareSupport(METADATA, { supported: ['value', 'invert'] })
 declareSupport(CEL, { supported: ['expr_match'], accepted: { description: 'says something to readers' } })
 
 export type ValueMatch = (value: unknown) => boolean
@@ -74,6 +79,11 @@ export function compileValueMatch(
       return hashMatch(config as ConsistentHashingJson)
     case FRACTION:
       return fractionMatch(config as RuntimeFractionJson, context)
+    case METADATA: {
+      const { value = {}, invert = false } = config as MetadataJson
+      const matches = compileValueMatcher(value, context, path.field('typed_config').field('value'))
+      return found => found instanceof MetadataValue && matches(found.value) !== invert
+    }
     case CEL: {
       const { exprMatch = {} } = config as CelMatcherJson
       const at = path.field('typed_config').field('expr_match')
@@ -82,7 +92,7 @@ export function compileValueMatch(
     }
   }
   context.diagnostics.error(path.field('typed_config'), `no such matcher: ${typeName(config)}`, {
-    expected: `one of ${IP}, ${HASHING}, ${FRACTION}, ${CEL}`,
+    expected: `one of ${IP}, ${HASHING}, ${FRACTION}, ${METADATA}, ${CEL}`,
     code: 'unknown-extension',
   })
   return never
