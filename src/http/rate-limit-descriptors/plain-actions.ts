@@ -7,6 +7,7 @@ import type {
 } from '#api/envoy/config/route/v3/route_components_pb.ts'
 import { toWireText } from '../../base/index.ts'
 import { endpointOf, ipText, maskIp } from '../../net/index.ts'
+import type { StreamInfo } from '../../observability/index.ts'
 import { decodedQueryParameter } from '../matchers/query-parameter-matcher.ts'
 import type { DescriptorEntry, RateLimitAction, RateLimitSubject } from './descriptor.ts'
 import { type Metadata, metadataReader } from './metadata-key.ts'
@@ -107,25 +108,33 @@ export class MaskedRemoteAddressAction implements RateLimitAction {
   }
 }
 
+function metadataOf(
+  source: MetaDataJson['source'],
+  info: StreamInfo,
+  route: RateLimitSubject['route'],
+): Metadata | null {
+  if (source === 'ROUTE_ENTRY') return (route?.metadata ?? null) as Metadata | null
+  return source === 'CLUSTER_ENTRY' ? (info.clusterMetadata as Metadata | null) : info.dynamicMetadata
+}
+
 /** metadata, and the older dynamic_metadata. Only texts that say something count. */
 export class MetadataAction implements RateLimitAction {
   private readonly key: string
   private readonly read: (metadata: Metadata | null) => unknown
   private readonly fallback: string
-  private readonly ofRoute: boolean
+  private readonly source: MetaDataJson['source']
   private readonly skipIfAbsent: boolean
 
   constructor(json: MetaDataJson) {
     this.key = toWireText(json.descriptorKey ?? '')
     this.read = metadataReader(json.metadataKey ?? {})
     this.fallback = toWireText(json.defaultValue ?? '')
-    this.ofRoute = json.source === 'ROUTE_ENTRY'
+    this.source = json.source
     this.skipIfAbsent = json.skipIfAbsent === true
   }
 
   populate(entries: DescriptorEntry[], { info, route }: RateLimitSubject): boolean {
-    const metadata = this.ofRoute ? ((route?.metadata ?? null) as Metadata | null) : info.dynamicMetadata
-    const found = this.read(metadata)
+    const found = this.read(metadataOf(this.source, info, route))
     const value = typeof found === 'string' && found !== '' ? toWireText(found) : this.fallback
     if (value === '') return this.skipIfAbsent
     entries.push({ key: this.key, value })

@@ -43,6 +43,7 @@ function describe(limits: readonly object[], runtime: object = {}, done = false)
   info.dynamicMetadata = new Map([
     ['ns', { deep: { list: ['zero', 'one'] }, limit: { requests_per_unit: 9, unit: 'HOUR' }, number: 4 }],
   ])
+  info.clusterMetadata = { own: { name: 'of the cluster' } }
   const route = { clusterName: 'c', clusterHeader: null, metadata: { own: { name: 'r' } } } as unknown as Route
   const out: RateLimitDescriptor[] = []
   const subject = { headers, info, route, serviceCluster: 'me' }
@@ -62,12 +63,36 @@ test('metadata: by path, of the request or the route, text only', () => {
   assert.deepEqual(of({ ...key({ key: 'number' }), defaultValue: 'd' }), ['m=d'])
   assert.deepEqual(of({ ...key({ key: 'none' }), skipIfAbsent: true }), [''])
   assert.deepEqual(of({ source: 'ROUTE_ENTRY', metadataKey: { key: 'own', path: [{ key: 'name' }] } }), ['m=r'])
+  const ofCluster = { source: 'CLUSTER_ENTRY', metadataKey: { key: 'own', path: [{ key: 'name' }] } }
+  assert.deepEqual(of(ofCluster), ['m=of the cluster'])
 })
 
 test('addresses of IPv6 clients are masked and written as usual', () => {
   assert.deepEqual(texts(describe([{ actions: [{ remoteAddress: {} }] }])), ['remote_address=2001:db8::1:0:0:7'])
   const masked = [{ actions: [{ maskedRemoteAddress: { v6PrefixMaskLen: 48 } }] }]
   assert.deepEqual(texts(describe(masked)), ['masked_remote_address=2001:db8::/48'])
+})
+
+test('the value of an expression is a descriptor; without one there is none, or the others stand alone', () => {
+  const expression = (config: object) => ({
+    extension: {
+      name: 'expr',
+      typedConfig: {
+        '@type': 'type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor',
+        descriptorKey: 'e',
+        ...config,
+      },
+    },
+  })
+  const of = (config: object) => texts(describe([{ actions: [{ remoteAddress: {} }, expression(config)] }]))
+  const address = 'remote_address=2001:db8::1:0:0:7'
+  assert.deepEqual(of({ text: "request.headers['x-tenant']" }), [`${address},e=t1`])
+  assert.deepEqual(of({ text: 'request.query.size() > 2' }), [`${address},e=true`])
+  const path = { selectExpr: { operand: { identExpr: { name: 'request' } }, field: 'url_path' } }
+  assert.deepEqual(of({ parsed: path }), [`${address},e=/p`])
+  assert.deepEqual(of({ text: "request.headers['none']" }), [])
+  assert.deepEqual(of({ text: "request.headers['none']", skipIfError: true }), [address])
+  assert.match(compile([{ actions: [expression({ text: '1 +' })] }]).problems[0] ?? '', /text: not a CEL expression/)
 })
 
 test('an input of a matcher tree is a descriptor under the name of its extension', () => {
@@ -80,10 +105,8 @@ test('an input of a matcher tree is a descriptor under the name of its extension
   assert.deepEqual(of(header('x-none')), [], 'without it there is no descriptor')
   assert.deepEqual(of(extension('type.matcher.v3.HttpRequestQueryParamMatchInput', { queryParam: 'a' })), ['own=1'])
   const late = extension('type.matcher.v3.HttpResponseHeaderMatchInput', { headerName: 'x' })
-  const expression = extension('extensions.rate_limit_descriptors.expr.v3.Descriptor', { text: 'true' })
-  assert.deepEqual(compile([{ actions: [late] }, { actions: [expression] }]).problems, [
+  assert.deepEqual(compile([{ actions: [late] }]).problems, [
     'rate_limits[0].actions[0].extension.typed_config: unknown rate limit descriptor',
-    'rate_limits[1].actions[0].extension.typed_config: CEL expressions are not part of this release',
   ])
 })
 

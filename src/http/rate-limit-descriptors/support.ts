@@ -1,7 +1,7 @@
 import { declareSupport } from '../../config/index.ts'
 
 const RATE_LIMIT = 'envoy.config.route.v3.RateLimit'
-const NO_CLUSTER_METADATA = 'metadata of clusters is not looked at here; put it on the route and use ROUTE_ENTRY'
+const NO_LOCALITY_METADATA = 'metadata of localities is not kept; put it on the cluster and use CLUSTER_ENTRY'
 const NOT_FORMATTED = 'Envoy reads it only behind a feature flag that formats descriptor_value; remove it'
 
 declareSupport(RATE_LIMIT, {
@@ -54,7 +54,7 @@ declareSupport(`${RATE_LIMIT}.Action.DynamicMetaData`, {
 })
 declareSupport(`${RATE_LIMIT}.Action.MetaData`, {
   supported: ['descriptor_key', 'metadata_key', 'default_value', 'source', 'skip_if_absent'],
-  values: { source: { CLUSTER_ENTRY: NO_CLUSTER_METADATA, CLUSTER_LOCALITY_ENTRY: NO_CLUSTER_METADATA } },
+  values: { source: { CLUSTER_LOCALITY_ENTRY: NO_LOCALITY_METADATA } },
 })
 declareSupport(`${RATE_LIMIT}.Override`, { supported: ['dynamic_metadata', 'rate_limit'] })
 declareSupport(`${RATE_LIMIT}.Override.DynamicMetadata`, { supported: ['metadata_key'] })

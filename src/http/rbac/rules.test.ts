@@ -6,7 +6,7 @@ import { type ConnectionInfo, StreamInfo } from '../../observability/index.ts'
 import type { RbacScope } from './rule.ts'
 import { RbacRules } from './rules.ts'
 
-function compile(principal: object, scope: RbacScope = 'http') {
+function compile(principal: object, scope: RbacScope = 'http', policy: object = {}) {
   const diagnostics = new Diagnostics()
   const context = {
     diagnostics,
@@ -16,7 +16,7 @@ function compile(principal: object, scope: RbacScope = 'http') {
     hasCluster: () => true,
     readFile: () => Buffer.alloc(0),
   }
-  const json = { policies: { p: { permissions: [{ any: true }], principals: [principal] } } } as RBACJson
+  const json = { policies: { p: { permissions: [{ any: true }], principals: [principal], ...policy } } } as RBACJson
   const rules = new RbacRules(json, scope, context, ConfigPath.root.field('rules'))
   return { rules, problems: diagnostics.list.map(({ path, message }) => `${path}: ${message}`) }
 }
@@ -37,6 +37,26 @@ test('who showed a certificate, by URI, DNS name or subject', () => {
   for (const name of ['spiffe://x/a', 'a.test', 'CN=a']) assert.equal(matches(named(name), certificate), true)
   assert.equal(matches(named('b.test'), certificate), false)
   assert.equal(matches(named('a.test'), null), false)
+})
+
+test('conditions hold beside permissions and principals, of requests and of connections', () => {
+  const call = (name: string, ...args: object[]): object => ({ callExpr: { function: name, args } })
+  const port = { selectExpr: { operand: { identExpr: { name: 'destination' } }, field: 'port' } }
+  const isPort = (number: string): object => call('_==_', port, { constExpr: { int64Value: number } })
+  const decides = (policy: object): boolean => {
+    const { rules, problems } = compile({ any: true }, 'network', policy)
+    assert.deepEqual(problems, [])
+    const connection = { remoteAddress: '10.0.0.1:5', localAddress: '10.0.0.2:80', ssl: null }
+    const info = new StreamInfo(connection as unknown as ConnectionInfo, 0)
+    return rules.decide({ info, headers: null, route: null }).policy === 'p'
+  }
+  assert.equal(decides({ condition: isPort('80') }), true)
+  assert.equal(decides({ condition: isPort('81') }), false)
+  // Envoy does not look at these.
+  assert.equal(decides({ checkedCondition: { expr: isPort('80') } }), true)
+  assert.equal(decides({ checkedCondition: { expr: isPort('81') } }), false)
+  const { problems } = compile({ any: true }, 'http', { condition: call('nothing') })
+  assert.match(problems[0] ?? '', /^rules\.policies.*condition: not a CEL expression .*no function nothing/)
 })
 
 test('filter state as text or as an address', () => {
