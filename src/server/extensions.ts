@@ -22,6 +22,7 @@ import {
   bandwidthLimitPerRouteFactory,
 } from '../extensions/http-filters/bandwidth_limit/index.ts'
 import { basicAuthFactory, basicAuthPerRouteFactory } from '../extensions/http-filters/basic_auth/index.ts'
+import { bodySizeLimitFactory } from '../extensions/http-filters/body_size_limit/index.ts'
 import { bufferFactory, bufferPerRouteFactory } from '../extensions/http-filters/buffer/index.ts'
 import { cacheFactory } from '../extensions/http-filters/cache/index.ts'
 import { cdnLoopFactory } from '../extensions/http-filters/cdn_loop/index.ts'
@@ -215,6 +216,7 @@ const extensions = (compileRoutes: CompileRoutes): readonly ExtensionFactory[] =
   zstdDecompressorFactory,
   compressorFactory,
   compressorPerRouteFactory,
+  bodySizeLimitFactory,
   bufferFactory,
   bufferPerRouteFactory,
   apiKeyAuthFactory,

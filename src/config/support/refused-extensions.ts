@@ -16,8 +16,6 @@ export const REFUSED_EXTENSIONS: Readonly<Record<string, string>> = {
     'it remembers where HTTP/3 is offered, which is not spoken here; leave it out',
   [`${HTTP}.aws_eventstream_parser.v3.AwsEventstreamParser`]: `it reads AWS event streams into metadata; ${SCRIPT}`,
   [`${HTTP}.bandwidth_share.v3.BandwidthShare`]: 'it shares bandwidth among tenants; use bandwidth_limit',
-  [`${HTTP}.body_size_limit.v3.BodySizeLimit`]:
-    'it limits request bodies without keeping them; use buffer, whose max_request_bytes limits them too',
   [`${HTTP}.cache_v2.v3.CacheV2Config`]: 'it is work in progress in Envoy; let a caching server stand upstream',
   [`${HTTP}.checksum.v3alpha.ChecksumConfig`]: 'it compares bodies with checksums; let the client do so',
   [`${HTTP}.dynamic_modules.v3.DynamicModuleFilter`]: `it loads native code into Envoy, whose interface Node.js does not have; ${SCRIPT}`,
