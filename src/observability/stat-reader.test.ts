@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { atOnce } from '../base/index.ts'
 import { StatReader } from './stat-reader.ts'
 import { StatStore } from './stat-store.ts'
 import { statTemplate } from './stat-template.ts'
@@ -140,18 +141,40 @@ test('a flush ends the interval of histograms', () => {
   assert.equal(interval(), 0)
 })
 
-test('what is removed is gone from every list', () => {
+const names = (reader: StatReader) => [...reader.numbers()].map(({ name }) => name)
+
+test('what is removed is gone from every list once all threads have forgotten it', () => {
   const reader = new StatReader()
-  const store = storeFor(reader, 'main')
-  store.block('cluster.x.', T)
-  store.counter('cluster.x.rq_200')
-  store.counter('cluster.y.rq_200')
-  store.flush()
-  reader.removePrefix('cluster.x.')
-  assert.deepEqual(
-    [...reader.numbers()].map(({ name }) => name),
-    ['cluster.y.rq_200'],
-  )
+  const [main, worker] = [storeFor(reader, 'main'), storeFor(reader, 'worker_0')]
+  for (const store of [main, worker]) {
+    store.block('cluster.x.', T).histogram(RQ_TIME).record(1)
+    store.counter('cluster.x.rq_200')
+    store.counter('cluster.y.rq_200')
+    store.flush()
+  }
+  const prefixes = { gone: new Set(['cluster.x.']), kept: new Set<string>() }
+  atOnce(main.forgetting(prefixes))
+  main.flush()
+  assert.ok(names(reader).includes('cluster.x.rq_200'))
+  atOnce(worker.forgetting(prefixes))
+  worker.flush()
+  assert.deepEqual(names(reader), ['cluster.y.rq_200'])
   assert.deepEqual([...reader.allHistograms()], [])
   assert.equal(reader.value('cluster.x.rq_200'), undefined)
+})
+
+test('what comes back begins at 0, and a longer name is no part of a shorter one', () => {
+  const reader = new StatReader()
+  const store = storeFor(reader, 'main')
+  const before = store.block('cluster.x.', T)
+  before.cells[RQ_TOTAL]! += 7
+  store.counter('cluster.x.y.rq_200')
+  atOnce(store.forgetting({ gone: new Set(['cluster.x.']), kept: new Set(['cluster.x.y.']) }))
+  const again = store.block('cluster.x.', T)
+  store.flush()
+  before.cells[RQ_TOTAL]! += 1
+  again.cells[RQ_TOTAL]! += 1
+  assert.equal(reader.value('cluster.x.rq_total'), 1)
+  assert.ok(names(reader).includes('cluster.x.y.rq_200'))
+  assert.equal(store.generation, 1)
 })

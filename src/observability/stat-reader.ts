@@ -1,5 +1,6 @@
 import { HistogramSnapshot } from './histogram.ts'
 import { type KnownTemplate, orderStats, type StatGroup } from './stat-order.ts'
+import { ownerOf, type StatPrefixes } from './stat-prefixes.ts'
 import type { StatDefinition, StatText } from './stat-store.ts'
 import type { TemplateNames } from './stat-template.ts'
 
@@ -63,6 +64,7 @@ export class StatReader {
     for (const definition of definitions) {
       if (definition.kind === 'block') this.defineBlock(thread, definition)
       else if (definition.kind === 'page') this.definePage(thread, definition)
+      else if (definition.kind === 'forgotten') this.forget(thread, definition.prefixes)
       else if (definition.kind === 'text') this.texts.set(definition.name, definition.text)
       else this.defineSingle(thread, definition)
     }
@@ -131,12 +133,19 @@ export class StatReader {
     }
   }
 
-  /** Forgets what main itself defined under a prefix, for things that were removed. */
-  removePrefix(prefix: string): void {
-    for (const [key, entry] of this.blocks) if (entry.prefix.startsWith(prefix)) this.blocks.delete(key)
-    for (const name of this.singles.keys()) if (name.startsWith(prefix)) this.singles.delete(name)
-    for (const name of this.histograms.keys()) if (name.startsWith(prefix)) this.histograms.delete(name)
-    for (const name of this.texts.keys()) if (name.startsWith(prefix)) this.texts.delete(name)
+  /** What was counted below these prefixes vanishes with the last thread that forgets it. */
+  private forget(thread: string, prefixes: StatPrefixes): void {
+    const drop = <Entry extends { live: readonly { thread: string }[] }>(map: Map<string, Entry>, key: string) => {
+      const entry = map.get(key) as Entry
+      entry.live = entry.live.filter(part => part.thread !== thread)
+      if (entry.live.length === 0) map.delete(key)
+    }
+    for (const [key, entry] of this.blocks) if (ownerOf(entry.prefix, prefixes) !== null) drop(this.blocks, key)
+    for (const map of [this.singles, this.histograms] as Map<string, SingleEntry | HistogramEntry>[]) {
+      for (const name of map.keys()) if (ownerOf(name, prefixes) !== null) drop(map, name)
+    }
+    // Only main has such.
+    for (const name of this.texts.keys()) if (ownerOf(name, prefixes) !== null) this.texts.delete(name)
     this.ordered = null
   }
 

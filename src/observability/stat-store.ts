@@ -1,5 +1,7 @@
 // HOT FILE (docs/hot-path.md): an increment is one write to an array; everything else here happens once per stat.
+import type { Steps } from '../base/index.ts'
 import { Histogram, PAGE_BUCKETS } from './histogram.ts'
+import { ownerOf, type StatPrefixes } from './stat-prefixes.ts'
 import type { StatTemplate, TemplateNames } from './stat-template.ts'
 
 /** What a thread has defined; sent to main as it is, the memory itself is shared. */
@@ -8,6 +10,8 @@ export type StatDefinition =
   | { readonly kind: 'counter' | 'gauge'; readonly name: string; readonly cells: Float64Array }
   | { readonly kind: 'page'; readonly name: string; readonly page: number; readonly cells: Float64Array }
   | { readonly kind: 'text'; readonly name: string; readonly text: StatText }
+  /** Nothing below these exists on the thread any more. */
+  | { readonly kind: 'forgotten'; readonly prefixes: StatPrefixes }
 
 /** A stat that is a text (Envoy: text readout). Only main has such. */
 export interface StatText {
@@ -52,6 +56,8 @@ export class StatStore {
   private readonly singles = new Map<string, StatCell>()
   private readonly histograms = new Map<string, Histogram>()
   private readonly texts = new Map<string, StatText>()
+  /** How often something has been forgotten: who keeps stats by names of others asks for them anew. */
+  generation = 0
   private readonly report: (definitions: StatDefinition[]) => void
   private pending: StatDefinition[] = []
   private scheduled = false
@@ -123,6 +129,24 @@ export class StatStore {
       this.histograms.set(name, histogram)
     }
     return histogram
+  }
+
+  /**
+   * Forgets what has been defined below prefixes of things that are gone. Whoever still holds some of it counts for nobody;
+   * its memory goes with the last one of its chunk. Nothing is forgotten before the last step.
+   */
+  *forgetting(prefixes: StatPrefixes): Steps {
+    const found: (readonly [Map<string, unknown>, string])[] = []
+    let looked = 0
+    for (const map of [this.blocks, this.singles, this.histograms, this.texts]) {
+      for (const name of map.keys()) {
+        if (ownerOf(name, prefixes) !== null) found.push([map, name])
+        if ((++looked & 127) === 0) yield
+      }
+    }
+    for (const [map, name] of found) map.delete(name)
+    this.generation++
+    this.define({ kind: 'forgotten', prefixes })
   }
 
   private allocate(count: number): Float64Array {

@@ -5,7 +5,7 @@ import type { ListenerJson } from '#api/envoy/config/listener/v3/listener_pb.ts'
 import type { RouteConfigurationJson } from '#api/envoy/config/route/v3/route_pb.ts'
 import type { Tracing_HttpJson } from '#api/envoy/config/trace/v3/http_tracer_pb.ts'
 import type { OverloadLevels, TapRequest } from '../net/index.ts'
-import type { StatDefinition } from '../observability/index.ts'
+import type { StatDefinition, StatPrefixes } from '../observability/index.ts'
 import type {
   ClusterUpdate,
   DnsCacheRequest,
@@ -38,6 +38,7 @@ export type ResourceUpdate =
   | { readonly kind: 'runtime'; readonly layers: readonly object[] }
   | ({ readonly kind: 'secret' } & SecretUpdate)
   | { readonly kind: 'secrets_removed'; readonly keys: readonly string[] }
+  | { readonly kind: 'stats_removed'; readonly prefixes: StatPrefixes }
 
 /** A descriptor that came listening from whoever started this process. */
 export interface InheritedSocket {

@@ -32,6 +32,8 @@ export interface RouteDiscoveryOwner {
   context(): CompileContext
   /** A table is another one now. */
   onRoutes(update: RouteUpdate, version: string): void
+  /** Nothing counts below this prefix any more, but perhaps another table of the same name. */
+  onStatsLeft(prefix: string): void
   /** Nobody asks for a table any more. */
   onForgotten(key: string): void
 }
@@ -88,6 +90,10 @@ export class RouteDiscovery {
     return waits.length === 0 ? null : Promise.all(waits)
   }
 
+  *statPrefixes(): Iterable<string> {
+    for (const { statPrefix } of this.tables.values()) yield statPrefix
+  }
+
   /** Ends what none of all listeners asks for any more, and says so to workers. */
   end(listeners: Iterable<ListenerJson>): readonly ResourceUpdate[] {
     if (this.tables.size === 0) return []
@@ -110,6 +116,7 @@ export class RouteDiscovery {
 
 class DiscoveredTable implements SubscriptionOwner {
   readonly name: string
+  readonly statPrefix: string
   readonly source: string
   /** Settles with the first answer; null: it has come, or was waited for long enough. */
   ready: Promise<void> | null = null
@@ -124,6 +131,7 @@ class DiscoveredTable implements SubscriptionOwner {
     this.source = source.key
     this.owner = owner
     const prefix = `http.${statPrefix}.rds.${name}.`
+    this.statPrefix = prefix
     this.stats = new SubscriptionStats(owner.stats, prefix)
     this.cells = owner.stats.block(prefix, RDS).cells
     this.subscription = owner.subscriptions.subscribe({
@@ -146,6 +154,7 @@ class DiscoveredTable implements SubscriptionOwner {
   stop(): void {
     this.subscription.stop()
     this.owner.secrets.release(this.key)
+    this.owner.onStatsLeft(this.statPrefix)
   }
 
   /** By which its secrets are known. */

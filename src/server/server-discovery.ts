@@ -29,7 +29,13 @@ export class ServerDiscovery {
 
   constructor(
     server: DiscoveringServer,
-    { onRoutes }: { readonly onRoutes: (update: RouteUpdate, version: string) => void },
+    {
+      onRoutes,
+      onStatsLeft,
+    }: {
+      readonly onRoutes: (update: RouteUpdate, version: string) => void
+      readonly onStatsLeft: (prefix: string) => void
+    },
   ) {
     this.server = server
     this.dynamic = new DynamicResources(server)
@@ -42,6 +48,7 @@ export class ServerDiscovery {
       },
       context: () => server.context(),
       onRoutes,
+      onStatsLeft,
       onForgotten: key => void resources.routes.delete(key),
     })
     this.clusters = this.set('cluster', 'cluster_manager.cds.')

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { BootstrapJson } from '#api/envoy/config/bootstrap/v3/bootstrap_pb.ts'
-import { WatchedFiles } from '../base/index.ts'
+import { atOnce, WatchedFiles } from '../base/index.ts'
 import { type CompileContext, durationMs, type RuntimeSnapshot, runtimeSnapshot } from '../config/index.ts'
 import {
   ConnectionCounters,
@@ -47,6 +47,7 @@ import { ServerDiscovery } from './server-discovery.ts'
 import { type ServerState, ServerStats } from './server-stats.ts'
 import { startResources } from './start-resources.ts'
 import { startWorkers } from './start-workers.ts'
+import { StatRemoval } from './stat-removal.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -88,6 +89,13 @@ export class Server {
   private flushTimer: NodeJS.Timeout | undefined
   private ending = false
   readonly changes: ChangeApplier
+  private readonly statRemoval = new StatRemoval({
+    inUse: () => this.statPrefixes(),
+    forget: prefixes => {
+      atOnce(this.stats.forgetting(prefixes))
+      void this.pool.apply([{ kind: 'stats_removed', prefixes }])
+    },
+  })
   private mainClusters: MainClusters | null = null
   private loadReporter: LoadReporter | null = null
   private resumeClusters: (() => void) | null = null
@@ -121,6 +129,7 @@ export class Server {
       subscriptions: this.subscriptions,
       workers: this.concurrency,
       stats: this.stats,
+      onStatsLeft: prefix => this.statRemoval.note(prefix),
       runtime,
       publish: (...updates) => this.changes.publishClusters(updates),
       onActivated: name => this.resources.clusterActivated(name),
@@ -131,6 +140,7 @@ export class Server {
     })
     this.discovery = new ServerDiscovery(this, {
       onRoutes: (update, version) => this.changes.publishRoutes(update, version),
+      onStatsLeft: prefix => this.statRemoval.note(prefix),
     })
     this.changes = new ChangeApplier(() => ({
       pool: this.pool,
@@ -247,6 +257,13 @@ export class Server {
     }
   }
 
+  /** Of what comes and goes. */
+  private *statPrefixes(): Iterable<string> {
+    yield* this.clusters.statPrefixes()
+    yield* this.discovery.routes.statPrefixes()
+    yield* this.secrets.statPrefixes()
+  }
+
   get secrets(): SecretHub {
     return this.configuration!.secrets
   }
@@ -266,6 +283,7 @@ export class Server {
     configuration.secrets.start(this.stats, {
       onChanged: updates => void this.pool.apply(secretUpdates(updates)),
       onForgotten: keys => void this.pool.apply([{ kind: 'secrets_removed', keys }]),
+      onStatsLeft: prefix => this.statRemoval.note(prefix),
     })
     this.overload = new OverloadManager(configuration.overload, this.stats, levels =>
       this.post({ type: 'overload', levels }),

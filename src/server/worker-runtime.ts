@@ -1,3 +1,4 @@
+import { atOnce, inSlices, type Steps } from '../base/index.ts'
 import { type CompileContext, ConfigPath, currentRuntime, Diagnostics, runtimeSnapshot } from '../config/index.ts'
 import { compileListener, ListenerManager } from '../downstream/index.ts'
 import {
@@ -8,7 +9,7 @@ import {
   type ThreadContext,
   tapPoints,
 } from '../net/index.ts'
-import { configureLogging, reopenLog } from '../observability/index.ts'
+import { configureLogging, reopenLog, type StatPrefixes } from '../observability/index.ts'
 import { compileRouteConfiguration, RouterAsyncClient } from '../router/index.ts'
 import { ClusterManager, type UpstreamThread } from '../upstream/index.ts'
 import { compileContext } from './compile-context.ts'
@@ -38,6 +39,8 @@ export class WorkerRuntime {
   private readonly context: CompileContext
   private readonly secrets: WorkerSecrets
   private readonly send: (message: FromWorker) => void
+  /** Stats of what was removed; null: none are being looked for. */
+  private forgetting: Steps | null = null
 
   constructor(settings: WorkerSettings, send: (message: FromWorker) => void) {
     this.send = send
@@ -160,6 +163,8 @@ export class WorkerRuntime {
   }
 
   private applyOne(update: ResourceUpdate): Promise<void> | undefined {
+    // What is being forgotten may come back with this.
+    this.finishForgetting()
     switch (update.kind) {
       case 'listener':
         return this.applyListener(update)
@@ -174,6 +179,9 @@ export class WorkerRuntime {
       case 'secret':
         this.secrets.apply(update)
         return undefined
+      case 'stats_removed':
+        this.forgetStats(update.prefixes)
+        return undefined
       case 'secrets_removed':
         this.secrets.forget(update.keys)
         return undefined
@@ -183,6 +191,25 @@ export class WorkerRuntime {
       default:
         return this.clusters.apply(update)
     }
+  }
+
+  /** In slices: with 10,000 clusters there are many stats to look through. */
+  private forgetStats(prefixes: StatPrefixes): void {
+    const steps = this.thread.stats.forgetting(prefixes)
+    this.forgetting = steps
+    inSlices(
+      steps,
+      () => this.forgetting === steps,
+      () => {
+        this.forgetting = null
+      },
+    )
+  }
+
+  private finishForgetting(): void {
+    if (this.forgetting === null) return
+    atOnce(this.forgetting)
+    this.forgetting = null
   }
 
   private applyListener({ resource }: ListenerUpdate & { kind: 'listener' }): Promise<void> {

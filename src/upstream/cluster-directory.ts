@@ -11,7 +11,7 @@ import type { AssignmentPlan, ClusterPlan, EdsPlan } from './cluster-plan.ts'
 import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
 import { ClusterWarming, type WarmingStep } from './cluster-warming.ts'
 import { compileAssignment } from './compile/assignment.ts'
-import { assignmentOf, countSubsetsOf, type DirectoryEntry, resourceOf } from './directory-entry.ts'
+import { assignmentOf, countMembersOf, countSubsetsOf, type DirectoryEntry, resourceOf } from './directory-entry.ts'
 import type { Schedule } from './dns/dns-target.ts'
 import { type DnsResolverFactory, nodeResolvers } from './dns/node-resolver.ts'
 import { DnsCaches } from './dns-cache/dns-caches.ts'
@@ -49,6 +49,8 @@ export interface ClusterDirectoryOptions {
   readonly workers: number
   /** Main's own store. */
   readonly stats: StatStore
+  /** Nothing of a cluster counts below this prefix any more, but perhaps another of the same name. */
+  readonly onStatsLeft?: (prefix: string) => void
   readonly runtime: { readonly snapshot: RuntimeSnapshot }
   /** Sends updates to every worker, which takes them over as one. */
   readonly publish: (...updates: readonly ClusterUpdate[]) => void
@@ -153,7 +155,7 @@ export class ClusterDirectory implements HostReports {
     this.use(entry)
     if (steps.length > 0) this.beginWarming(entry, plan, steps, () => {})
     if (entry.discovery === null) this.setMembership(entry, plan.assignment)
-    else this.countMembers(entry)
+    else countMembersOf(entry)
     this.options.publish(clusterUpdate(entry))
     entry.discovery?.start()
     return true
@@ -213,7 +215,7 @@ export class ClusterDirectory implements HostReports {
     this.pending.delete(name)
     this.close(this.entries.get(name))
     this.use(entry)
-    this.countMembers(entry)
+    countMembersOf(entry)
     const hosts = entry.hosts === null ? [] : [{ kind: 'hosts' as const, name, hosts: entry.hosts }]
     this.options.publish(clusterUpdate(entry), ...hosts)
     this.options.onActivated?.(name)
@@ -237,9 +239,15 @@ export class ClusterDirectory implements HostReports {
     entry.discovery?.stop()
     entry.watch?.close()
     this.warming.drop(entry)
+    this.options.onStatsLeft?.(entry.stats.prefix)
     this.limits.giveBack(entry.limits)
     entry.members.close()
     if (this.isActive(entry)) this.cells.retain(entry.name, null)
+  }
+
+  /** 'cluster.<name>.' of all that are there. */
+  statPrefixes(): readonly string[] {
+    return [...this.entries.values(), ...this.pending.values()].map(({ stats }) => stats.prefix)
   }
 
   private isActive(entry: DirectoryEntry): boolean {
@@ -375,20 +383,12 @@ export class ClusterDirectory implements HostReports {
     cells[C['default.total_match_count']]! += fresh.length
     cells[C.membership_change]! += changedPriorities
     entry.watch?.update(plan, retained)
-    this.countMembers(entry)
+    countMembersOf(entry)
     countSubsetsOf(entry, endpoints)
     // As in Envoy, only discovered hosts count, and the gauge keeps its value when the last of them goes.
     if (entry.discovery !== null && endpoints.length > 0) {
       cells[C.max_host_weight] = endpoints.reduce((heaviest, { weight }) => Math.max(heaviest, weight), 0)
     }
-  }
-
-  private countMembers({ stats: { cells }, members }: DirectoryEntry): void {
-    const { total, healthy, degraded, excluded } = members.counts()
-    cells[C.membership_total] = total
-    cells[C.membership_healthy] = healthy
-    cells[C.membership_degraded] = degraded
-    cells[C.membership_excluded] = excluded
   }
 
   /** Assignments of EDS clusters, as they are in force. */
@@ -413,7 +413,7 @@ export class ClusterDirectory implements HostReports {
 
   private setHealthOf(entry: DirectoryEntry, key: string, set: number, clear: number): void {
     if (!entry.members.setHealth(key, set, clear)) return
-    this.countMembers(entry)
+    countMembersOf(entry)
     if (entry.watch !== null) entry.watch.window.onChange()
     else if (this.isActive(entry)) this.options.publish({ kind: 'host_health', name: entry.name })
   }

@@ -18,6 +18,7 @@ import { countSubsets } from './load-balancer/subset/count-subsets.ts'
 import { subsetKeysOf } from './load-balancer/subset/subset-index.ts'
 import type { LimitsPlan } from './resource-limits.ts'
 import type { SharedHosts } from './shared-hosts.ts'
+import { CLUSTER_SLOTS as C } from './stats.ts'
 
 export interface DirectoryEntry {
   readonly name: string
@@ -53,6 +54,14 @@ export function resourceOf({ resource: { memory, offset, length } }: DirectoryEn
 /** The hosts at the moment. */
 export function assignmentOf({ discovery, assignment }: DirectoryEntry, cluster: ClusterJson): AssignmentPlan {
   return compileAssignment(discovery === null ? cluster.loadAssignment : (assignment ?? undefined))
+}
+
+export function countMembersOf({ stats: { cells }, members }: DirectoryEntry): void {
+  const { total, healthy, degraded, excluded } = members.counts()
+  cells[C.membership_total] = total
+  cells[C.membership_healthy] = healthy
+  cells[C.membership_degraded] = degraded
+  cells[C.membership_excluded] = excluded
 }
 
 /** As in Envoy, main counts the subsets too: n workers show each of them n + 1 times. */

@@ -65,14 +65,21 @@ export class GrpcStatsTable {
   private readonly stats: StatStore
   private readonly protocol: 'grpc' | 'grpc-web'
   private readonly methods = new Map<string, GrpcMethodStats>()
+  private generation: number
 
   constructor(stats: StatStore, protocol: 'grpc' | 'grpc-web') {
     this.stats = stats
     this.protocol = protocol
+    this.generation = stats.generation
   }
 
   /** `method` null, or one too many: the cluster's sum without a method. */
   of(clusterName: string, method: GrpcMethod | null): GrpcMethodStats {
+    if (this.generation !== this.stats.generation) {
+      // A cluster has gone, and another may have its name.
+      this.generation = this.stats.generation
+      this.methods.clear()
+    }
     const root = `cluster.${clusterName}.${this.protocol}.`
     const key = method === null ? root : `${root}${method.service}.${method.method}.`
     const known = this.methods.get(key)

@@ -10,6 +10,7 @@ import {
   type Subscriptions,
 } from '../../config/index.ts'
 import type { StatCell, StatStore } from '../../observability/index.ts'
+import { secretStatPrefix } from './secret-stats.ts'
 
 const TYPE = 'envoy.extensions.transport_sockets.tls.v3.Secret'
 
@@ -33,7 +34,7 @@ export class DiscoveredSecret implements SubscriptionOwner {
   start(store: StatStore, subscriptions: Subscriptions): void {
     if (this.subscription !== null) return
     const { name, source } = this.origin
-    const statPrefix = `sds.${name}.`
+    const statPrefix = secretStatPrefix(name)
     this.stats = new SubscriptionStats(store, statPrefix)
     this.rotationFailed = store.counter(`${statPrefix}key_rotation_failed`)
     this.subscription = subscriptions.subscribe({ source, typeName: TYPE, names: [name], statPrefix, owner: this })

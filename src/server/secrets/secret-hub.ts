@@ -20,7 +20,7 @@ import { namedSecrets } from './awaited-secrets.ts'
 import { DiscoveredSecret } from './discovered-secret.ts'
 import { secretInFile } from './read-secret.ts'
 import { SecretEntry } from './secret-entry.ts'
-import { SecretStats } from './secret-stats.ts'
+import { SecretStats, secretStatPrefix } from './secret-stats.ts'
 import { ResourceSecrets, SecretUses } from './secret-uses.ts'
 import { type SecretUpdate, secretKey } from './worker-secrets.ts'
 
@@ -62,9 +62,11 @@ export interface SecretListeners {
   onChanged(updates: readonly SecretUpdate[]): void
   /** Nobody uses these any more. */
   onForgotten(keys: readonly string[]): void
+  /** Nothing counts below this prefix any more, but perhaps another secret of the same name. */
+  onStatsLeft(prefix: string): void
 }
 
-const NOBODY: SecretListeners = { onChanged: () => {}, onForgotten: () => {} }
+const NOBODY: SecretListeners = { onChanged: () => {}, onForgotten: () => {}, onStatsLeft: () => {} }
 
 /** Main's secrets: reads and checks them, watches their files and tells workers of newer ones. The last good one stands. */
 export class SecretHub implements Secrets {
@@ -272,14 +274,20 @@ export class SecretHub implements Secrets {
     yield* this.uses.groups()
   }
 
+  *statPrefixes(): Iterable<string> {
+    for (const entry of this.entries.values()) if (hasStats(entry)) yield secretStatPrefix(entry.ref.name)
+  }
+
   private forget(unused: readonly string[]): void {
     const gone = unused.filter(key => !this.pinned.has(key))
     const left = new Set<string>()
     for (const key of gone) {
       const entry = this.entries.get(key)
       this.entries.delete(key)
-      entry?.discovered?.stop()
-      for (const file of entry?.files ?? []) left.add(file)
+      if (entry === undefined) continue
+      entry.discovered?.stop()
+      for (const file of entry.files) left.add(file)
+      if (hasStats(entry)) this.listeners.onStatsLeft(secretStatPrefix(entry.ref.name))
     }
     this.fresh = this.fresh.filter(({ key }) => this.entries.has(key))
     if (left.size > 0) {
@@ -380,6 +388,8 @@ export class SecretHub implements Secrets {
     return { problem, readable: found !== undefined }
   }
 }
+
+const hasStats = ({ discovered, stats }: HubEntry): boolean => discovered !== null || stats !== null
 
 function resolved(
   kind: SecretKind,

@@ -12,12 +12,14 @@ const SDS = statTemplate({
   gauges: ['update_time', 'version'],
 })
 
+export const secretStatPrefix = (name: string): string => `sds.${name}.`
+
 /** `sds.<name>.`, written by main alone. */
 export class SecretStats {
   private readonly cells: Float64Array
 
   constructor(store: StatStore, name: string) {
-    this.cells = store.block(`sds.${name}.`, SDS).cells
+    this.cells = store.block(secretStatPrefix(name), SDS).cells
   }
 
   private add(stat: string): void {

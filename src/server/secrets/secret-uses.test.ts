@@ -24,6 +24,7 @@ function hubWith() {
       forgotten.push(...keys)
       worker.forget(keys)
     },
+    onStatsLeft: () => {},
   })
   const context = compileContext({
     secrets: hub,
