@@ -30,10 +30,10 @@ test('what cannot be used is refused with its reason, and harms nothing else', a
   await proxy.untilStat('cluster_manager.cds.update_rejected', 2)
   assert.deepEqual(await answers(port, 4), new Set(['200 1']))
   // Fields that are not supported have a reason, and the same name twice is one too many.
-  server.set('listener', '2', { ...httpListener({ port: second }), udp_listener_config: {} }, httpListener({ port }))
+  server.set('listener', '2', { ...httpListener({ port: second }), api_listener: {} }, httpListener({ port }))
   assert.match(
     (await refusal('listener', 1))?.error ?? '',
-    /^http_\d+: udp_listener_config: UDP listeners are not part/,
+    /^http_\d+: api_listener: an API listener serves an embedding application/,
   )
   server.set('cluster', '4', staticCluster('origin', b), staticCluster('x', a), staticCluster('x', b))
   assert.match((await refusal('cluster', 3))?.error ?? '', /duplicate cluster x found/)
