@@ -319,8 +319,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
 
   onResponseTooLarge(): void {
     this.manager.cells[S.RS_TOO_LARGE]! += 1
-    if (this.responseStarted) this.resetStream()
-    else this.sendLocalReply(500, reasonPhrase(500), 'response_payload_too_large', null)
+    this.sendLocalReply(500, reasonPhrase(500), 'response_payload_too_large', null)
   }
 
   // ---- response
@@ -444,13 +443,6 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
   }
 
   // ---- end
-
-  protected endBySelf(status: number, body: string, details: string, grpcStatus = -1): void {
-    if (this.responseStarted) {
-      this.info.responseCodeDetails = details
-      this.resetStream()
-    } else this.sendLocalReply(status, body, details, null, grpcStatus)
-  }
 
   /** Everybody is told, logs are written, what was borrowed is given back. */
   finish(): void {

@@ -16,11 +16,11 @@ export function sendLocalReply(
 ): void {
   if (stream.ended) return
   const { info, manager } = stream
+  info.responseCodeDetails = details
   if (stream.responseStarted) {
     stream.resetStream()
     return
   }
-  info.responseCodeDetails = details
   // As Envoy: who is told that his HTTP/1 request is bad is not trusted with another one on this connection.
   if (status === 400 && info.protocol !== 'HTTP/2' && !manager.plan.streamErrorOnInvalidMessage) manager.closing = true
   if (stream.chain === null) stream.beRefusedEarly()
@@ -28,8 +28,7 @@ export function sendLocalReply(
   chain?.abandonRequest()
   const { localReply } = manager.plan
   const grpc = stream.isGrpc(requestHeaders) ? { status: grpcStatus } : null
-  // As Envoy: the route's mutations do not reach a reply that takes the place of a response.
-  const shape = chain === null || chain.hasResponse ? modify : mutatedByRoute(stream, modify)
+  const shape = chain === null ? modify : mutatedByRoute(stream, modify)
   const reply = buildLocalReply(localReply, stream.thread, info, requestHeaders, status, body, shape, grpc)
   if (stream.codecFailed) info.flags |= ResponseFlag.DownstreamProtocolError
   passReply(stream, reply.headers, requestHeaders?.method === 'HEAD' ? NO_BYTES : Buffer.from(reply.body, 'latin1'))

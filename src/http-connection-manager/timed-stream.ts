@@ -40,8 +40,14 @@ export abstract class TimedStream implements TimerOwner {
   }
 
   abstract isGrpc(headers: HeaderMap | null): boolean
-  /** Time is up: answered where nothing is out yet, else reset. */
-  protected abstract endBySelf(status: number, body: string, details: string, grpcStatus?: number): void
+  /** Answers where nothing of a response is out yet, resets where it is. */
+  abstract sendLocalReply(
+    status: number,
+    body: string,
+    details: string,
+    modify?: ((headers: HeaderMap) => void) | null,
+    grpcStatus?: number,
+  ): void
 
   protected abstract logPeriodically(): void
 
@@ -152,17 +158,17 @@ export abstract class TimedStream implements TimerOwner {
       }
       cells[S.RQ_IDLE_TIMEOUT]! += 1
       this.info.flags |= ResponseFlag.StreamIdleTimeout
-      this.endBySelf(this.requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout')
+      this.sendLocalReply(this.requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout')
     } else if (kind === LOG_TIMER) {
       this.thread.timers.arm(this.logTimer as Timer, this.manager.plan.accessLogIntervalMs)
       this.logPeriodically()
     } else if (kind === REQUEST_TIMER) {
       cells[S.RQ_TIMEOUT]! += 1
-      this.endBySelf(this.requestComplete ? 504 : 408, 'request timeout', 'request_overall_timeout')
+      this.sendLocalReply(this.requestComplete ? 504 : 408, 'request timeout', 'request_overall_timeout')
     } else {
       cells[S.RQ_MAX_DURATION_REACHED]! += 1
       const status = this.requestComplete ? 504 : 408
-      this.endBySelf(status, 'downstream duration timeout', 'max_duration_timeout', DEADLINE_EXCEEDED)
+      this.sendLocalReply(status, 'downstream duration timeout', 'max_duration_timeout', null, DEADLINE_EXCEEDED)
     }
   }
 }

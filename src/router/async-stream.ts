@@ -151,6 +151,10 @@ export class RouterAsyncStream implements HttpFilterCallbacks, AsyncStream {
   sendLocalReply(status: number, body: string, details: string, modify?: ((headers: HeaderMap) => void) | null): void {
     if (this.over) return
     this.info.responseCodeDetails = details
+    if (this.responseHeaders !== null) {
+      this.resetStream()
+      return
+    }
     const headers = HeaderMap.acquire()
     headers.status = status
     modify?.(headers)

@@ -84,6 +84,7 @@ export class RouterFilter
   private startMs = 0
   requestEndMs = 0
   attempts = 0
+  /** Its head has come from the upstream; whether it has gone out, only the stream knows: filters may hold it. */
   responseStarted = false
   /** An informational response has come. */
   interim = false

@@ -29,7 +29,8 @@ export function onReset(
   const goesAgain = !hedged && goesAgainUnseen(router, request, reason, detail)
   if (reason !== 'overflow' && !goesAgain) request.host.monitor?.outlier?.putConnectFailure()
   if (router.responseStarted) {
-    cutResponse(router, request, failure)
+    chargeCutCall(router, request)
+    fail(router, failure)
     return
   }
   if (goesAgain) {
@@ -64,25 +65,22 @@ function goesAgainUnseen(
   return mayGoAgain(request, reason, detail, (headers as HeaderMap).method, requestEnd)
 }
 
-function cutResponse(router: RouterFilter, request: UpstreamRequest, { flag, text }: Failure): void {
-  const { info, callbacks } = router
-  if (request.grpcUnderWay) {
-    request.host.cells[HOST_RQ_ERROR]! += 1
-    callbacks.httpStats.cells[HttpStats.RQ_RESET_AFTER_DOWNSTREAM_RESPONSE_STARTED]! += 1
-  }
-  info.flags |= flag
-  info.responseCodeDetails = `upstream_reset_after_response_started{${text}}`
-  callbacks.resetStream()
+/** A gRPC call ends without the trailers that would tell how. */
+export function chargeCutCall({ callbacks }: RouterFilter, request: UpstreamRequest): void {
+  if (!request.grpcUnderWay) return
+  request.host.cells[HOST_RQ_ERROR]! += 1
+  callbacks.httpStats.cells[HttpStats.RQ_RESET_AFTER_DOWNSTREAM_RESPONSE_STARTED]! += 1
 }
 
-/** Answers for the last attempt, which is charged already. */
+/** Answers for the last attempt, which is charged already; where the response's head is out the stream is reset. */
 function fail(router: RouterFilter, failure: Failure): void {
-  const { info, plan, interim } = router
+  const { info, plan } = router
   info.flags |= failure.flag
   const retried = router.attempts > 1
   const prefix = 'upstream connect error or disconnect/reset before headers. '
   const body = `${prefix}${retried ? 'retried and the latest ' : ''}reset reason: ${failure.reasonText}`
-  const details = `upstream_reset_${interim ? 'after' : 'before'}_response_started{${failure.text}}`
+  const answered = router.interim || router.responseStarted
+  const details = `upstream_reset_${answered ? 'after' : 'before'}_response_started{${failure.text}}`
   const overflow = failure.reason === 'overflow'
   if (overflow) router.cluster.noteDropped(false)
   const overloaded = overflow && !plan.suppressEnvoyHeaders

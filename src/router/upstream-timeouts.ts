@@ -7,6 +7,7 @@ import type { RouterFilter } from './router-filter.ts'
 import { replyFromRouter } from './router-replies.ts'
 import { countSlices, RQ_TIMEOUT } from './slice-stats.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
+import { chargeCutCall } from './upstream-reset.ts'
 
 /** The route's timeout. */
 export function onResponseTimeout(router: RouterFilter): void {
@@ -79,7 +80,8 @@ function endTry(router: RouterFilter, request: UpstreamRequest, slot: number, de
   } else {
     retry?.noteDecision(decision, request, info)
     info.flags |= ResponseFlag.UpstreamRequestTimeout
-    if (!responseStarted) chargeTimeout(router, request.host)
+    if (responseStarted) chargeCutCall(router, request)
+    else chargeTimeout(router, request.host)
     replyTimeout(router, details)
   }
   router.thread.buffers.leave()
@@ -92,12 +94,8 @@ function chargeTimeout(router: RouterFilter, host: Host): void {
   if (status < 500) host.cells[HOST_RQ_ERROR]! += 1
 }
 
+/** Where the response's head is out already the stream is reset. */
 function replyTimeout(router: RouterFilter, details: string): void {
-  if (router.responseStarted) {
-    router.info.responseCodeDetails = details
-    router.callbacks.resetStream()
-    return
-  }
   const { status } = router.timeouts
   replyFromRouter(router, status, status === 204 ? '' : 'upstream request timeout', details)
 }
