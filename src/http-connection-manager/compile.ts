@@ -1,4 +1,5 @@
 import './support.ts'
+import type { Http2ProtocolOptionsJson } from '#api/envoy/config/core/v3/protocol_pb.ts'
 import type { SubstitutionFormatStringJson } from '#api/envoy/config/core/v3/substitution_format_string_pb.ts'
 import type {
   HttpConnectionManagerJson,
@@ -68,7 +69,7 @@ export function compileHttpConnectionManager(
     limits,
     codecType: codecType(config),
     http2: {
-      ...compileHttp2Options(config.http2ProtocolOptions, limits, context, path.field('http2_protocol_options')),
+      ...compileHttp2Options(withStreamErrors(config), limits, context, path.field('http2_protocol_options')),
       streamFlushTimeoutMs: durationMs(config.streamFlushTimeout, durationMs(config.streamIdleTimeout, STREAM_IDLE_MS)),
     },
     codec: compileHttp1Options(
@@ -250,4 +251,14 @@ function compileBodyFormat(
 /** Texts travel as latin1 strings: one character per byte. */
 function latin1(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** The manager's own word on invalid messages stands where the options of HTTP/2 have none in the newer field. */
+function withStreamErrors({
+  http2ProtocolOptions: options,
+  streamErrorOnInvalidHttpMessage: asStreamErrors,
+}: HttpConnectionManagerJson): Http2ProtocolOptionsJson | undefined {
+  return asStreamErrors === undefined
+    ? options
+    : { overrideStreamErrorOnInvalidHttpMessage: asStreamErrors, ...options }
 }

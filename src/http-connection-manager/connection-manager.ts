@@ -357,7 +357,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
 
   onCodecError(error: CodecError): void {
     const { cells } = this
-    cells[S.CX_PROTOCOL_ERROR]! += 1
+    if (!isFlood(error)) cells[S.CX_PROTOCOL_ERROR]! += 1
     if (error.details === 'http1.unexpected_underscore') {
       this.stats.codec.cells[S.HTTP1_REJECTED_UNDERSCORES]! += 1
     }
@@ -444,3 +444,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     } else if (this.streams === null && !this.hasPartialRequest && this.requests > 0) this.connection.close(CloseFlush)
   }
 }
+
+/** Floods have stats of their own. */
+const isFlood = ({ details }: CodecError): boolean =>
+  details.endsWith('_flood') || details.startsWith('codec_error:Too_many_')

@@ -125,7 +125,7 @@ export class Http2Peer implements Peer {
   }
 }
 
-/** What is told of frames of a connection; no acknowledgements, no increments of windows. */
+/** What is told of frames of a connection; no goaways: Envoy's wait in buffers, or are not sent. */
 function connectionFrame({ type, flags, id, payload }: Frame): readonly string[] {
   if (type === 4 && (flags & 1) === 0) {
     const pairs = Array.from({ length: payload.length / 6 }, (_, i) => {
@@ -134,7 +134,6 @@ function connectionFrame({ type, flags, id, payload }: Frame): readonly string[]
     return [`SETTINGS ${pairs.sort().join(' ')}`]
   }
   if (type === 6 && (flags & 1) === 0) return ['PING']
-  if (type === 7) return [`GOAWAY ${payload.readUInt32BE(0)} ${payload.readUInt32BE(4)}`]
   if (type === 8 && id === 0) return [`WINDOW ${payload.readUInt32BE(0)}`]
   return type > 9 ? [`FRAME ${type} on ${id}`] : []
 }

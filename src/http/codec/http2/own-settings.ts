@@ -1,6 +1,5 @@
 import {
   DEFAULT_MAX_FRAME_BYTES,
-  DEFAULT_TABLE_BYTES,
   SettingEnableConnectProtocol,
   SettingEnablePush,
   SettingHeaderTableSize,
@@ -12,17 +11,15 @@ import type { Http2Options } from './options.ts'
 
 export type SettingsParameters = readonly (readonly [id: number, value: number])[]
 
-/** What we say in SETTINGS. */
+/** What we say in SETTINGS: the same parameters as Envoy, those that change nothing too. */
 export function ownSettings(options: Http2Options, server: boolean): SettingsParameters {
-  const parameters: [number, number][] = []
-  if (options.hpackTableBytes !== DEFAULT_TABLE_BYTES)
-    parameters.push([SettingHeaderTableSize, options.hpackTableBytes])
+  const parameters: [number, number][] = [
+    [SettingHeaderTableSize, options.hpackTableBytes],
+    [SettingEnableConnectProtocol, options.allowConnect ? 1 : 0],
+    [SettingMaxConcurrentStreams, options.maxConcurrentStreams],
+    [SettingInitialWindowSize, options.initialStreamWindowBytes],
+  ]
   if (!server) parameters.push([SettingEnablePush, 0])
-  else {
-    if (options.allowConnect) parameters.push([SettingEnableConnectProtocol, 1])
-    parameters.push([SettingMaxConcurrentStreams, options.maxConcurrentStreams])
-  }
-  parameters.push([SettingInitialWindowSize, options.initialStreamWindowBytes])
   for (const { id, value } of options.customSettings) parameters.push([id, value])
   return parameters
 }
