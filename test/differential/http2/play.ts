@@ -99,6 +99,7 @@ class Origins {
   }
 
   async play(peer: Peer, id: number, script: readonly string[]): Promise<void> {
+    const mine = this.current
     for (const step of script) {
       const words = step.split(' ')
       if (words[0] === 'wait') {
@@ -106,7 +107,8 @@ class Origins {
         const sight = words.at(-1) as Sight
         const holds = (): boolean =>
           words[1] === 'origin' ? this.peers.some(one => one.has(sight)) : (who?.has(sight) ?? false)
-        if (!(await until(holds))) this.stuck = step
+        // A script may outlive its case.
+        if (!(await until(holds)) && this.current === mine) this.stuck = step
       } else if (words[0] === 'pause') await delay(Number(words[1]))
       else if (words[0] === 'close') peer.socket.end()
       else if (words[0] === 'rst') peer.socket.resetAndDestroy()
