@@ -35,7 +35,8 @@ const RANGES: Readonly<Record<number, readonly [bigint, bigint]>> = {
   18: [-(2n ** 63n), 2n ** 63n - 1n],
 }
 /** Messages whose JSON form is a string. */
-const TEXT_MESSAGES = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration', 'google.protobuf.FieldMask'])
+const TEXT_MESSAGES = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration'])
+const FIELD_MASK = 'google.protobuf.FieldMask'
 
 /** How the type of a field is called in errors. */
 export function typeText(field: DescField): string {
@@ -48,6 +49,8 @@ export function convertText(field: DescField, text: string, anyCase: boolean): J
   if (field.enum !== undefined) return convertEnum(field.enum, text, anyCase)
   if (field.message === undefined) return convertScalar(field.scalar as number, text)
   const { typeName, fields } = field.message
+  // Paths of field masks by their names in the .proto too.
+  if (typeName === FIELD_MASK) return text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
   if (TEXT_MESSAGES.has(typeName)) return text
   if (typeName === 'google.protobuf.Value') return text
   const wrapped = /^google\.protobuf\.\w+Value$/.test(typeName) ? fields[0] : undefined
@@ -57,10 +60,10 @@ export function convertText(field: DescField, text: string, anyCase: boolean): J
 function convertScalar(type: number, text: string): JsonValue | undefined {
   const range = RANGES[type]
   if (range !== undefined) {
-    if (!/^-?\d{1,20}$/.test(text)) return undefined
-    const value = BigInt(text)
+    if (!/^[+-]?\d{1,20}$/.test(text)) return undefined
+    const value = BigInt(text.replace('+', ''))
     if (value < range[0] || value > range[1]) return undefined
-    return text
+    return String(value)
   }
   if (type === 8) return BOOLEANS[text.toLowerCase()] ?? NO[text.toLowerCase()]
   if (type !== 1 && type !== 2) return text
@@ -71,7 +74,7 @@ function convertScalar(type: number, text: string): JsonValue | undefined {
 
 /** By name or number; with `anyCase` in any case, and with '-' for '_'. */
 export function convertEnum(type: DescEnum, text: string, anyCase: boolean): JsonValue | undefined {
-  if (/^-?\d{1,10}$/.test(text)) return Number(text)
+  if (/^-?\d{1,10}$/.test(text)) return type.values.find(({ number }) => number === Number(text))?.number
   if (type.values.some(({ name }) => name === text)) return text
   if (!anyCase) return undefined
   const wanted = text.toUpperCase().replaceAll('-', '_')

@@ -113,7 +113,7 @@ export function queryBindings(query: string, ignored: ReadonlySet<string>, plusI
   for (const parameter of query.split('&')) {
     const equals = parameter.indexOf('=')
     if (equals <= 0) continue
-    const name = parameter.slice(0, equals)
+    const name = urlUnescape(parameter.slice(0, equals), 'ALL_CHARACTERS', plusIsBlank)
     if (ignored.has(name)) continue
     const value = urlUnescape(parameter.slice(equals + 1), 'ALL_CHARACTERS', plusIsBlank)
     bindings.push({ fieldPath: name.split('.'), value })

@@ -37,7 +37,7 @@ export function weave(root: JsonObject, bindings: readonly ResolvedBinding[], op
     if (field.fieldKind === 'list') {
       if (present !== undefined && present !== null && !Array.isArray(present)) return invalid(field)
       object[key] = [...((present as JsonValue[] | null | undefined) ?? []), converted]
-    } else if (present === undefined || woven.has(pathText(path))) {
+    } else if (present === undefined || present === null || woven.has(pathText(path))) {
       object[key] = converted
       woven.add(pathText(path))
     } else if (options.rejectCollisions && String(present) !== String(converted)) {
