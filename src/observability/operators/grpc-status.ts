@@ -46,7 +46,8 @@ function grpcStatus(context: FormatContext): number | null {
 /** The status of any answer; null: there is none. */
 export function httpGrpcStatus({ responseHeaders, responseTrailers, info }: FormatContext): number | null {
   const text = responseTrailers?.lookup('grpc-status') ?? responseHeaders?.lookup('grpc-status')
-  if (text !== undefined) return /^\d+$/.test(text) ? Number(text) : INVALID
+  // An empty one is none, to Envoy.
+  if (text !== undefined && text !== '') return /^\d+$/.test(text) ? Number(text) : INVALID
   return info.responseCode === 0 ? null : (OF_HTTP[info.responseCode] ?? UNKNOWN)
 }
 

@@ -21,6 +21,7 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   /** One request goes out at once; the others wait for the peer's SETTINGS, which say how many it takes. */
   private streamLimit = 1
   private settled = false
+  private goingAway = false
   private idleTimer: Timer | null = null
   private idleSinceMs = 0
   idleMs = 0
@@ -96,7 +97,8 @@ export class Http2Connection extends PooledConnection<Http2Pool> implements Mult
   }
 
   onGoAway(): void {
-    this.pool.cluster.stats.cells[C.upstream_cx_close_notify]! += 1
+    if (!this.goingAway) this.pool.cluster.stats.cells[C.upstream_cx_close_notify]! += 1
+    this.goingAway = true
     this.retire()
     this.pool.onRetired(this)
   }

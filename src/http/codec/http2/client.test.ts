@@ -46,7 +46,7 @@ describe('HTTP/2 client: requests', () => {
     assert.equal(bytes.latin1Slice(0, 24), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
     assert.equal(
       bytes.subarray(24).toString('hex'),
-      '00000c040000000000000200000000000401000000' + '000004080000000000017f0001',
+      '00001e040000000000000100001000000800000000000300000400000401000000000200000000' + '000004080000000000017f0001',
     )
   })
 
@@ -337,7 +337,7 @@ describe('HTTP/2 client: extended CONNECT', () => {
     assert.doesNotMatch(text, /upgrade|connection/i)
     client.feed(headers(1, OK, false))
     assert.equal(decoder.message.start, '101')
-    assert.deepEqual(decoder.message.headers, ['connection: upgrade', 'upgrade: websocket'])
+    assert.deepEqual(decoder.message.headers, ['upgrade: websocket', 'connection: upgrade'])
     encoder.encodeData(Buffer.from('ping'), 0, 4, false)
     client.feed(data(1, 'pong'))
     assert.deepEqual(client.frames(), ['DATA 1 size 4'])
