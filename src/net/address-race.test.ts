@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { Clock, TimerWheel } from '../base/index.ts'
 import { ipAddress } from './address.ts'
 import { AddressRace, orderAddresses } from './address-race.ts'
-import { CloseNoFlush } from './connection.ts'
+import { CloseNoFlush } from './close-kind.ts'
 import { testThread } from './testing.ts'
 
 /** A thread whose time the test makes pass. */

@@ -4,15 +4,10 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, it } from 'node:test'
 import { ipAddress } from './address.ts'
+import { type CloseEvent, CloseFlush, CloseFlushAndDelay, CloseNoFlush } from './close-kind.ts'
 import { connect } from './connect.ts'
-import {
-  type CloseEvent,
-  CloseFlush,
-  CloseFlushAndDelay,
-  CloseNoFlush,
-  type Connection,
-  type ConnectionReader,
-} from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionReader } from './connection-contract.ts'
 import { connectedPair, testThread } from './testing.ts'
 import { BULK_BYTES } from './thread-buffers.ts'
 

@@ -1,69 +1,25 @@
 // HOT FILE (docs/hot-path.md): every byte of every connection passes here.
-// Longer than 500 lines: reading, writing, closing and holds change one state, and each must see it whole.
 import { Timer } from '../base/index.ts'
 import type { ConnectionInfo, SslConnectionInfo } from '../observability/index.ts'
 import { formatHostPort } from './address.ts'
+import { writeTaken } from './bulk-write.ts'
+import {
+  CloseAbort,
+  type CloseEvent,
+  CloseFlush,
+  CloseFlushAndDelay,
+  CloseFlushAndHold,
+  type CloseKind,
+  CloseNoFlush,
+} from './close-kind.ts'
+import type { ConnectionReader, TransportSocket, WatermarkCallbacks } from './connection-contract.ts'
 import type { ThreadContext } from './thread.ts'
-import { BULK_BYTES, SHARED_READ_BYTES } from './thread-buffers.ts'
-
-/** Who ended a connection. */
-export type CloseEvent = 'remote' | 'local'
-
-/** Drop what is buffered. */
-export const CloseNoFlush = 0
-/** Send what is buffered, then close. */
-export const CloseFlush = 1
-/** Send what is buffered and a FIN, then read and discard until the peer closes too or the delay ends (RFC 9112, 9.6). */
-export const CloseFlushAndDelay = 2
-/** Reset the connection. */
-export const CloseAbort = 3
-/** Send what is buffered, but no FIN, drop what has come, read nothing more, and close after the delay, as Envoy does. */
-export const CloseFlushAndHold = 4
-export type CloseKind =
-  | typeof CloseNoFlush
-  | typeof CloseFlush
-  | typeof CloseFlushAndDelay
-  | typeof CloseAbort
-  | typeof CloseFlushAndHold
+import { SHARED_READ_BYTES } from './thread-buffers.ts'
 
 const Connecting = 0
 const Open = 1
 const Closing = 2
 const Closed = 3
-
-/** Gets what a connection receives. `onClose` comes exactly once, last. */
-export interface ConnectionReader {
-  /** Bytes [start, end), valid only during the call. */
-  onData(data: Buffer, start: number, end: number): void
-  /** The peer has sent its FIN. Without half-close support the reader closes the connection. */
-  onEnd(): void
-  /** An outgoing connection is established. */
-  onConnected(): void
-  /** `errno`: the system's code, or why the transport failed. */
-  onClose(event: CloseEvent, errno: string | null): void
-}
-
-export interface WatermarkCallbacks {
-  onAboveWriteBufferHighWatermark(): void
-  onBelowWriteBufferLowWatermark(): void
-}
-
-/** What a connection needs of its socket. */
-export interface TransportSocket {
-  readonly connecting: boolean
-  /** Bytes written but not yet taken by the kernel. */
-  readonly writableLength: number
-  readonly writableFinished: boolean
-  /** `done` comes when the kernel has taken the bytes, or the socket is gone. */
-  write(bytes: Uint8Array, done?: () => void): unknown
-  end(): unknown
-  pause(): unknown
-  resume(): unknown
-  destroy(): unknown
-  resetAndDestroy(): unknown
-  readonly localAddress?: string | undefined
-  readonly localPort?: number | undefined
-}
 
 const DISCARD_TIMER = 0
 
@@ -121,7 +77,8 @@ export class Connection {
   private batches = false
   /** Its pending bytes stand here and not in the thread's output buffer. */
   private batch: Buffer | null = null
-  private inBatchedList = false
+  /** WriteBatches has it in its list. */
+  inBatchedList = false
   private privateBuffer: Buffer | null = null
   private highWatermark = 0
   private aboveHigh = false
@@ -183,16 +140,15 @@ export class Connection {
   /** Bulk goes through private buffers that a write may keep; everything else through the thread's shared one. */
   private chooseReadBuffer(size: number): Buffer {
     const { buffers } = this.thread
-    const bulk = this.expectBulk && this.state === Open && (size >= SHARED_READ_BYTES / 2 || size === SHARED_READ_BYTES)
-    if (!bulk) {
-      if (this.privateBuffer !== null) {
-        buffers.releaseBulk(this.privateBuffer)
-        this.privateBuffer = null
-      }
-      return buffers.sharedRead
-    }
-    this.privateBuffer ??= buffers.acquireBulk()
+    const bulk = this.expectBulk && this.state === Open && size >= SHARED_READ_BYTES / 2
+    if (bulk) this.privateBuffer ??= buffers.acquireBulk()
+    else if (this.privateBuffer !== null) this.dropPrivateBuffer(this.privateBuffer)
     return this.privateBuffer ?? buffers.sharedRead
+  }
+
+  private dropPrivateBuffer(buffer: Buffer): void {
+    this.privateBuffer = null
+    this.thread.buffers.releaseBulk(buffer)
   }
 
   /** A counter: each `true` must be met by a `false`. Reading goes on when nobody holds it back. */
@@ -313,10 +269,7 @@ export class Connection {
     const { buffers } = this.thread
     this.pendingEnd = end
     if (this.batch !== null) {
-      if (!this.inBatchedList) {
-        this.inBatchedList = true
-        buffers.batches.add(this)
-      }
+      if (!this.inBatchedList) buffers.batches.add(this)
       return
     }
     buffers.outputPosition = end
@@ -334,12 +287,13 @@ export class Connection {
     if (this.state >= Closing) return
     const { buffers } = this.thread
     const size = end - start
-    if (size > 32768 && buffers.take(bytes)) {
-      this.writeTaken(bytes, start, end)
-      return
-    }
-    if (size > buffers.outputCapacity >> 1) {
-      this.writeCopy(bytes, start, end)
+    const isTaken = size > 32768 && buffers.take(bytes)
+    if (isTaken || size > buffers.outputCapacity >> 1) {
+      if (this.pendingEnd > this.pendingStart) this.writePending()
+      this.count(size)
+      if (isTaken) writeTaken(this.socket, buffers, bytes, start, end)
+      else this.socket.write(Buffer.copyBytesFrom(bytes, start, size) as Buffer)
+      this.checkWatermark()
       return
     }
     const at = this.reserve(size)
@@ -356,32 +310,6 @@ export class Connection {
     if (this.state >= Closing) return
     const at = this.reserve(text.length)
     this.commit(at + this.thread.buffers.output.latin1Write(text, at))
-  }
-
-  private writeCopy(bytes: Buffer, start: number, end: number): void {
-    if (this.pendingEnd > this.pendingStart) this.writePending()
-    this.count(end - start)
-    this.socket.write(Buffer.copyBytesFrom(bytes, start, end - start) as Buffer)
-    this.checkWatermark()
-  }
-
-  private writeTaken(bytes: Buffer, start: number, end: number): void {
-    const { buffers } = this.thread
-    if (this.pendingEnd > this.pendingStart) this.writePending()
-    this.count(end - start)
-    let settled = false
-    this.socket.write(bytes.subarray(start, end), () => {
-      if (settled) buffers.releaseBulk(bytes)
-      settled = true
-    })
-    // Node calls back a whole synchronous write only in the next tick; an empty queue says it now.
-    if (this.socket.writableLength === 0) {
-      settled = false
-      buffers.giveBack(bytes)
-      return
-    }
-    settled = true
-    this.checkWatermark()
   }
 
   private count(size: number): void {
@@ -407,12 +335,6 @@ export class Connection {
     const isFree = copies || socket.writableLength === 0
     if (this.batch !== null) this.closeBatch(isFree)
     else if (!isFree && bytes === buffers.sharedOutput) buffers.giveAwayOutput()
-  }
-
-  /** Called by ThreadBuffers at the end of a turn of the event loop. */
-  flushBatch(): void {
-    this.inBatchedList = false
-    this.flushPending()
   }
 
   /** Called by ThreadBuffers once per turn. */
@@ -510,15 +432,10 @@ export class Connection {
     const unsent = this.bytesBuffered > 0
     this.closeEvent = 'local'
     this.closeKind = kind
-    if (this.state === Connecting || kind === CloseNoFlush || (kind === CloseFlush && !unsent)) {
+    if (this.state === Connecting || kind === CloseNoFlush || kind === CloseAbort || (kind === CloseFlush && !unsent)) {
       this.state = Closing
       if (kind === CloseAbort && !this.socket.connecting) this.socket.resetAndDestroy()
       else this.socket.destroy()
-      return
-    }
-    if (kind === CloseAbort) {
-      this.state = Closing
-      this.socket.resetAndDestroy()
       return
     }
     this.discardTimer = new Timer(this, DISCARD_TIMER)
@@ -560,10 +477,7 @@ export class Connection {
     if (this.errno === 'ECONNRESET' && this.info !== null) this.info.detectedCloseType = 'RemoteReset'
     if (this.batch !== null) this.closeBatch(true)
     if (this.discardTimer !== null) this.thread.timers.disarm(this.discardTimer)
-    if (this.privateBuffer !== null) {
-      this.thread.buffers.releaseBulk(this.privateBuffer)
-      this.privateBuffer = null
-    }
+    if (this.privateBuffer !== null) this.dropPrivateBuffer(this.privateBuffer)
     this.thread.clock.update()
     this.thread.buffers.enter()
     this.reader?.onClose(event, this.transportFailureReason ?? this.errno)
@@ -576,13 +490,6 @@ export function readBufferAfterRead(): Buffer {
   return nextReadBuffer
 }
 
-/** Starts reading from a connection that was taken over. */
-export function startReading(connection: Connection): void {
-  if (!connection.readDisabled) connection.socket.resume()
-}
-
 function endYield(connection: Connection): void {
   connection.endYield()
 }
-
-export { BULK_BYTES }

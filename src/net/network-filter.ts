@@ -1,6 +1,7 @@
 // The contract of L4 filters (Envoy: envoy/network/filter.h).
 import type { StreamInfo } from '../observability/index.ts'
-import type { CloseEvent, Connection } from './connection.ts'
+import type { CloseEvent } from './close-kind.ts'
+import type { Connection } from './connection.ts'
 import type { ThreadContext } from './thread.ts'
 
 /** Go on with the next filter. */

@@ -27,3 +27,8 @@ export function attachHandle(connection: Connection, handle: AcceptedHandle): vo
 export function detachHandle(connection: Connection): AcceptedHandle | null {
   return (connection.socket as RawBufferSocket).detach()
 }
+
+/** Starts reading from a connection that was taken over. */
+export function startReading(connection: Connection): void {
+  if (!connection.readDisabled) connection.socket.resume()
+}

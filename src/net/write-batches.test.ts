@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CloseFlush, type Connection, type ConnectionReader } from './connection.ts'
+import { CloseFlush } from './close-kind.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionReader } from './connection-contract.ts'
 import { connectedPair, testThread } from './testing.ts'
 
 /** Keeps what it receives. */

@@ -32,6 +32,7 @@ export class WriteBatches {
   add(connection: Connection): void {
     if (this.waitingCount === 0) setImmediate(this.endOfTurn)
     this.waiting[this.waitingCount++] = connection
+    connection.inBatchedList = true
   }
 
   private flush(): void {
@@ -40,7 +41,8 @@ export class WriteBatches {
     for (let i = 0; i < this.waitingCount; i++) {
       const connection = waiting[i] as Connection
       waiting[i] = null
-      connection.flushBatch()
+      connection.inBatchedList = false
+      connection.flushPending()
     }
     this.waitingCount = 0
     this.turn.leave()

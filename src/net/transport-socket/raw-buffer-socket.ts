@@ -1,6 +1,7 @@
 // HOT FILE (docs/hot-path.md): every byte of every plain connection passes here.
 import { getSystemErrorName } from 'node:util'
-import { type Connection, readBufferAfterRead, type TransportSocket } from '../connection.ts'
+import { type Connection, readBufferAfterRead } from '../connection.ts'
+import type { TransportSocket } from '../connection-contract.ts'
 import type { ThreadContext } from '../thread.ts'
 import {
   type AcceptedHandle,
