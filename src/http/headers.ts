@@ -1,7 +1,8 @@
 // HOT FILE (docs/hot-path.md): heads are kept as the bytes they came in; strings are made when somebody asks.
-// Longer than 500 lines: finding, changing and writing share one layout of entries over bytes.
+
+import { byteSizeOf, joinLines, namesOf } from './header-lines.ts'
 import { fingerprint, HeaderName } from './header-name.ts'
-import { HOST, joinsLines, knownName } from './known-headers.ts'
+import { HOST, knownName } from './known-headers.ts'
 import type { PreparedLine } from './prepared-line.ts'
 
 const NAME_END = 1
@@ -11,7 +12,6 @@ const TOKEN = 4
 const WIDTH = 5
 const REMOVED = -1
 const WORD = 4
-const PSEUDO_HEADERS = [':method', ':scheme', ':authority', ':path', ':status'] as const
 const CR = 13
 const LF = 10
 
@@ -184,18 +184,7 @@ export class HeaderMap {
   /** Joins repeated lines of names the proxy knows with a comma, as Envoy does (RFC 9110, 5.3); others stay apart. */
   joinRepeated(): void {
     this.repeated = false
-    for (let i = 0; i < this.length; i++) {
-      if (this.isRemoved(i)) continue
-      const at = i * WIDTH
-      const name = knownName(this.bytes, this.entries[at]!, this.entries[at + NAME_END]!, this.entries[at + PRINT]!)
-      if (name === undefined || this.find(name, i + 1) < 0 || !joinsLines(name, this.status > 0)) continue
-      this.set(
-        name,
-        this.getAll(name)
-          .filter(value => value !== '')
-          .join(','),
-      )
-    }
+    joinLines(this)
   }
 
   // ---- reading
@@ -313,12 +302,7 @@ export class HeaderMap {
   }
 
   names(): readonly string[] {
-    const names = new Set<string>(PSEUDO_HEADERS.filter(name => this.lookup(name) !== undefined))
-    // A request's host is its :authority.
-    this.forEach(name => {
-      if (name !== 'host' || this.method === '') names.add(name)
-    })
-    return [...names]
+    return namesOf(this)
   }
 
   /** Calls `visit` for each line in order; pseudo headers are not lines, `host` is. */
@@ -328,16 +312,7 @@ export class HeaderMap {
 
   /** Bytes of all names and values, pseudo headers included, as Envoy's HeaderMap::byteSize counts them. */
   get byteSize(): number {
-    let total = 0
-    for (let i = 0; i < this.length; i++) {
-      const at = i * WIDTH
-      if (this.entries[at] !== REMOVED) total += this.entries[at + VALUE_END]! - this.entries[at]! - 2
-    }
-    if (this.method !== '') total += 7 + this.method.length + 5 + this.path.length + 7 + this.scheme.length
-    // `host` is `:authority` to Envoy, six characters longer.
-    if (this.method !== '' && this.has(HOST)) total += 6
-    if (this.status !== 0) total += 10
-    return total
+    return byteSizeOf(this)
   }
 
   // ---- request line
@@ -441,17 +416,6 @@ export class HeaderMap {
   removeAt(index: number): void {
     this.entries[index * WIDTH] = REMOVED
     this.live--
-  }
-
-  removePrefix(prefix: string): boolean {
-    let removed = false
-    for (let i = 0; i < this.length; i++) {
-      if (!this.isRemoved(i) && this.nameAt(i).startsWith(prefix)) {
-        this.removeAt(i)
-        removed = true
-      }
-    }
-    return removed
   }
 
   private writeLine(name: HeaderName, value: string): number {

@@ -21,6 +21,7 @@ export * from './grpc/grpc.ts'
 export * from './grpc/method-stats.ts'
 export * from './grpc/rpc-status.ts'
 export { type HeadChange, headChanges, headFields } from './head-changes.ts'
+export { removePrefix } from './header-lines.ts'
 export {
   compileHeaderMutations,
   compileMutationLevel,

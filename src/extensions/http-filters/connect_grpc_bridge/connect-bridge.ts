@@ -14,6 +14,7 @@ import {
   HttpFilter,
   type HttpFilterStatus,
   isGrpcResponse,
+  removePrefix,
   TRAILER,
 } from '../../../http/index.ts'
 import {
@@ -172,5 +173,5 @@ function removeGrpc(headers: HeaderMap): void {
   headers.remove(GRPC_STATUS)
   headers.remove(GRPC_MESSAGE)
   headers.remove(GRPC_STATUS_DETAILS)
-  headers.removePrefix('grpc-')
+  removePrefix(headers, 'grpc-')
 }

@@ -48,10 +48,54 @@ export function methodPrefix(method: string): Uint8Array {
   return prefix
 }
 
+/** How the body of a response ends. */
+export const FramingNone = 0
+export const FramingLength = 1
+export const FramingChunked = 2
+export const FramingClose = 3
+export const FramingTunnel = 4
+
+/** What a response's head says of its body besides what it says itself; null: nothing. */
+export function framingLine(
+  framing: number,
+  toHead: boolean,
+  http11: boolean,
+  status: number,
+  endStream: boolean,
+  bodiless: boolean,
+  hasLength: boolean,
+): Uint8Array | null {
+  if (framing === FramingChunked) return CHUNKED_LINE
+  // HEAD is told the framing that GET would have had.
+  if (toHead && !hasLength && http11 && framing === FramingNone) {
+    return status === 204 || status === 304 ? null : CHUNKED_LINE
+  }
+  return endStream && !bodiless && !hasLength && framing !== FramingTunnel ? CONTENT_LENGTH_0 : null
+}
+
 /** Copies short prepared bytes; returns the position behind them. */
 export function put(bytes: Uint8Array, out: Buffer, at: number): number {
   for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i]!
   return at + bytes.length
+}
+
+/** Sends a head: its first line, its fields, what `framing` says of the body, an empty line. */
+export function writeHead(
+  connection: Connection,
+  line: Uint8Array,
+  headers: HeaderMap,
+  framing: Uint8Array | null,
+  meter: BytesMeter,
+): void {
+  const at = connection.reserve(headers.encodedSize + line.length + 192)
+  const { output } = connection.thread.buffers
+  const lines = put(line, output, at)
+  let behind = headers.encodeLines(output, lines)
+  if (framing !== null) behind = put(framing, output, behind)
+  const end = put(CRLF, output, behind)
+  meter.headerSent += behind - lines
+  meter.wireSent += end - at
+  connection.commit(end)
 }
 
 /** Writes `size` as a chunk-size line. */

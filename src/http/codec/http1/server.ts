@@ -1,10 +1,8 @@
 // HOT FILE (docs/hot-path.md): the server half of HTTP/1.1 (RFC 9112): request bytes in, response bytes out.
-// Longer than 500 lines: one message at a time, so that request and response share the framing state.
 import type { Connection } from '../../../net/index.ts'
 import { BytesMeter } from '../../../observability/index.ts'
 import { HeaderMap } from '../../headers.ts'
-import { CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE } from '../../known-headers.ts'
-import { isValidAuthority } from '../authority.ts'
+import { CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE } from '../../known-headers.ts'
 import type {
   CodecError,
   RequestDecoder,
@@ -14,24 +12,33 @@ import type {
   ServerCodecCallbacks,
 } from '../codec.ts'
 import { ChunkParser, type ChunkSink } from './chunk-parser.ts'
-import { acceptsNominated, ignoreUpgrades } from './connection-field.ts'
 import {
-  CHUNKED_LINE,
-  CONTENT_LENGTH_0,
-  CRLF,
+  FramingChunked,
+  FramingClose,
+  FramingLength,
+  FramingNone,
+  FramingTunnel,
+  framingLine,
   ownStatusLine,
-  put,
   statusLine,
   writeChunk,
+  writeHead,
   writeTrailers,
 } from './encode.ts'
-import { contentLengthOf, hasToken, isExactlyChunked, lineBytes } from './framing.ts'
+import { contentLengthOf, lineBytes } from './framing.ts'
 import { FieldScanner, ScanDone, ScanFailed } from './head-scanner.ts'
 import { keepNames, preservedCase, writeCasedHead } from './header-case.ts'
 import type { Http1Options } from './options.ts'
 import { PartialInput } from './partial-input.ts'
+import {
+  asksForUpgrade,
+  checkRequestHead,
+  dropForbiddenTrailers,
+  headError,
+  LOW_VERSION,
+  UNREADABLE_HEAD,
+} from './request-head.ts'
 import { RequestLine } from './request-line.ts'
-import { applyTarget } from './request-target.ts'
 
 // Parsers hold no state between two calls on different connections: one set per thread serves all.
 const requestLine = new RequestLine()
@@ -45,21 +52,6 @@ const Tunnel = 4
 /** The request is complete; what follows waits for the response's end. */
 const Complete = 5
 const Dead = 6
-
-const FramingNone = 0
-const FramingLength = 1
-const FramingChunked = 2
-const FramingClose = 3
-const FramingTunnel = 4
-
-const CODEC_ERROR: CodecError = { status: 400, details: 'http1.codec_error' }
-const LOW_VERSION: CodecError = { status: 426, details: 'low_version' }
-const LENGTH_AND_CHUNKED: CodecError = { status: 400, details: 'http1.content_length_and_chunked_not_allowed' }
-const BAD_TRANSFER_ENCODING: CodecError = { status: 501, details: 'http1.invalid_transfer_encoding' }
-const BODY_DISALLOWED: CodecError = { status: 400, details: 'http1.body_disallowed' }
-const BAD_CONNECTION: CodecError = { status: 400, details: 'http1.connection_header_rejected' }
-const HTTPS_IN_PLAINTEXT: CodecError = { status: 403, details: 'http1.https_url_on_plaintext_connection' }
-const BAD_AUTHORITY: CodecError = { status: 400, details: 'http.invalid_authority' }
 
 /** Pipelined bytes kept at most while a response is under way or not read; beyond, reading pauses. */
 const MAX_PIPELINED_BYTES = 65536
@@ -257,40 +249,14 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   private onHeadComplete(headers: HeaderMap): void {
     const { options } = this
     const http11 = this.protocol === 'HTTP/1.1'
-    if (!http11 && options.defaultHostForHttp10 !== '' && !headers.has(HOST))
-      headers.append(HOST, options.defaultHostForHttp10)
-    if (headers.method === 'CONNECT' && !headers.repeated && contentLengthOf(headers) > 0) {
-      return void this.fail(BODY_DISALLOWED)
-    }
-    const problem = applyTarget(headers, options.allowAbsoluteUrl)
-    if (problem === 'codec_error') return void this.failHead(problem)
-    if (problem !== null) return void this.fail({ status: 400, details: `http1.${problem}` })
-    if (options.refuseHttpsInPlaintext && headers.scheme === 'https' && this.connection.ssl === null)
-      return void this.fail(HTTPS_IN_PLAINTEXT)
-    if (headers.repeated) {
-      // Two authorities are a request for two readers (RFC 9112, 3.2).
-      if (headers.find(HOST, headers.find(HOST, 0) + 1) >= 0) return void this.fail(CODEC_ERROR)
-      if (contentLengthOf(headers) === -2) return void this.failHead('codec_error')
-      if (headers.has(TRANSFER_ENCODING) && !isExactlyChunked(headers)) return void this.fail(BAD_TRANSFER_ENCODING)
-      headers.joinRepeated()
-    }
-    if (headers.has(CONNECTION)) {
-      if (!acceptsNominated(headers)) return void this.fail(BAD_CONNECTION)
-      if (http11 && headers.has(UPGRADE)) ignoreUpgrades(headers, options.ignoredUpgrades)
+    const problem = checkRequestHead(headers, options, http11, this.connection.ssl)
+    if (problem !== null) {
+      if (problem === UNREADABLE_HEAD) this.protocol = 'HTTP/1.1'
+      this.fail(problem)
+      return
     }
     const length = contentLengthOf(headers)
-    if (length === -2) return void this.failHead('codec_error')
     const chunked = headers.has(TRANSFER_ENCODING)
-    if (chunked) {
-      if (length >= 0) {
-        if (!options.allowChunkedLength) return void this.fail(LENGTH_AND_CHUNKED)
-        headers.remove(CONTENT_LENGTH)
-      }
-      if (!isExactlyChunked(headers) || headers.method === 'CONNECT') return void this.fail(BAD_TRANSFER_ENCODING)
-    }
-    if (!http11 && !options.acceptHttp10) return void this.fail(LOW_VERSION)
-    if (chunked && !http11) return void this.fail(BAD_TRANSFER_ENCODING)
-    if (!isValidAuthority(headers)) return void this.fail(BAD_AUTHORITY)
     this.headers = null
     this.streamOpen = true
     // Pipelined bytes count again for the request they belong to (Envoy).
@@ -327,7 +293,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     const chunks = this.chunks as ChunkParser
     const next = chunks.parse(data, position, end, this)
     if (chunks.failed) {
-      this.fail(chunks.failure === 'codec_error' ? CODEC_ERROR : headError(chunks.failure))
+      this.fail(headError(chunks.failure))
       return end
     }
     if (!chunks.done) return next
@@ -386,57 +352,29 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
   encode1xxHeaders(headers: HeaderMap): void {
     // An older client would take it for the answer (RFC 9110, 15.2).
     if (this.protocol === 'HTTP/1.0') return
-    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
-    if (headerCase !== null) {
-      writeCasedHead(this.connection, statusLine(1, headers.status), headers, null, headerCase, this.meter)
-      return
-    }
-    const at = this.connection.reserve(headers.encodedSize + 128)
-    const { output } = this.connection.thread.buffers
-    const lines = put(statusLine(1, headers.status), output, at)
-    const p = headers.encodeLines(output, lines)
-    this.countHead(at, lines, p)
-    this.connection.commit(put(CRLF, output, p))
+    this.writeHead(statusLine(1, headers.status), headers, null)
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { connection } = this
     const { status, reasonPhrase } = headers
-    const minor = this.protocol === 'HTTP/1.1' ? 1 : 0
+    const http11 = this.protocol === 'HTTP/1.1'
+    const minor = http11 ? 1 : 0
     const bodiless = this.headRequest || status === 204 || status === 304
     // RFC 9110, 8.6: 204 says no length.
     if (status === 204) headers.remove(CONTENT_LENGTH)
     const hasLength = headers.has(CONTENT_LENGTH)
     const line = reasonPhrase === null ? statusLine(minor, status) : ownStatusLine(minor, status, reasonPhrase)
-    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
-    if (headerCase !== null) {
-      this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
-      writeCasedHead(
-        connection,
-        line,
-        headers,
-        this.framingLine(status, endStream, bodiless, hasLength),
-        headerCase,
-        this.meter,
-      )
-    } else {
-      const at = connection.reserve(headers.encodedSize + line.length + 192)
-      const { output } = connection.thread.buffers
-      const lines = put(line, output, at)
-      let p = headers.encodeLines(output, lines)
-      this.responseFraming = this.frame(status, endStream, bodiless, hasLength)
-      const framing = this.framingLine(status, endStream, bodiless, hasLength)
-      if (framing !== null) p = put(framing, output, p)
-      this.countHead(at, lines, p)
-      connection.commit(put(CRLF, output, p))
-    }
+    const framing = this.frame(status, endStream, bodiless, hasLength)
+    this.responseFraming = framing
+    const { headRequest } = this
+    this.writeHead(line, headers, framingLine(framing, headRequest, http11, status, endStream, bodiless, hasLength))
     if (endStream) this.onResponseComplete()
   }
 
-  /** A head from `start` on whose lines are [lines, end); an empty line follows. */
-  private countHead(start: number, lines: number, end: number): void {
-    this.meter.headerSent += end - lines
-    this.meter.wireSent += end + CRLF.length - start
+  private writeHead(line: Uint8Array, headers: HeaderMap, framing: Uint8Array | null): void {
+    const headerCase = headers.originalNames === null ? this.options.headerCase : preservedCase(headers)
+    if (headerCase === null) writeHead(this.connection, line, headers, framing, this.meter)
+    else writeCasedHead(this.connection, line, headers, framing, headerCase, this.meter)
   }
 
   private frame(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): number {
@@ -445,15 +383,6 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     if (endStream || bodiless) return FramingNone
     if (hasLength) return FramingLength
     return this.protocol === 'HTTP/1.1' ? FramingChunked : FramingClose
-  }
-
-  private framingLine(status: number, endStream: boolean, bodiless: boolean, hasLength: boolean): Uint8Array | null {
-    if (this.responseFraming === FramingChunked) return CHUNKED_LINE
-    // HEAD is told the framing that GET would have had.
-    if (this.headRequest && !hasLength && this.protocol === 'HTTP/1.1' && this.responseFraming === FramingNone) {
-      return status === 204 || status === 304 ? null : CHUNKED_LINE
-    }
-    return endStream && !bodiless && !hasLength && this.responseFraming !== FramingTunnel ? CONTENT_LENGTH_0 : null
   }
 
   encodeData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -546,22 +475,4 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.forgetHeaders()
     decoder?.onResetStream('connection_termination', null)
   }
-}
-
-function asksForUpgrade(headers: HeaderMap): boolean {
-  const connection = headers.get(CONNECTION)
-  return connection !== undefined && hasToken(connection, 'upgrade')
-}
-
-function headError(failure: string): CodecError {
-  const status = failure === 'headers_too_large' || failure === 'too_many_headers' ? 431 : 400
-  return { status, details: `http1.${failure}` }
-}
-
-/** Fields that must not come in trailers (RFC 9110, 6.5.1): they would change framing or routing after the fact. */
-function dropForbiddenTrailers(trailers: HeaderMap): void {
-  trailers.remove(CONTENT_LENGTH)
-  trailers.remove(TRANSFER_ENCODING)
-  trailers.remove(HOST)
-  trailers.remove(TRAILER)
 }
