@@ -143,6 +143,17 @@ test('a client that leaves before its first byte is counted and forgotten', asyn
   while (active() > 0) await new Promise(resolve => setImmediate(resolve))
 })
 
+test('a client that leaves amid its hello meets no filter chain', async () => {
+  const made = worker()
+  const port = await made.listen(listener([echo], { listenerFilters: [tlsInspector], statPrefix: 's' }))
+  const peer = await client(port)
+  peer.socket.end(Buffer.from([0x16, 3, 1, 2, 0, 1, 0]))
+  await peer.gone()
+  assert.equal(peer.received.length, 0)
+  assert.equal(made.stat('listener.s.', LISTENER_STATS, 'downstream_listener_filter_remote_close'), 1)
+  assert.equal(made.stat('tls_inspector.', TLS_INSPECTOR_STATS, 'tls_not_found'), 0)
+})
+
 test('filter_disabled leaves a filter out by destination port', async () => {
   const made = worker()
   const filterDisabled = { destinationPortRange: { start: 1, end: 65536 } }

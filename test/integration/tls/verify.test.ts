@@ -132,6 +132,11 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'an intermediate without its root',
+    validation: { trusted_ca: { filename: middle.cert } },
+    peers: { deep: null, good: error(chain('unable to get local issuer certificate')) },
+  },
+  {
     name: 'URI exact',
     validation: { ...trusted, ...uri({ exact: 'spiffe://mesh/good' }) },
     peers: { good: null, other: wrongSan },

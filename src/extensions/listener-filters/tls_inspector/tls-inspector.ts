@@ -59,12 +59,13 @@ export class TlsInspector implements ListenerFilter {
     return StopIteration
   }
 
-  onData({ data, start, end }: PeekedBytes, socket: AcceptedSocket, ended: boolean): ListenerFilterStatus {
+  onData({ data, start, end }: PeekedBytes, socket: AcceptedSocket): ListenerFilterStatus {
     const { cells } = this.stats
     const hello = parseClientHello(data.subarray(start, end))
-    if (hello === 'more' && end - start < this.maxBytes && !ended) return StopIteration
+    // A client that leaves amid its hello is no client of plain text: it is let go.
+    if (hello === 'more' && end - start < this.maxBytes) return StopIteration
     this.stats.histogram(BYTES_PROCESSED).record(end - start)
-    if (typeof hello === 'string') return this.notFound(hello === 'more' && !ended)
+    if (typeof hello === 'string') return this.notFound(hello === 'more')
     cells[TLS_FOUND]! += 1
     cells[hello.serverName === null ? SNI_NOT_FOUND : SNI_FOUND]! += 1
     cells[hello.applicationProtocols.length === 0 ? ALPN_NOT_FOUND : ALPN_FOUND]! += 1

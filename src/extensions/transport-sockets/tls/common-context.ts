@@ -141,6 +141,8 @@ export function makeSecureContext(
     ciphers: params.ciphers,
     ecdhCurve: params.ecdhCurve,
     ...(params.sigalgs === undefined ? {} : { sigalgs: params.sigalgs }),
+    // As Envoy: an intermediate in the list is an anchor as good as a root.
+    allowPartialTrustChain: true,
     // An empty list keeps the roots that Node.js brings out of it.
     ca: validation === null ? [] : [...validation.trustedCas],
     ...(validation === null || validation.crls.length === 0 ? {} : { crl: [...validation.crls] }),
