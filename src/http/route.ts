@@ -166,6 +166,8 @@ export interface DirectResponsePlan {
 export interface Redirect {
   readonly status: number
   readonly location: string
+  /** What the request's path becomes; '': it stays. */
+  readonly path: string
 }
 
 /** One configured route; of weighted clusters, one per cluster. */

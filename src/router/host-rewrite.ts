@@ -6,7 +6,10 @@ import * as http from '../http/index.ts'
 export function rewriteHost(route: Route, headers: HeaderMap, hostname: string): void {
   const { authority } = headers
   if (authority === hostname) return
-  if (route.appendXForwardedHost) headers.set(http.X_FORWARDED_HOST, authority)
   headers.set(http.X_ENVOY_ORIGINAL_HOST, authority)
+  if (route.appendXForwardedHost) {
+    const before = headers.get(http.X_FORWARDED_HOST) ?? ''
+    headers.set(http.X_FORWARDED_HOST, before === '' ? authority : `${before},${authority}`)
+  }
   headers.authority = hostname
 }

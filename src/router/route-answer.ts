@@ -13,10 +13,20 @@ export function routeBody(direct: DirectResponsePlan | null, headers: HeaderMap,
   return format.formatter.format({ ...context, localReplyBody: body })
 }
 
-export function answerFromRoute(route: Route, headers: HeaderMap, callbacks: HttpFilterCallbacks): void {
+export function answerFromRoute(
+  route: Route,
+  headers: HeaderMap,
+  callbacks: HttpFilterCallbacks,
+  suppressEnvoyHeaders: boolean,
+): void {
   const { info } = callbacks
   callbacks.httpStats.cells[HttpStats.RQ_DIRECT_RESPONSE]! += 1
-  const { status, location } = route.redirect(headers, info)
+  const { status, location, path } = route.redirect(headers, info)
+  // As Envoy: logs and response mutations read the path as it is rewritten.
+  if (path !== '') {
+    if (!suppressEnvoyHeaders) headers.set(http.X_ENVOY_ORIGINAL_PATH, headers.path)
+    headers.path = path
+  }
   const { directResponse: direct } = route
   const contentType = direct?.format?.contentType
   callbacks.sendLocalReply(status, routeBody(direct, headers, info), 'direct_response', reply => {

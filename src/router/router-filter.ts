@@ -119,7 +119,7 @@ export class RouterFilter
     }
     this.route = route
     if (route.kind !== 'cluster') {
-      answerFromRoute(route, headers, callbacks)
+      answerFromRoute(route, headers, callbacks, this.plan.suppressEnvoyHeaders)
       return FilterStop
     }
     const cluster = this.findCluster(route, headers)
@@ -174,14 +174,14 @@ export class RouterFilter
     if (route.virtualHost.includeRequestAttemptCount) headers.set(http.X_ENVOY_ATTEMPT_COUNT, '1')
     this.info.upstreamRequestAttemptCount = 1
     if (route.hasRequestMutations) route.finalizeRequest(headers, this.info, plan.suppressEnvoyHeaders)
-    if (route.shadowPolicies.length > 0) this.shadows = Shadows.start(this, headers, endStream)
     this.retry = RetryState.create(cluster, this.slices, route, headers, this.thread, this)
+    if (route.shadowPolicies.length > 0) this.shadows = Shadows.prepare(this, headers)
     // HTTP/2 may refuse a request that it did not touch, by GOAWAY: a small body is kept to send it again.
     const keeps = this.retry !== null || cluster.plan.protocol !== 'http1' || route.internalRedirect !== null
     if (endStream) this.onRequestComplete()
     else this.copy = new RequestCopy(keeps)
-    if (this.done) return
-    this.attempt(false, null)
+    if (!this.done) this.attempt(false, null)
+    this.shadows?.start(this, endStream)
   }
 
   /** One more attempt, on a host of the balancer's choice or, after the keep-alive race, on the same one. */
@@ -323,8 +323,8 @@ export class RouterFilter
     if (this.requestEnd && !this.plan.suppressEnvoyHeaders) {
       setServiceTime(headers, Math.floor(this.thread.clock.now - this.requestEndMs))
     }
-    if (route.virtualHost.includeAttemptCountInResponse) headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts))
     if (route.hasResponseMutations) route.finalizeResponse(headers, this.headers, info)
+    if (route.virtualHost.includeAttemptCountInResponse) headers.set(http.X_ENVOY_ATTEMPT_COUNT, String(this.attempts))
     if (endStream) this.onResponseEnd(request)
     this.callbacks.encodeHeaders(headers, endStream)
   }

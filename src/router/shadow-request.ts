@@ -32,13 +32,13 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     this.upstream = new UpstreamRequest(this, cluster, host, 1, null)
   }
 
-  /** Sends a copy of `headers` to the cluster `named`; null where no host takes it. `timeoutMs`: 0 for none. */
+  /** Sends `copy` to the cluster `named`; null where no host takes it, and the copy is not used up. `timeoutMs`: 0 for none. */
   static start(
     policy: ShadowPolicyPlan,
     thread: ThreadContext,
     named: Cluster,
     original: StreamInfo,
-    headers: HeaderMap,
+    copy: HeaderMap,
     endStream: boolean,
     timeoutMs: number,
   ): ShadowRequest | null {
@@ -52,12 +52,11 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     info.upstreamCluster = named.observabilityName
     const span = mirrorSpan(policy, thread, original)
     if (span !== null) info.trace = clientTrace(span)
-    const copy = headers.clone()
     dress(copy, policy, original)
     const shadow = new ShadowRequest(thread, info, named.clusterOf(host), host, copy)
     if (timeoutMs > 0) thread.timers.arm(shadow.timer, timeoutMs)
     shadow.upstream.start(copy, endStream, 0, false)
-    return shadow.ended ? null : shadow
+    return shadow
   }
 
   sendData(data: Buffer, start: number, end: number, endStream: boolean): void {

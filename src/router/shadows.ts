@@ -1,4 +1,4 @@
-import type { HeaderMap, Route } from '../http/index.ts'
+import { HeaderMap, type Route, type ShadowPolicyPlan } from '../http/index.ts'
 import type { ThreadContext } from '../net/index.ts'
 import type { StreamInfo } from '../observability/index.ts'
 import type { ClusterManager } from '../upstream/index.ts'
@@ -13,26 +13,45 @@ export interface MirroredRequest {
   readonly info: StreamInfo
   readonly callbacks: { readonly streamRandom: number }
   readonly timeouts: RequestTimeouts
+  /** 0: no host was found. */
+  readonly attempts: number
+  /** It has been answered, or was given up. */
+  readonly done: boolean
+}
+
+/** A copy as its original was before the attempt, which may rewrite the host. */
+interface Prepared {
+  readonly policy: ShadowPolicyPlan
+  readonly headers: HeaderMap
 }
 
 /** The copies of one request, sent as its own bytes are. */
 export class Shadows {
+  private prepared: readonly Prepared[]
   private readonly requests: ShadowRequest[] = []
 
-  /** Starts the copies that the route asks for; null: none. */
-  static start(original: MirroredRequest, headers: HeaderMap, endStream: boolean): Shadows | null {
-    const { route, clusters, thread, info, callbacks, timeouts } = original
-    const shadows = new Shadows()
+  private constructor(prepared: readonly Prepared[]) {
+    this.prepared = prepared
+  }
+
+  /** Takes the copies that the route asks for; null: none. */
+  static prepare({ route, callbacks }: MirroredRequest, headers: HeaderMap): Shadows | null {
+    if (headers.method === 'CONNECT') return null
     const random = callbacks.streamRandom
-    for (const policy of route.shadowPolicies) {
-      if (!policy.sampled(random)) continue
-      const name = policy.clusterHeader === null ? policy.clusterName : headers.get(policy.clusterHeader)
-      const cluster = name === undefined ? undefined : clusters.get(name)
-      if (cluster === undefined) continue
-      const request = ShadowRequest.start(policy, thread, cluster, info, headers, endStream, timeouts.globalMs)
-      if (request !== null && !endStream) shadows.requests.push(request)
+    const sampled = route.shadowPolicies.filter(policy => policy.sampled(random))
+    return sampled.length === 0 ? null : new Shadows(sampled.map(policy => ({ policy, headers: headers.clone() })))
+  }
+
+  /** Sends them, behind the original's head; none where it has found no host, or will not come to its end. */
+  start(original: MirroredRequest, endStream: boolean): void {
+    const { prepared } = this
+    const sends = original.attempts > 0 && (endStream || !original.done)
+    this.prepared = NONE
+    for (const one of prepared) {
+      const request = sends ? startOne(original, one, endStream) : null
+      if (request === null) HeaderMap.release(one.headers)
+      else if (!endStream) this.requests.push(request)
     }
-    return shadows.requests.length === 0 ? null : shadows
   }
 
   sendData(data: Buffer, start: number, end: number, endStream: boolean): void {
@@ -47,4 +66,14 @@ export class Shadows {
   cancel(): void {
     for (const request of this.requests) request.cancel()
   }
+}
+
+const NONE: readonly Prepared[] = []
+
+function startOne(original: MirroredRequest, { policy, headers }: Prepared, endStream: boolean): ShadowRequest | null {
+  const { clusters, thread, info, timeouts } = original
+  const name = policy.clusterHeader === null ? policy.clusterName : headers.get(policy.clusterHeader)
+  const cluster = name === undefined ? undefined : clusters.get(name)
+  if (cluster === undefined) return null
+  return ShadowRequest.start(policy, thread, cluster, info, headers, endStream, timeouts.globalMs)
 }

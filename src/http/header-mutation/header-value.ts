@@ -59,17 +59,19 @@ export class HeaderValue {
     return this.formatter === null ? this.text : this.formatter.format(context)
   }
 
-  /** Envoy writes an overwritten header at the end, unless it is one the proxy itself knows. */
+  /** Envoy writes an overwritten header at the end. */
   overwrite(headers: HeaderMap, value: string): void {
-    if (this.name.bit === 0) headers.remove(this.name)
-    headers.set(this.name, value)
+    headers.remove(this.name)
+    headers.append(this.name, value)
   }
 
   /** Adds a line; where the proxy knows the name and it is there, its values are joined, as Envoy does. */
   append(headers: HeaderMap, value: string): void {
     const { name } = this
-    if (name.bit !== 0 && headers.has(name)) headers.set(name, `${headers.getAll(name).join(',')},${value}`)
-    else if (this.formatter === null) headers.appendPrepared(this.line)
+    if (name.bit !== 0 && headers.has(name)) {
+      // As Envoy: an empty value leaves no comma.
+      headers.set(name, [headers.getAll(name).join(','), value].filter(part => part !== '').join(','))
+    } else if (this.formatter === null) headers.appendPrepared(this.line)
     else headers.append(name, value)
   }
 }

@@ -33,12 +33,14 @@ export function compileHostRewrite(
       return host === '' ? undefined : host
     }
   }
-  return action.hostRewrite === undefined ? null : formatted(action.hostRewrite, context, path.field('host_rewrite'))
+  if (action.hostRewrite === undefined) return null
+  // As Envoy: what is missing leaves a dash in hosts, and nothing in paths.
+  return formatted(action.hostRewrite, context, path.field('host_rewrite'), '-')
 }
 
 /** A format over the request; undefined when it yields nothing. */
-export function formatted(text: string, context: CompileContext, path: ConfigPath): HostRewrite | null {
-  const formatter = compileFormat(text, { missing: '', cel: celSettings(undefined, context) })
+export function formatted(text: string, context: CompileContext, path: ConfigPath, missing = ''): HostRewrite | null {
+  const formatter = compileFormat(text, { missing, cel: celSettings(undefined, context) })
   if ('error' in formatter) {
     context.diagnostics.error(path, formatter.error, { found: text, code: 'bad-format' })
     return null

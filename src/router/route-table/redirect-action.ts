@@ -34,14 +34,24 @@ const STATUS = {
 export class RedirectPlan {
   private readonly status: number
   private readonly location: RedirectLocation
+  private readonly pathRewrite: PathRewrite | null
 
   constructor(action: RedirectActionJson, pathRewrite: PathRewrite | null, format: RedirectFormat | null) {
+    this.pathRewrite = pathRewrite
     this.status = STATUS[action.responseCode ?? 'MOVED_PERMANENTLY']
     this.location = new RedirectLocation(action, pathRewrite, format)
   }
 
   redirect(headers: HeaderMap, info: StreamInfo): Redirect {
-    return { status: this.status, location: this.location.of(headers, info) }
+    const path = this.pathRewrite === null ? '' : this.pathRewrite(headers.path)
+    return { status: this.status, location: this.location.of(headers, info), path }
+  }
+}
+
+/** What require_tls answers: the same place, its port included. */
+class SameOverTls extends RedirectPlan {
+  override redirect(headers: HeaderMap): Redirect {
+    return { status: 301, location: `https://${headers.authority}${headers.path}`, path: '' }
   }
 }
 
@@ -66,5 +76,4 @@ export function compileRedirect(
 
 /** The place itself. */
 export const SAME_PLACE = new RedirectPlan({}, null, null)
-/** What require_tls answers. */
-export const HTTPS_REDIRECT = new RedirectPlan({ httpsRedirect: true }, null, null)
+export const HTTPS_REDIRECT: RedirectPlan = new SameOverTls({}, null, null)

@@ -205,6 +205,10 @@ export class RouteEntry implements Route {
     if (redirectPlan !== null) return redirectPlan.redirect(headers, info)
     const status = directResponse?.status ?? 200
     // As Envoy: an answer of the 3xx kind says where it was asked for.
-    return { status, location: status >= 300 && status < 400 ? SAME_PLACE.redirect(headers, info).location : '' }
+    return {
+      status,
+      location: status >= 300 && status < 400 ? SAME_PLACE.redirect(headers, info).location : '',
+      path: '',
+    }
   }
 }
