@@ -174,11 +174,21 @@ class Player {
     const startMs = performance.now()
     const lines = await (one.bytes === undefined ? converse(client, asList(one.send)) : sendExactly(client, one))
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
+    await this.untilAsked(one)
     lines.push(...this.asked.flatMap(requestLines))
     lines.push(...(await this.said(one)))
     client.close()
     lines.push(...(await this.changes(placed, one, before)))
     return { placed, clientPort, lines }
+  }
+
+  /** Copies of a request may come behind the answer to it. */
+  private async untilAsked({ seen }: AnswersCase): Promise<void> {
+    const expected = seen?.filter(line => /^> [A-Z]+ /.test(line)).length ?? Number.POSITIVE_INFINITY
+    const deadline = performance.now() + (seen === undefined ? RECORDING_MS : STATS_MS)
+    while (this.asked.length < expected && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
   }
 
   /** What the processor heard; messages that nobody waits for may come late. */
