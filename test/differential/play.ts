@@ -175,7 +175,7 @@ class Player {
     const lines = await (one.bytes === undefined ? converse(client, asList(one.send)) : sendExactly(client, one))
     if (one.slow !== undefined && performance.now() - startMs >= one.slow) lines.push(`took ${one.slow} ms or more`)
     await this.untilAsked(one)
-    lines.push(...this.asked.flatMap(requestLines))
+    lines.push(...this.asked.toSorted((a, b) => Number(isCopy(a)) - Number(isCopy(b))).flatMap(requestLines))
     lines.push(...(await this.said(one)))
     client.close()
     lines.push(...(await this.changes(placed, one, before)))
@@ -228,6 +228,10 @@ class Player {
     return new Map(all.filter(([name]) => wanted.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 }
+
+/** It comes over a connection of its own, before its original or after it. */
+const isCopy = ({ headers }: RawRequest): boolean =>
+  headers.some(([name, value]) => name === 'host' && value.includes('-shadow'))
 
 const withSign = (change: number): string => (change > 0 ? `+${change}` : String(change))
 
