@@ -16,6 +16,8 @@ export function recreateStream(stream: ActiveStream, body: Buffer | null, traile
   // As Envoy: what is handed to the filters again counts again.
   next.bytesReceived = info.bytesReceived + (body?.length ?? 0)
   stream.info = next
+  // The route says anew what is logged of it.
+  stream.clearRouteCache()
   const chain = stream.createChain()
   chain.decodeHeaders(stream.requestHeaders as HeaderMap, body === null && trailers === null)
   if (body !== null && !stream.ended) chain.decodeData(body, 0, body.length, trailers === null)

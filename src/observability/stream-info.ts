@@ -105,6 +105,8 @@ export class StreamInfo {
   virtualHostName: string | null = null
   virtualClusterName: string | null = null
   upstreamCluster: string | null = null
+  /** Its own name, where alt_stat_name gives it another; null: it has one alone. */
+  upstreamClusterRaw: string | null = null
   upstreamHostAddress: string | null = null
   upstreamHostName: string | null = null
   upstreamLocalAddress: string | null = null

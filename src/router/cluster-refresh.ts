@@ -31,7 +31,8 @@ export class ClusterRefresh {
     triedRoutes.push(request.route)
     const route = request.route.refreshed(headers, info, Math.floor(thread.random() * 2 ** 32), triedRoutes)
     const cluster = request.findCluster(route, headers)
-    info.upstreamCluster = cluster?.observabilityName ?? null
+    info.upstreamCluster = null
+    cluster?.nameIn(info)
     info.clusterMetadata = cluster?.plan.metadata ?? null
     request.moveTo(route, cluster)
     return cluster

@@ -128,7 +128,7 @@ export class RouterFilter
       return FilterStop
     }
     this.cluster = cluster
-    this.info.upstreamCluster = cluster.observabilityName
+    cluster.nameIn(this.info)
     this.info.clusterMetadata = cluster.plan.metadata
     this.startRequest(route, cluster, headers, endStream)
     return FilterStop
@@ -139,7 +139,8 @@ export class RouterFilter
     const { route, info, requestHeaders } = this.callbacks
     if (requestHeaders === null) return
     const cluster = route?.kind === 'cluster' ? this.findCluster(route, requestHeaders) : undefined
-    info.upstreamCluster = cluster?.observabilityName ?? null
+    info.upstreamCluster = null
+    cluster?.nameIn(info)
     info.clusterMetadata = cluster?.plan.metadata ?? null
   }
 

@@ -7,6 +7,7 @@ import { type Span, StreamInfo } from '../observability/index.ts'
 import { CLUSTER_SLOTS as C, type Cluster, type Host } from '../upstream/index.ts'
 import { clientTrace, finishClientSpan } from './client-span.ts'
 import { NO_SLICES } from './slice-stats.ts'
+import { setExpectedTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestOwner } from './upstream-request.ts'
 
 const TIMEOUT = 0
@@ -49,10 +50,12 @@ export class ShadowRequest implements UpstreamRequestOwner, TimerOwner {
     }
     const info = new StreamInfo(original.connection, thread.clock.now)
     info.protocol = original.protocol
-    info.upstreamCluster = named.observabilityName
+    named.nameIn(info)
     const span = mirrorSpan(policy, thread, original)
     if (span !== null) info.trace = clientTrace(span)
     dress(copy, policy, original)
+    // A copy has the whole time, whatever one attempt of its original has.
+    if (timeoutMs > 0 && copy.has(http.X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)) setExpectedTimeout(copy, timeoutMs)
     const shadow = new ShadowRequest(thread, info, named.clusterOf(host), host, copy)
     if (timeoutMs > 0) thread.timers.arm(shadow.timer, timeoutMs)
     shadow.upstream.start(copy, endStream, 0, false)

@@ -4,7 +4,7 @@ import { inSlices, type Steps } from '../base/index.ts'
 import type { RuntimeSnapshot } from '../config/index.ts'
 import { HTTP2_STATS } from '../http/index.ts'
 import { CloseNoFlush, type ThreadContext } from '../net/index.ts'
-import type { StatBlock, StatStore } from '../observability/index.ts'
+import type { StatBlock, StatStore, StreamInfo } from '../observability/index.ts'
 import type { AssignmentPlan, ClusterPlan } from './cluster-plan.ts'
 import { ClusterTransports } from './cluster-transports.ts'
 import type { DnsCacheView } from './dns-cache/dns-cache-view.ts'
@@ -134,6 +134,12 @@ export class Cluster {
       dnsCache: name => surroundings.dnsCache(name),
     }
     if (rowNumbers !== null) this.setStaticHosts(plan.assignment, rowNumbers)
+  }
+
+  /** Says where the request goes, for logs. */
+  nameIn(info: StreamInfo): void {
+    info.upstreamCluster = this.observabilityName
+    info.upstreamClusterRaw = this.name
   }
 
   /** `cluster.<name>.http2.`; there from the first HTTP/2 connection on. */

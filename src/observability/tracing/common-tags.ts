@@ -15,7 +15,7 @@ export function setCommonTags(
   const { info } = context
   span.setTag('component', 'proxy')
   if (info.upstreamCluster !== null) {
-    span.setTag('upstream_cluster', info.upstreamCluster)
+    span.setTag('upstream_cluster', info.upstreamClusterRaw ?? info.upstreamCluster)
     span.setTag('upstream_cluster.name', info.upstreamCluster)
   }
   span.setTag('http.status_code', String(status))

@@ -139,7 +139,7 @@ export class TcpProxy implements NetworkFilter, TcpUpstreamCallbacks, TimerOwner
       return
     }
     this.cluster = cluster
-    info.upstreamCluster = cluster.observabilityName
+    cluster.nameIn(info)
     if (plan.tunneling !== null && !cluster.limits(0).canAcquire(Connections)) {
       cluster.stats.cells[C.upstream_cx_overflow]! += 1
       this.giveUp(ResponseFlag.UpstreamOverflow)
