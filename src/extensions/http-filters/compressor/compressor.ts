@@ -39,7 +39,8 @@ export class CompressorFilter extends HttpFilter implements Candidate {
   private readonly stats: S.CompressorStats
   private readonly thread: ThreadContext
   private codec: BodyCodec
-  private responseEnabled = false
+  /** Null: the request has not come here; a filter before this one answers it. */
+  private responseEnabled: boolean | null = null
   private acceptEncoding: string | null = null
   private request: BodyTransform | null = null
   private response: BodyTransform | null = null
@@ -120,6 +121,9 @@ export class CompressorFilter extends HttpFilter implements Candidate {
 
   override encodeHeaders(headers: HeaderMap, endStream: boolean): HttpFilterStatus {
     const { settings, stats } = this
+    // As Envoy: nobody has said what the client takes, but the answer would depend on it.
+    this.responseEnabled ??=
+      (this.routePlan() as CompressorOverride | null)?.responseEnabled ?? settings.response.enabled(this.thread)
     const enough = this.responseEnabled && this.isLongEnough(headers, settings.response, stats.response)
     const skipped = settings.tellsStatus && this.responseEnabled && !endStream && this.isSkipped(headers, enough)
     const wanted = enough && !skipped && !endStream && this.isWanted(headers)
