@@ -22,7 +22,7 @@ describe('HTTP/2 as Envoy', () => {
     const lane = async (): Promise<void> => {
       for (const file of next) seenOf[file] = await playHttp2(files[file]!)
     }
-    await Promise.all([lane(), lane()])
+    await Promise.all([lane(), lane(), lane(), lane()])
     seen = seenOf.flat()
   })
   units.forEach((unit, u) => {
