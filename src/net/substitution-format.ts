@@ -13,10 +13,10 @@ import { withFormatters } from './formatters.ts'
 
 declareSupport('envoy.config.core.v3.SubstitutionFormatString', {
   supported: ['text_format', 'text_format_source', 'json_format', 'omit_empty_values', 'content_type', 'formatters'],
-  refused: {
-    json_format_options: 'keys of json_format are always sorted',
-  },
+  accepted: { json_format_options: 'keys of json_format are sorted either way' },
 })
+
+declareSupport('envoy.config.core.v3.JsonFormatOptions', { supported: ['sort_properties'] })
 
 /** Compiles core.v3.SubstitutionFormatString; an unknown operator is a diagnostic and the answer undefined. */
 export function compileSubstitutionFormat(
