@@ -204,7 +204,7 @@ function plainEnd(text: string, at: number, depth = 0): number | null {
   if ('+-'.includes(type)) return line.includes('\r') ? null : end + 2
   const number = /^-?\d{1,18}$/.test(line) ? Number(line) : Number.NaN
   if (type === ':') return Number.isNaN(number) ? null : end + 2
-  if (!'$*'.includes(type) || Number.isNaN(number) || line === '-0') return null
+  if (!'$*'.includes(type) || Number.isNaN(number) || Object.is(number, -0)) return null
   if (number < 0) return number === -1 ? end + 2 : null
   if (type === '$') return text.slice(end + 2 + number, end + 4 + number) === '\r\n' ? end + 4 + number : null
   let next: number | null = end + 2
