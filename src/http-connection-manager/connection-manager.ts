@@ -355,6 +355,10 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, W
     this.cells[this.multiplexed ? S.RQ_HTTP2_TOTAL : S.RQ_HTTP1_TOTAL]! += 1
   }
 
+  onUnderscoresDropped(count: number): void {
+    this.stats.codec.cells[S.HTTP1_DROPPED_UNDERSCORES]! += count
+  }
+
   onCodecError(error: CodecError): void {
     const { cells } = this
     if (!isFlood(error)) cells[S.CX_PROTOCOL_ERROR]! += 1

@@ -36,7 +36,6 @@ export const HTTP2_STATS = statTemplate({
 
 const slot = (name: string): number => HTTP2_STATS.slot(name)
 
-export const HTTP2_COOKIES_TOO_LARGE = slot('cookies_total_bytes_too_large')
 export const HTTP2_DROPPED_UNDERSCORES = slot('dropped_headers_with_underscores')
 export const HTTP2_GOAWAY_SENT = slot('goaway_sent')
 export const HTTP2_LIST_TOO_LARGE = slot('header_list_size_too_large')

@@ -92,6 +92,8 @@ export interface ServerCodecCallbacks {
    * where that is possible. HTTP/2: GOAWAY is written; streams under way hear of the end by onConnectionClosed.
    */
   onCodecError(error: CodecError): void
+  /** Header lines left out for an underscore in their name; HTTP/2 counts them itself. */
+  onUnderscoresDropped?(count: number): void
 }
 
 /** The server half, one per downstream connection. */

@@ -1,27 +1,6 @@
 // HOT FILE (docs/hot-path.md): one pass over a head validates it, lower-cases the names and records where lines stand.
 import type { HeaderMap } from '../../headers.ts'
-import {
-  CONNECTION,
-  CONTENT_LENGTH,
-  EXPECT,
-  HOST,
-  KEEP_ALIVE,
-  PROXY_CONNECTION,
-  TRANSFER_ENCODING,
-  UPGRADE,
-} from '../../known-headers.ts'
 import { COLON, CR, IS_BAD_VALUE, IS_TOKEN, LF, LOWER, SPACE, TAB } from './characters.ts'
-
-/** Names whose presence changes framing or connection handling: all in one mask test per message. */
-export const FRAMING_BITS =
-  CONNECTION.bit |
-  CONTENT_LENGTH.bit |
-  TRANSFER_ENCODING.bit |
-  KEEP_ALIVE.bit |
-  PROXY_CONNECTION.bit |
-  UPGRADE.bit |
-  EXPECT.bit
-export const HOST_BIT = HOST.bit
 
 export const ScanIncomplete = 0
 export const ScanDone = 1

@@ -103,6 +103,17 @@ describe('HTTP/1.1 server codec', () => {
     assert.deepEqual(requests[0]?.headers, ['host: a', '__proto__: 1', 'constructor: 2', 'tostring: 3'])
   })
 
+  it('leaves out names with underscores where told to, and says how many', () => {
+    const options = { ...OPTIONS, limits: { ...OPTIONS.limits, underscores: 'DROP_HEADER' } } as const
+    const text = 'GET / HTTP/1.1\r\nhost: a\r\nx_a: 1\r\nx-b: 2\r\ny_a: 3\r\n\r\n'
+    for (const pieces of [[bytes(text)], oneByOne(text)]) {
+      const { requests, dropped } = serve(pieces, options)
+      assert.deepEqual(requests[0]?.headers, ['host: a', 'x-b: 2'])
+      assert.equal(dropped, 2)
+    }
+    assert.equal(serve([bytes(text)]).dropped, 0)
+  })
+
   it('drops framing fields from trailers', () => {
     const text =
       'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\nhost: b\r\nx-t: 1\r\n\r\n'

@@ -238,6 +238,7 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     fields.otherBytes = this.startLineBytes
     const status = fields.scan(headers, data, position, end, limits)
     fields.originalNames = null
+    if (fields.droppedUnderscores > 0) this.tellDroppedUnderscores()
     if (status === ScanFailed) return this.failHead(fields.failure)
     if (status === ScanDone) {
       this.headBytes = lineBytes(headers.size - (headers.pathEnd - headers.pathStart), headers)
@@ -340,11 +341,11 @@ export class Http1ServerCodec implements ServerCodec, ResponseEncoder, ChunkSink
     this.headers = null
   }
 
-  /** Details of a dropped-underscore count for the connection manager's stats; reading resets it. */
-  takeDroppedUnderscores(): number {
+  /** The scanner is the thread's: what it dropped is told before it scans for another connection. */
+  private tellDroppedUnderscores(): void {
     const dropped = fields.droppedUnderscores
     fields.droppedUnderscores = 0
-    return dropped
+    this.callbacks.onUnderscoresDropped?.(dropped)
   }
 
   // ---- encoding

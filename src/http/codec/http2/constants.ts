@@ -22,7 +22,6 @@ export const SettingEnablePush = 2
 export const SettingMaxConcurrentStreams = 3
 export const SettingInitialWindowSize = 4
 export const SettingMaxFrameSize = 5
-export const SettingMaxHeaderListSize = 6
 export const SettingEnableConnectProtocol = 8
 
 export const NoError = 0

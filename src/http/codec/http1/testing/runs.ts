@@ -26,6 +26,8 @@ export const OPTIONS: Http1Options = {
 export interface ServerRun {
   readonly requests: RecordedMessage[]
   readonly error: CodecError | null
+  /** Header lines left out for their underscore. */
+  readonly dropped: number
 }
 
 /** Feeds a byte stream in the given pieces; each request is answered at once, so the next may follow. */
@@ -33,6 +35,7 @@ export function serve(pieces: readonly Buffer[], options: Http1Options = OPTIONS
   const memory = new MemoryConnection()
   const requests: RecordedMessage[] = []
   let error: CodecError | null = null
+  let dropped = 0
   const codec: Http1ServerCodec = new Http1ServerCodec(
     memory.connection,
     {
@@ -50,6 +53,9 @@ export function serve(pieces: readonly Buffer[], options: Http1Options = OPTIONS
       onCodecError: found => {
         error = found
       },
+      onUnderscoresDropped: count => {
+        dropped += count
+      },
     },
     options,
   )
@@ -58,7 +64,7 @@ export function serve(pieces: readonly Buffer[], options: Http1Options = OPTIONS
     codec.dispatch(piece, 0, piece.length)
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) next()
   }
-  return { requests, error }
+  return { requests, error, dropped }
 }
 
 export interface ClientRun {

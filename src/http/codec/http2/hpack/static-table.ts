@@ -88,20 +88,3 @@ export const STATIC_TABLE: readonly StaticEntry[] = [['', ''] as const, ...TABLE
   kind: kindOf(name),
   valueBytes: Buffer.from(value, 'latin1'),
 }))
-
-const byName = new Map<string, number>()
-const byField = new Map<string, number>()
-TABLE.forEach(([name, value], i) => {
-  if (!byName.has(name)) byName.set(name, i + 1)
-  if (value !== '') byField.set(`${name}: ${value}`, i + 1)
-})
-
-/** Index of the first entry of that name; 0: none. */
-export function staticNameIndex(name: string): number {
-  return byName.get(name) ?? 0
-}
-
-/** Index of exactly that field; 0: none. */
-export function staticFieldIndex(name: string, value: string): number {
-  return byField.get(`${name}: ${value}`) ?? 0
-}
