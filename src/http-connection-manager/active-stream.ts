@@ -27,6 +27,7 @@ import { mutateEarly } from './early-mutations.ts'
 import { type ChainOwner, FilterChain } from './filter-chain.ts'
 import { hasEmptyForwardedProto } from './forwarded.ts'
 import { passInterim, sendContinue } from './interim-responses.ts'
+import { logCause } from './log-cause.ts'
 import type { ChainedFilter } from './plan.ts'
 import { prepareRequest } from './prepare-request.ts'
 import { addProxyStatus } from './proxy-status.ts'
@@ -449,6 +450,7 @@ export class ActiveStream extends TimedStream implements RequestDecoder, ChainOw
     if (this.ended) return
     this.ended = true
     const { manager } = this
+    if (this.info.cause !== null) logCause(this.info)
     this.endTimers()
     for (; this.pauses > 0; this.pauses--) this.encoder.readDisable(false)
     if (this.upgradeAccepted) manager.cells[S.CX_UPGRADES_ACTIVE]! -= 1
