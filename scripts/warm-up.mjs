@@ -75,6 +75,7 @@ async function get(agent, port, path, body) {
 async function getOverHttp2(port, path) {
   const session = connect(`http://127.0.0.1:${port}`)
   const stream = session.request({ ':path': path })
+  session.once('error', error => stream.destroy(error))
   stream.resume()
   await once(stream, 'end')
   session.close()
@@ -89,6 +90,9 @@ async function sendRequests(port, adminPort) {
   agent.destroy()
 }
 
+/** An installation does not wait for a proxy that hangs. */
+const LIMIT_MS = 30_000
+
 /** `launcher`: path of bin/outrider. Returns what went wrong, null if nothing did. */
 export async function warmUp(launcher) {
   const folder = mkdtempSync(join(tmpdir(), 'outrider-warm-up-'))
@@ -97,10 +101,13 @@ export async function warmUp(launcher) {
   writeFileSync(file, bootstrap(port, adminPort))
   const flags = ['-c', file, '--concurrency', '1', '--drain-time-s', '0']
   const proxy = spawn(process.execPath, [launcher, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = new Promise(resolve => proxy.once('exit', resolve))
+  const limit = setTimeout(() => proxy.kill('SIGKILL'), LIMIT_MS)
   let log = ''
   try {
     await new Promise((resolve, reject) => {
-      proxy.once('exit', code => reject(new Error(`the proxy ended with ${code}`)))
+      proxy.once('error', reject)
+      ended.then(code => reject(new Error(`the proxy ended with ${code}`)))
       proxy.stderr.setEncoding('utf8').on('data', piece => {
         log += piece
         if (log.includes('all listeners are up')) resolve()
@@ -108,11 +115,12 @@ export async function warmUp(launcher) {
     })
     await sendRequests(port, adminPort)
     proxy.kill('SIGTERM')
-    await once(proxy, 'exit')
-    return null
+    const code = await ended
+    return code === 0 ? null : `the proxy ended with ${code}\n${log}`
   } catch (error) {
     return `${error.message}\n${log}`
   } finally {
+    clearTimeout(limit)
     proxy.kill('SIGKILL')
     rmSync(folder, { recursive: true })
   }
